@@ -1,0 +1,300 @@
+//! One slot: a TCP connection from its SYN to the slot's next use.
+
+use smoltcp::iface::{SocketHandle, SocketSet, SocketStorage};
+use smoltcp::socket::tcp::{self, State};
+use smoltcp::time::{Duration, Instant};
+use smoltcp::wire::{TcpRepr, TcpSeqNumber};
+
+use crate::echo;
+use crate::guard::Expected;
+use crate::timers::NEVER;
+use crate::tokens::SentSegment;
+
+/// A half-open connection gets this long to be acknowledged.
+const HALF_OPEN: Duration = Duration::from_secs(5);
+/// A silent peer is probed this often.
+const PROBE: Duration = Duration::from_secs(20);
+/// A peer that gives no sign of life, or acknowledges nothing of what it was sent, for this long is dead.
+const DEAD: Duration = Duration::from_secs(60);
+/// A connection that was closed for its idleness gets this long to end in good order.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// The memory of one TCP connection.
+#[derive(Debug)]
+pub struct Slot<'a> {
+    sockets: Option<SocketSet<'a>>,
+    pub(crate) phase: Phase,
+    /// IRS and ISS.
+    initial_receive: TcpSeqNumber,
+    initial_send: TcpSeqNumber,
+    /// Octets that the service took from the receive buffer and put into the send buffer, modulo 2^32.
+    taken: u32,
+    given: u32,
+    /// Octets that the peer sent and that it acknowledged, when it was last heard.
+    received: u32,
+    acknowledged: u32,
+    /// The right edge of the window that was offered last, and whether smoltcp takes it to be there.
+    edge: TcpSeqNumber,
+    edge_agreed: bool,
+    window_shift: u8,
+    /// When the SYN came; when the peer was last heard; when it last acknowledged something or said that its window is
+    /// closed; when a payload octet last made its way in either direction.
+    begun: Instant,
+    heard: Instant,
+    progress: Instant,
+    payload: Instant,
+    /// When a connection that was closed for its idleness is reset.
+    reset_at: Instant,
+}
+
+/// How far a slot's connection is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Free,
+    HalfOpen,
+    Open,
+    TimeWait,
+}
+
+/// How a deadline changed a slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expiry {
+    /// Not at all: no deadline of the slot's own has come.
+    Nothing,
+    /// The half-open connection is given up, without a word.
+    Abandoned,
+    /// The idle connection is being closed.
+    Closing,
+    /// The peer is dead, or did not let the connection end: it is to be aborted.
+    Dead,
+}
+
+impl<'a> Slot<'a> {
+    /// A slot before its first use.
+    pub const EMPTY: Slot<'a> = Slot {
+        sockets: None,
+        phase: Phase::Free,
+        initial_receive: TcpSeqNumber(0),
+        initial_send: TcpSeqNumber(0),
+        taken: 0,
+        given: 0,
+        received: 0,
+        acknowledged: 0,
+        edge: TcpSeqNumber(0),
+        edge_agreed: false,
+        window_shift: 0,
+        begun: Instant::ZERO,
+        heard: Instant::ZERO,
+        progress: Instant::ZERO,
+        payload: Instant::ZERO,
+        reset_at: NEVER,
+    };
+
+    /// Gives the slot its memory.
+    pub(crate) fn furnish(&mut self, storage: &'a mut SocketStorage<'a>, rx: &'a mut [u8], tx: &'a mut [u8]) {
+        let mut socket = tcp::Socket::new(tcp::SocketBuffer::new(rx), tcp::SocketBuffer::new(tx));
+        // The echo carries the acknowledgement: the service runs between ingress and egress. Nagle's algorithm would
+        // wait for the peer's delayed one.
+        socket.set_ack_delay(None);
+        socket.set_nagle_enabled(false);
+        socket.set_keep_alive(Some(PROBE));
+        let mut sockets = SocketSet::new(core::slice::from_mut(storage));
+        sockets.add(socket);
+        self.sockets = Some(sockets);
+    }
+
+    /// The set of this slot's only socket.
+    pub(crate) fn sockets(&mut self) -> &mut SocketSet<'a> {
+        match &mut self.sockets {
+            Some(sockets) => sockets,
+            None => unreachable!("the server furnishes every slot before it uses one"),
+        }
+    }
+
+    /// True if the peer sends nothing more.
+    fn peer_finished(&self) -> bool {
+        matches!(self.socket().state(), State::CloseWait | State::LastAck | State::Closing | State::TimeWait)
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.socket().state()
+    }
+
+    /// Makes the slot ready for this SYN, whatever it was before. Nothing is sent about what it was.
+    pub(crate) fn listen(&mut self, now: Instant, syn: &TcpRepr<'_>, initial_send: TcpSeqNumber) {
+        let socket = self.socket_mut();
+        socket.abort();
+        // Cannot fail: the socket is closed, and `syn` is for a port that is not 0.
+        let _ = socket.listen(syn.dst_port);
+        let shift = (usize::BITS - socket.recv_capacity().leading_zeros()).saturating_sub(16);
+        self.window_shift = match syn.window_scale {
+            #[expect(clippy::cast_possible_truncation, reason = "at most 48")]
+            Some(_) => shift as u8,
+            None => 0,
+        };
+        self.phase = Phase::HalfOpen;
+        self.initial_receive = syn.seq_number;
+        self.initial_send = initial_send;
+        (self.taken, self.given) = (0, 0);
+        (self.received, self.acknowledged) = (0, 0);
+        self.edge = TcpSeqNumber(syn.seq_number.0.wrapping_add(1));
+        self.edge_agreed = false;
+        self.begun = now;
+        (self.heard, self.progress, self.payload) = (now, now, now);
+        self.reset_at = NEVER;
+    }
+
+    /// Closes the socket without a word to the peer.
+    pub(crate) fn forget(&mut self) {
+        let socket = self.socket_mut();
+        socket.abort();
+        // `listen` clears the 4-tuple, without which no RST is sent.
+        if socket.listen(1).is_ok() {
+            socket.abort();
+        }
+        self.phase = Phase::Free;
+    }
+
+    pub(crate) fn abort(&mut self) {
+        self.socket_mut().abort();
+    }
+
+    /// What a segment for this connection is judged by.
+    pub(crate) fn expected(&self) -> Expected {
+        Expected {
+            state: self.state(),
+            initial: self.initial_receive,
+            next: self.receive_next(),
+            edge: self.edge,
+            edge_agreed: self.edge_agreed,
+        }
+    }
+
+    /// RCV.NXT.
+    pub(crate) fn receive_next(&self) -> TcpSeqNumber {
+        let controls = 1 + u32::from(self.peer_finished());
+        advance(self.initial_receive, self.received().wrapping_add(controls))
+    }
+
+    /// SND.UNA.
+    pub(crate) fn send_unacknowledged(&self) -> TcpSeqNumber {
+        let fin = matches!(self.state(), State::FinWait2 | State::TimeWait);
+        advance(self.initial_send, self.acknowledged().wrapping_add(1 + u32::from(fin)))
+    }
+
+    /// Behind everything that was ever sent on this connection.
+    pub(crate) fn send_end(&self) -> TcpSeqNumber {
+        advance(self.initial_send, self.given.wrapping_add(2))
+    }
+
+    /// smoltcp has processed a segment from the peer.
+    pub(crate) fn heard(&mut self, now: Instant, segment: &TcpRepr<'_>) {
+        self.heard = now;
+        let (received, acknowledged) = (self.received(), self.acknowledged());
+        if (received, acknowledged) != (self.received, self.acknowledged) {
+            self.payload = now;
+        }
+        let socket = self.socket();
+        let nothing_owed = socket.send_queue() == 0 && socket.may_send();
+        // A peer that cannot take more is not dead. But after our FIN its patience alone does not keep the slot.
+        let unable = segment.window_len == 0 && socket.may_send();
+        if acknowledged != self.acknowledged || nothing_owed || unable {
+            self.progress = now;
+        }
+        (self.received, self.acknowledged) = (received, acknowledged);
+    }
+
+    /// Runs the service; returns the octets that it took and gave. Closes when the peer has and all is answered;
+    /// `finish`: also when the peer has not.
+    pub(crate) fn serve(&mut self, finish: bool) -> (usize, usize) {
+        let socket = self.socket_mut();
+        let (received, sent) = (socket.recv_queue(), socket.send_queue());
+        if received > 0 {
+            echo::stream(socket);
+        }
+        let taken = received - socket.recv_queue();
+        let given = socket.send_queue() - sent;
+        let last = finish || socket.state() == State::CloseWait;
+        if last && socket.recv_queue() == 0 && socket.may_send() {
+            socket.close();
+        }
+        self.taken = self.taken.wrapping_add(wrapped(taken));
+        self.given = self.given.wrapping_add(wrapped(given));
+        (taken, given)
+    }
+
+    /// Notes what smoltcp sent last for this slot, if anything.
+    pub(crate) fn sent(&mut self, segment: Option<SentSegment>) {
+        let Some(segment) = segment.filter(|segment| !segment.rst) else {
+            return;
+        };
+        let shift = if segment.syn { 0 } else { self.window_shift };
+        self.edge = advance(segment.acknowledgement, u32::from(segment.window) << shift);
+        self.edge_agreed = !segment.syn || self.window_shift == 0;
+        if segment.syn {
+            self.initial_send = segment.sequence;
+        }
+    }
+
+    /// When [`expire`](Self::expire) has something to do.
+    pub(crate) fn deadline(&self, idle_timeout: Option<Duration>) -> Instant {
+        match self.phase {
+            Phase::Free | Phase::TimeWait => NEVER,
+            Phase::HalfOpen => self.begun + HALF_OPEN,
+            Phase::Open => {
+                let idle = match idle_timeout {
+                    Some(idle) if self.socket().may_send() => self.payload + idle,
+                    _ => NEVER,
+                };
+                (self.heard.min(self.progress) + DEAD).min(idle).min(self.reset_at)
+            }
+        }
+    }
+
+    /// Does what a deadline of the slot's own asks for.
+    pub(crate) fn expire(&mut self, now: Instant, idle_timeout: Option<Duration>) -> Expiry {
+        if now < self.deadline(idle_timeout) {
+            return Expiry::Nothing;
+        }
+        match self.phase {
+            Phase::Free | Phase::TimeWait => Expiry::Nothing,
+            Phase::HalfOpen => Expiry::Abandoned,
+            Phase::Open if now >= self.reset_at || now >= self.heard.min(self.progress) + DEAD => {
+                Expiry::Dead
+            }
+            Phase::Open => {
+                self.socket_mut().close();
+                self.reset_at = now + LINGER;
+                Expiry::Closing
+            }
+        }
+    }
+
+    fn received(&self) -> u32 {
+        self.taken.wrapping_add(wrapped(self.socket().recv_queue()))
+    }
+
+    fn acknowledged(&self) -> u32 {
+        self.given.wrapping_sub(wrapped(self.socket().send_queue()))
+    }
+
+    fn socket(&self) -> &tcp::Socket<'a> {
+        match &self.sockets {
+            Some(sockets) => sockets.get(SocketHandle::default()),
+            None => unreachable!("the server furnishes every slot before it uses one"),
+        }
+    }
+
+    fn socket_mut(&mut self) -> &mut tcp::Socket<'a> {
+        self.sockets().get_mut(SocketHandle::default())
+    }
+}
+
+fn advance(number: TcpSeqNumber, octets: u32) -> TcpSeqNumber {
+    TcpSeqNumber(number.0.wrapping_add_unsigned(octets))
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "sequence numbers wrap")]
+fn wrapped(octets: usize) -> u32 {
+    octets as u32
+}

@@ -1,0 +1,380 @@
+//! All connections: which slot a segment goes to, and what becomes of the slots.
+
+use smoltcp::iface::SocketSet;
+use smoltcp::phy::{Device, TxToken};
+use smoltcp::socket::tcp::State;
+use smoltcp::time::{Duration, Instant};
+use smoltcp::wire::{TcpControl, TcpSeqNumber};
+
+use crate::classify::Segment;
+use crate::connection::{Expiry, Phase, Slot};
+use crate::craft;
+use crate::flows::{Flow, Flows, Queue, SlotId};
+use crate::guard::{self, Judgement};
+use crate::journal::Journal;
+use crate::sequence;
+use crate::stack::{Next, Stack};
+use crate::stats::{DropReason, Stats};
+use crate::timers::{NEVER, Timers};
+
+#[derive(Debug)]
+pub(crate) struct Connections<'a> {
+    slots: &'a mut [Slot<'a>],
+    flows: Flows<'a>,
+    timers: Timers<'a>,
+    journal: Journal,
+    /// For segments that are nobody's.
+    nobody: SocketSet<'a>,
+    idle_timeout: Option<Duration>,
+    sequence_key: (u64, u64),
+    largest_segment: u16,
+    /// No new connections, and those that there are end.
+    draining: bool,
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Closed,
+    Reset,
+    TimedOut,
+    Aborted,
+}
+
+/// What the device made of a slot's turn.
+#[must_use]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Egress {
+    Done,
+    /// It refused a packet; the slot stays due.
+    Blocked,
+}
+
+impl<'a> Connections<'a> {
+    /// The slots must be furnished, all slices but the buckets of one length.
+    pub(crate) fn new(
+        slots: &'a mut [Slot<'a>],
+        flows: Flows<'a>,
+        timers: Timers<'a>,
+        idle_timeout: Option<Duration>,
+        sequence_key: (u64, u64),
+        largest_segment: u16,
+    ) -> Connections<'a> {
+        Connections {
+            slots,
+            flows,
+            timers,
+            journal: Journal::new(),
+            nobody: SocketSet::new(&mut [][..]),
+            idle_timeout,
+            sequence_key,
+            largest_segment,
+            draining: false,
+        }
+    }
+
+    /// Hands a segment to the connection that it is for; returns the slot whose turn it is then.
+    pub(crate) fn segment(
+        &mut self,
+        now: Instant,
+        packet: &[u8],
+        segment: &Segment<'_>,
+        tx: impl TxToken,
+        stack: &mut Stack,
+        stats: &mut Stats,
+    ) -> Option<SlotId> {
+        let hash = self.flows.hash(&segment.flow);
+        let Some(id) = self.flows.find(&segment.flow, hash) else {
+            if segment.tcp.control == TcpControl::Syn && segment.tcp.ack_number.is_none() {
+                let id = self.vacate(now, &segment.flow, stats)?;
+                return self.begin(now, id, segment, hash, tx, None, stack, stats);
+            }
+            stack.feed(now, packet, tx, &mut self.nobody);
+            return None;
+        };
+        let slot = &mut self.slots[id.index()];
+        match guard::judge(&slot.expected(), &segment.tcp) {
+            Judgement::Accept => {
+                let answer = stack.feed(now, packet, tx, slot.sockets());
+                slot.heard(now, &segment.tcp);
+                slot.sent(answer);
+                let end = if segment.tcp.control == TcpControl::Rst { End::Reset } else { End::Closed };
+                self.settle(now, id, end, stats);
+                return Some(id);
+            }
+            Judgement::Challenge => {
+                let probe = craft::probe(segment, slot.receive_next(), slot.send_unacknowledged());
+                let answer = stack.feed(now, &probe, tx, slot.sockets());
+                slot.sent(answer);
+                stats.drop(DropReason::Unacceptable);
+            }
+            Judgement::Ignore => stats.drop(DropReason::Unacceptable),
+            Judgement::Reopen if self.draining => stats.drop(DropReason::ShuttingDown),
+            Judgement::Reopen => {
+                let previous = slot.send_end();
+                self.release(id, stats);
+                return self.begin(now, id, segment, hash, tx, Some(previous), stack, stats);
+            }
+        }
+        None
+    }
+
+    /// Runs the service on a slot, sends what there is to send, and notes the slot's next deadline.
+    pub(crate) fn serve<D: Device + ?Sized>(
+        &mut self,
+        id: SlotId,
+        now: Instant,
+        device: &mut D,
+        stack: &mut Stack,
+        stats: &mut Stats,
+    ) -> Egress {
+        let slot = &mut self.slots[id.index()];
+        if slot.phase == Phase::Open {
+            let (taken, given) = slot.serve(self.draining);
+            stats.octets_in += taken as u64;
+            stats.octets_out += given as u64;
+        }
+        if slot.phase == Phase::Free {
+            return Egress::Done;
+        }
+        let (next, last) = stack.send(now, device, slot.sockets());
+        slot.sent(last);
+        // smoltcp's TIME-WAIT ends while it sends.
+        self.settle(now, id, End::Closed, stats);
+        let slot = &self.slots[id.index()];
+        if slot.phase != Phase::Free {
+            let at = match next {
+                Next::Refused => now,
+                Next::At(at) => at.min(slot.deadline(self.idle_timeout)),
+            };
+            self.timers.schedule(id, at);
+        }
+        if next == Next::Refused { Egress::Blocked } else { Egress::Done }
+    }
+
+    /// Runs all deadlines that have come, until the device refuses what they send.
+    pub(crate) fn run_due<D: Device + ?Sized>(
+        &mut self,
+        now: Instant,
+        device: &mut D,
+        stack: &mut Stack,
+        stats: &mut Stats,
+    ) -> Egress {
+        self.journal.poll(now);
+        if !self.timers.begin_scan(now) {
+            return Egress::Done;
+        }
+        let mut egress = Egress::Done;
+        let mut from = 0;
+        while let Some(id) = self.timers.next_due(from, now) {
+            from = id.index() + 1;
+            match egress {
+                Egress::Done => egress = self.expire(id, now, device, stack, stats),
+                Egress::Blocked => self.timers.schedule(id, now),
+            }
+        }
+        egress
+    }
+
+    /// Lets whoever waits for a neighbour look whether it is known: smoltcp would wait out its second.
+    pub(crate) fn look_for_neighbours(&mut self, now: Instant) {
+        self.timers.hasten(now, now + Duration::from_secs(1));
+    }
+
+    /// From now on, no connection begins, and those that there are end.
+    pub(crate) fn drain(&mut self, now: Instant) {
+        self.draining = true;
+        for id in (0..self.slots.len()).filter_map(SlotId::new) {
+            if matches!(self.slots[id.index()].phase, Phase::HalfOpen | Phase::Open) {
+                self.timers.schedule(id, now);
+            }
+        }
+    }
+
+    /// Aborts all connections, whether or not the device takes their RSTs.
+    pub(crate) fn abort_all<D: Device + ?Sized>(
+        &mut self,
+        now: Instant,
+        device: &mut D,
+        stack: &mut Stack,
+        stats: &mut Stats,
+    ) {
+        for id in (0..self.slots.len()).filter_map(SlotId::new) {
+            if matches!(self.slots[id.index()].phase, Phase::HalfOpen | Phase::Open) {
+                let _refused = self.abort(id, now, device, End::Aborted, stack, stats);
+            }
+        }
+    }
+
+    /// True if no slot has a connection, though some may be in TIME-WAIT.
+    pub(crate) fn is_empty(&self, stats: &Stats) -> bool {
+        stats.live == 0 && self.flows.first(Queue::HalfOpen).is_none()
+    }
+
+    /// When [`run_due`](Self::run_due) has something to do, or earlier.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.timers.earliest().min(self.journal.deadline())
+    }
+
+    /// Makes a slot free for a SYN, at the cost of whoever needs it least.
+    fn vacate(&mut self, now: Instant, flow: &Flow, stats: &mut Stats) -> Option<SlotId> {
+        if self.draining {
+            stats.drop(DropReason::ShuttingDown);
+            return None;
+        }
+        if let Some(id) = self.flows.first(Queue::Free) {
+            return Some(id);
+        }
+        if let Some(id) = self.flows.first(Queue::TimeWait) {
+            self.release(id, stats);
+            return Some(id);
+        }
+        if let Some(id) = self.flows.first(Queue::HalfOpen) {
+            self.release(id, stats);
+            // Not one that gave up by itself.
+            stats.abandoned -= 1;
+            stats.evicted += 1;
+            return Some(id);
+        }
+        // As a full backlog of Linux does: the peer tries again, and may find a slot then.
+        stats.refused += 1;
+        stats.drop(DropReason::NoSlot);
+        self.journal.refused(now, flow.remote);
+        None
+    }
+
+    /// Begins a connection in a free slot.
+    #[expect(clippy::too_many_arguments, reason = "a SYN, what is known of it, and who deals with it")]
+    fn begin(
+        &mut self,
+        now: Instant,
+        id: SlotId,
+        segment: &Segment<'_>,
+        hash: u32,
+        tx: impl TxToken,
+        previous: Option<TcpSeqNumber>,
+        stack: &mut Stack,
+        stats: &mut Stats,
+    ) -> Option<SlotId> {
+        let initial = sequence::initial(self.sequence_key, &segment.flow, now, previous);
+        let slot = &mut self.slots[id.index()];
+        slot.listen(now, &segment.tcp, initial);
+        let syn = craft::syn(segment, self.largest_segment);
+        stack.feed_syn(now, &syn, tx, slot.sockets(), initial);
+        if slot.state() != State::SynReceived {
+            // smoltcp saw something in it that the door did not.
+            slot.forget();
+            stats.drop(DropReason::Malformed);
+            return None;
+        }
+        self.flows.unlink(Queue::Free, id);
+        self.flows.insert(id, segment.flow, hash);
+        self.flows.push(Queue::HalfOpen, id);
+        Some(id)
+    }
+
+    /// Does what a slot's deadline asks for, its own or smoltcp's.
+    fn expire<D: Device + ?Sized>(
+        &mut self,
+        id: SlotId,
+        now: Instant,
+        device: &mut D,
+        stack: &mut Stack,
+        stats: &mut Stats,
+    ) -> Egress {
+        let slot = &mut self.slots[id.index()];
+        if slot.phase == Phase::HalfOpen && self.draining {
+            return self.abort(id, now, device, End::Aborted, stack, stats);
+        }
+        match slot.expire(now, self.idle_timeout) {
+            Expiry::Nothing | Expiry::Closing => self.serve(id, now, device, stack, stats),
+            Expiry::Abandoned => {
+                self.release(id, stats);
+                Egress::Done
+            }
+            Expiry::Dead => self.abort(id, now, device, End::TimedOut, stack, stats),
+        }
+    }
+
+    /// Ends a connection with a RST, if the device takes it.
+    fn abort<D: Device + ?Sized>(
+        &mut self,
+        id: SlotId,
+        now: Instant,
+        device: &mut D,
+        end: End,
+        stack: &mut Stack,
+        stats: &mut Stats,
+    ) -> Egress {
+        let slot = &mut self.slots[id.index()];
+        slot.abort();
+        let (next, _) = stack.send(now, device, slot.sockets());
+        self.settle(now, id, end, stats);
+        if next == Next::Refused { Egress::Blocked } else { Egress::Done }
+    }
+
+    /// Brings the books up to what smoltcp made of a slot; `end`: why, should the connection have ended.
+    fn settle(&mut self, now: Instant, id: SlotId, end: End, stats: &mut Stats) {
+        let slot = &mut self.slots[id.index()];
+        let state = slot.state();
+        let over = matches!(state, State::Listen | State::Closed);
+        match slot.phase {
+            Phase::HalfOpen if !over && state != State::SynReceived => {
+                slot.phase = Phase::Open;
+                self.flows.unlink(Queue::HalfOpen, id);
+                stats.opened += 1;
+                stats.live += 1;
+                stats.most_live = stats.most_live.max(stats.live);
+                self.log(now, id, "connected");
+            }
+            Phase::Open if over => {
+                self.ended(now, id, end, stats);
+                self.release(id, stats);
+            }
+            Phase::Open if state == State::TimeWait => {
+                slot.phase = Phase::TimeWait;
+                self.flows.push(Queue::TimeWait, id);
+                self.ended(now, id, end, stats);
+            }
+            Phase::HalfOpen | Phase::TimeWait if over => self.release(id, stats),
+            Phase::Free | Phase::HalfOpen | Phase::Open | Phase::TimeWait => {}
+        }
+    }
+
+    /// Counts and logs the end of an open connection.
+    fn ended(&mut self, now: Instant, id: SlotId, end: End, stats: &mut Stats) {
+        let (counter, what) = match end {
+            End::Closed => (&mut stats.closed, "closed"),
+            End::Reset => (&mut stats.reset, "reset by the peer"),
+            End::TimedOut => (&mut stats.timed_out, "timed out"),
+            End::Aborted => (&mut stats.aborted, "aborted"),
+        };
+        *counter += 1;
+        stats.live -= 1;
+        self.log(now, id, what);
+    }
+
+    /// Makes a slot free, without a word to its peer.
+    fn release(&mut self, id: SlotId, stats: &mut Stats) {
+        let slot = &mut self.slots[id.index()];
+        match slot.phase {
+            Phase::Free => return,
+            Phase::HalfOpen => {
+                stats.abandoned += 1;
+                self.flows.unlink(Queue::HalfOpen, id);
+            }
+            Phase::TimeWait => self.flows.unlink(Queue::TimeWait, id),
+            Phase::Open => {}
+        }
+        slot.forget();
+        self.flows.remove(id);
+        self.flows.push(Queue::Free, id);
+        self.timers.schedule(id, NEVER);
+    }
+
+    fn log(&mut self, now: Instant, id: SlotId, what: &str) {
+        if let Some(Flow { remote, .. }) = self.flows.flow(id) {
+            self.journal.connection(now, remote, what);
+        }
+    }
+}

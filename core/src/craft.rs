@@ -1,0 +1,69 @@
+//! TCP segments made by the server itself, for smoltcp to receive.
+
+use heapless::Vec;
+use smoltcp::wire::{ETHERNET_HEADER_LEN, IpProtocol, IpRepr, TcpControl, TcpPacket, TcpRepr, TcpSeqNumber};
+
+use crate::classify::Segment;
+use crate::tokens::no_checksums;
+
+/// A frame with the longest headers that there are and no payload.
+pub(crate) type Crafted = Vec<u8, { ETHERNET_HEADER_LEN + 40 + 60 }>;
+
+/// The SYN again, with a segment size of at most `mss` and without data.
+///
+/// The window scale and SACK options stay. Data on a SYN is not taken (RFC 9293, section 3.10.7.2 lets it wait): the
+/// peer sends it again.
+pub(crate) fn syn(segment: &Segment<'_>, mss: u16) -> Crafted {
+    // RFC 9293, section 3.7.1: without the option, the peer takes 536 octets (1220 for IPv6, but ours are fewer).
+    const DEFAULT_MSS: u16 = 536;
+    let asked = segment.tcp.max_seg_size.filter(|&mss| mss > 0).unwrap_or(DEFAULT_MSS);
+    craft(
+        segment,
+        &TcpRepr { max_seg_size: Some(asked.min(mss)), timestamp: None, payload: &[], ..segment.tcp },
+    )
+}
+
+/// An empty segment just left of the window: smoltcp answers it with an acknowledgement, one a second at most,
+/// and changes nothing. So this draws a challenge ACK (RFC 5961).
+pub(crate) fn probe(
+    segment: &Segment<'_>,
+    receive_next: TcpSeqNumber,
+    send_unacknowledged: TcpSeqNumber,
+) -> Crafted {
+    craft(
+        segment,
+        &TcpRepr {
+            control: TcpControl::None,
+            seq_number: TcpSeqNumber(receive_next.0.wrapping_sub(1)),
+            ack_number: Some(send_unacknowledged),
+            max_seg_size: None,
+            window_scale: None,
+            sack_permitted: false,
+            sack_ranges: [None; 3],
+            timestamp: None,
+            payload: &[],
+            ..segment.tcp
+        },
+    )
+}
+
+/// From and to where `segment` goes.
+fn craft(segment: &Segment<'_>, tcp: &TcpRepr<'_>) -> Crafted {
+    let ip = IpRepr::new(segment.flow.remote.addr, segment.flow.local, IpProtocol::Tcp, tcp.buffer_len(), 64);
+    let link = segment.link_header.len();
+    let headers = link + ip.header_len();
+    let mut frame = Crafted::new();
+    // Cannot fail: the capacity is the sum of the longest headers. Were it to fail, smoltcp would be given an empty
+    // packet, which it ignores.
+    if frame.resize(headers + tcp.buffer_len(), 0).is_ok() {
+        frame[..link].copy_from_slice(segment.link_header);
+        ip.emit(&mut frame[link..], &no_checksums());
+        tcp.emit(
+            &mut TcpPacket::new_unchecked(&mut frame[headers..]),
+            &ip.src_addr(),
+            &ip.dst_addr(),
+            &no_checksums(),
+        );
+    }
+    frame
+}

@@ -1,0 +1,175 @@
+//! What a connection may take from the network: RFC 5961, and two gaps of smoltcp.
+//!
+//! smoltcp closes on any RST in the window and answers a SYN on a live connection with silence. It can panic over a
+//! segment about 2^31 away from what it expects, and it accepts a FIN on a segment that overruns the window though it
+//! cuts off the segment's tail. Nothing of that gets past here.
+
+use smoltcp::socket::tcp::State;
+use smoltcp::wire::{TcpControl, TcpRepr, TcpSeqNumber};
+
+/// Where a connection stands, as far as segments are judged by it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Expected {
+    pub(crate) state: State,
+    /// IRS.
+    pub(crate) initial: TcpSeqNumber,
+    /// RCV.NXT.
+    pub(crate) next: TcpSeqNumber,
+    /// The right edge of the window that was offered last.
+    pub(crate) edge: TcpSeqNumber,
+    /// smoltcp takes the edge to be where it is. It does not after a SYN|ACK with a window scale: its window is not
+    /// scaled (RFC 7323, section 2.2), but smoltcp scales it.
+    pub(crate) edge_agreed: bool,
+}
+
+/// What becomes of a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Judgement {
+    /// smoltcp may process it.
+    Accept,
+    /// It changes nothing, and is answered with an acknowledgement.
+    Challenge,
+    /// It changes nothing.
+    Ignore,
+    /// It begins a new connection with the same 4-tuple.
+    Reopen,
+}
+
+/// The farthest that a segment may be from RCV.NXT: the largest window (RFC 7323, section 2.3).
+const REACH: u32 = 1 << 30;
+
+/// Judges a segment for a slot that is not free.
+pub(crate) fn judge(expected: &Expected, segment: &TcpRepr<'_>) -> Judgement {
+    let offset = distance(segment.seq_number, expected.next);
+    match segment.control {
+        TcpControl::Syn => syn(expected, segment),
+        // RFC 5961, section 3.2.
+        TcpControl::Rst if offset == 0 => Judgement::Accept,
+        TcpControl::Rst if offset > 0 && distance(segment.seq_number, expected.edge) < 0 => {
+            Judgement::Challenge
+        }
+        TcpControl::Rst => Judgement::Ignore,
+        _ if segment.ack_number.is_none() => Judgement::Ignore,
+        _ if offset.unsigned_abs() > REACH || overruns(expected, segment, offset) => Judgement::Challenge,
+        _ => Judgement::Accept,
+    }
+}
+
+fn syn(expected: &Expected, segment: &TcpRepr<'_>) -> Judgement {
+    let opens = segment.ack_number.is_none();
+    match expected.state {
+        // The same SYN again: smoltcp sends its SYN|ACK again by itself.
+        State::SynReceived if opens && segment.seq_number == expected.initial => Judgement::Ignore,
+        // RFC 9293, section 3.10.7.4: from SYN-RECEIVED, a passive open goes back to LISTEN. From TIME-WAIT, a new
+        // connection may begin (section 3.6.1); an old SYN that comes late only leaves half a connection behind.
+        State::SynReceived | State::TimeWait if opens => Judgement::Reopen,
+        // RFC 5961, section 4.2.
+        _ => Judgement::Challenge,
+    }
+}
+
+/// True if taking the segment as it is would lose octets of it.
+fn overruns(expected: &Expected, segment: &TcpRepr<'_>, offset: i32) -> bool {
+    let room = distance(expected.edge, expected.next).max(0).unsigned_abs();
+    // How far its end is ahead of RCV.NXT; behind it if negative.
+    let length = u32::try_from(segment.payload.len()).unwrap_or(u32::MAX);
+    let end = offset.saturating_add_unsigned(length);
+    let cut = !segment.payload.is_empty() && end > 0 && end.unsigned_abs() > room;
+    cut && (segment.control == TcpControl::Fin || !expected.edge_agreed)
+}
+
+/// How far `a` is ahead of `b`.
+pub(crate) fn distance(a: TcpSeqNumber, b: TcpSeqNumber) -> i32 {
+    a.0.wrapping_sub(b.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NEXT: i32 = i32::MAX - 100; // the window lies across the wrap
+
+    fn expected(state: State) -> Expected {
+        Expected {
+            state,
+            initial: TcpSeqNumber(NEXT - 1),
+            next: TcpSeqNumber(NEXT),
+            edge: TcpSeqNumber(NEXT.wrapping_add(1024)),
+            edge_agreed: true,
+        }
+    }
+
+    fn segment(control: TcpControl, offset: i32, payload: &[u8]) -> TcpRepr<'_> {
+        TcpRepr {
+            src_port: 1,
+            dst_port: 2,
+            control,
+            seq_number: TcpSeqNumber(NEXT.wrapping_add(offset)),
+            ack_number: Some(TcpSeqNumber(0)),
+            window_len: 1000,
+            window_scale: None,
+            max_seg_size: None,
+            sack_permitted: false,
+            sack_ranges: [None; 3],
+            timestamp: None,
+            payload,
+        }
+    }
+
+    fn established(control: TcpControl, offset: i32, payload: &[u8]) -> Judgement {
+        judge(&expected(State::Established), &segment(control, offset, payload))
+    }
+
+    #[test]
+    fn only_an_exact_rst_closes() {
+        assert_eq!(established(TcpControl::Rst, 0, &[]), Judgement::Accept);
+        assert_eq!(established(TcpControl::Rst, 1, &[]), Judgement::Challenge);
+        assert_eq!(established(TcpControl::Rst, 1023, &[]), Judgement::Challenge);
+        assert_eq!(established(TcpControl::Rst, 1024, &[]), Judgement::Ignore);
+        assert_eq!(established(TcpControl::Rst, -1, &[]), Judgement::Ignore);
+    }
+
+    #[test]
+    fn a_syn_on_a_live_connection_is_challenged_wherever_it_is() {
+        for offset in [0, 1, -1, i32::MAX, i32::MIN] {
+            assert_eq!(established(TcpControl::Syn, offset, &[]), Judgement::Challenge);
+        }
+    }
+
+    #[test]
+    fn a_syn_opens_anew_from_time_wait_and_half_open_only() {
+        let mut again = segment(TcpControl::Syn, 5000, &[]);
+        again.ack_number = None;
+        assert_eq!(judge(&expected(State::TimeWait), &again), Judgement::Reopen);
+        assert_eq!(judge(&expected(State::SynReceived), &again), Judgement::Reopen);
+        assert_eq!(judge(&expected(State::LastAck), &again), Judgement::Challenge);
+        again.seq_number = TcpSeqNumber(NEXT - 1);
+        assert_eq!(judge(&expected(State::SynReceived), &again), Judgement::Ignore);
+    }
+
+    #[test]
+    fn segments_from_far_away_do_not_get_past() {
+        for (offset, judgement) in [
+            (1 << 30, Judgement::Accept),
+            ((1 << 30) + 1, Judgement::Challenge),
+            (i32::MAX, Judgement::Challenge),
+            (i32::MIN, Judgement::Challenge),
+            (-(1 << 30), Judgement::Accept),
+            (-(1 << 30) - 1, Judgement::Challenge),
+        ] {
+            assert_eq!(established(TcpControl::None, offset, &[]), judgement, "at {offset}");
+        }
+    }
+
+    #[test]
+    fn a_fin_is_not_taken_with_a_segment_that_overruns_the_window() {
+        let payload = [0; 1025];
+        assert_eq!(established(TcpControl::Fin, 0, &payload[..1024]), Judgement::Accept);
+        assert_eq!(established(TcpControl::Fin, 0, &payload), Judgement::Challenge);
+        assert_eq!(established(TcpControl::Fin, -1, &payload), Judgement::Accept);
+        assert_eq!(established(TcpControl::None, 0, &payload), Judgement::Accept);
+        let mut scaled = expected(State::Established);
+        scaled.edge_agreed = false;
+        assert_eq!(judge(&scaled, &segment(TcpControl::None, 0, &payload)), Judgement::Challenge);
+    }
+}
