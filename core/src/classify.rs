@@ -7,7 +7,7 @@ use smoltcp::wire::{
     IpCidr, IpEndpoint, IpProtocol, IpVersion, Ipv4Address, Ipv4Packet, TcpPacket, TcpRepr, UdpPacket,
 };
 #[cfg(feature = "ipv6")]
-use smoltcp::wire::{Icmpv6Message, Icmpv6Packet, Ipv6Address, Ipv6Packet};
+use smoltcp::wire::{Icmpv6Message, Icmpv6Packet, Ipv6Packet};
 
 use crate::config::{Config, MAX_ADDRESSES};
 use crate::flows::Flow;
@@ -17,8 +17,8 @@ use crate::stats::DropReason;
 pub(crate) enum Admitted<'p> {
     /// A TCP segment to the server's port.
     Segment(Segment<'p>),
-    /// A UDP datagram to the server's port, or a fragment that may belong to one.
-    Datagram,
+    /// A UDP datagram to the server's port, or a fragment that may belong to one, from and to these addresses.
+    Datagram(IpAddress, IpAddress),
     /// For smoltcp to answer without a socket: ping, closed ports, unknown protocols.
     Stack,
     /// The same, and neighbours may be known afterwards that were not before: ARP, neighbour discovery.
@@ -85,6 +85,10 @@ impl Door {
         packet: &'p [u8],
         to_us: bool,
     ) -> Result<Admitted<'p>, DropReason> {
+        if packet.is_empty() {
+            // Do not be tempted to leave this to `of_packet`: it panics.
+            return Err(DropReason::Malformed);
+        }
         match IpVersion::of_packet(packet) {
             Ok(IpVersion::Ipv4) => self.ipv4(link_header, packet, to_us),
             #[cfg(feature = "ipv6")]
@@ -110,7 +114,7 @@ impl Door {
         if packet.more_frags() || packet.frag_offset() != 0 {
             return match protocol {
                 _ if !cfg!(feature = "fragments") => Err(DropReason::Fragment),
-                IpProtocol::Udp => Ok(Admitted::Datagram),
+                IpProtocol::Udp => Ok(Admitted::Datagram(source.into(), destination.into())),
                 IpProtocol::Icmp => Ok(Admitted::Stack),
                 // The door could not see what TCP would be put together from fragments.
                 _ => Err(DropReason::Fragment),
@@ -182,7 +186,7 @@ impl Door {
                 }
                 match packet.dst_port() {
                     0 => Err(DropReason::Malformed),
-                    port if port == self.port => Ok(Admitted::Datagram),
+                    port if port == self.port => Ok(Admitted::Datagram(source, destination)),
                     // No port unreachable to where nobody can have asked from.
                     _ if packet.src_port() == 0 => Err(DropReason::EchoLoop),
                     _ => Ok(Admitted::Stack),
@@ -209,12 +213,7 @@ impl Door {
         if self.addresses.iter().any(|own| own.address() == source) {
             return Err(DropReason::OwnSource);
         }
-        let sane = match source {
-            IpAddress::Ipv4(address) => is_host_v4(address) && !self.is_broadcast(source),
-            #[cfg(feature = "ipv6")]
-            IpAddress::Ipv6(address) => is_host_v6(address),
-        };
-        if sane { Ok(()) } else { Err(DropReason::Source) }
+        if is_host(source) && !self.is_broadcast(source) { Ok(()) } else { Err(DropReason::Source) }
     }
 
     fn is_broadcast(&self, address: IpAddress) -> bool {
@@ -236,17 +235,20 @@ fn is_broadcast_of(subnet: &IpCidr, address: Ipv4Address) -> bool {
     }
 }
 
-/// Not "this network", loopback, multicast, nor reserved, which the broadcast address is part of.
-pub(crate) fn is_host_v4(address: Ipv4Address) -> bool {
-    let first = address.octets()[0];
-    first != 0 && first != 127 && first < 224
-}
-
-/// Not unspecified, loopback, multicast, nor IPv4 in disguise.
-#[cfg(feature = "ipv6")]
-pub(crate) fn is_host_v6(address: Ipv6Address) -> bool {
-    !address.is_unspecified()
-        && !address.is_loopback()
-        && !address.is_multicast()
-        && address.to_ipv4_mapped().is_none()
+/// True if it can be the address of a host: of IPv4, not "this network", loopback, multicast, nor reserved, which the
+/// broadcast address is part of; of IPv6, not unspecified, loopback, multicast, nor IPv4 in disguise.
+pub(crate) fn is_host(address: IpAddress) -> bool {
+    match address {
+        IpAddress::Ipv4(address) => {
+            let first = address.octets()[0];
+            first != 0 && first != 127 && first < 224
+        }
+        #[cfg(feature = "ipv6")]
+        IpAddress::Ipv6(address) => {
+            !address.is_unspecified()
+                && !address.is_loopback()
+                && !address.is_multicast()
+                && address.to_ipv4_mapped().is_none()
+        }
+    }
 }

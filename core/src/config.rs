@@ -61,7 +61,7 @@ impl Config {
         let mut least_mtu = 576;
         for (index, own) in self.addresses.iter().enumerate() {
             let address = own.address();
-            if !is_host(own) {
+            if !is_host_of(own) {
                 return Err(ConfigError::NotUnicast(address));
             }
             if self.addresses[..index].iter().any(|other| other.address() == address) {
@@ -74,6 +74,9 @@ impl Config {
         if self.addresses.is_empty() {
             return Err(ConfigError::NoAddress);
         }
+        if let Some(&gateway) = self.gateways.iter().find(|&&gateway| !classify::is_host(gateway)) {
+            return Err(ConfigError::NotUnicast(gateway));
+        }
         if device.max_transmission_unit < least_mtu + link_header {
             return Err(ConfigError::Mtu(least_mtu));
         }
@@ -82,15 +85,16 @@ impl Config {
 }
 
 /// True if a single host can have this address in its subnet. RFC 3021: one of two has neither network nor broadcast.
-fn is_host(own: &IpCidr) -> bool {
+fn is_host_of(own: &IpCidr) -> bool {
     match own {
         IpCidr::Ipv4(cidr) => {
             let host_bits = u32::MAX.checked_shr(cidr.prefix_len().into()).unwrap_or(0);
             let host = cidr.address().to_bits() & host_bits;
-            classify::is_host_v4(cidr.address()) && (cidr.prefix_len() > 30 || host != 0 && host != host_bits)
+            classify::is_host(cidr.address().into())
+                && (cidr.prefix_len() > 30 || host != 0 && host != host_bits)
         }
         #[cfg(feature = "ipv6")]
-        IpCidr::Ipv6(cidr) => classify::is_host_v6(cidr.address()),
+        IpCidr::Ipv6(cidr) => classify::is_host(cidr.address().into()),
     }
 }
 

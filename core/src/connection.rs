@@ -3,21 +3,14 @@
 use smoltcp::iface::{SocketHandle, SocketSet, SocketStorage};
 use smoltcp::socket::tcp::{self, State};
 use smoltcp::time::{Duration, Instant};
-use smoltcp::wire::{TcpRepr, TcpSeqNumber};
+use smoltcp::wire::{TcpControl, TcpRepr, TcpSeqNumber};
 
+use crate::deadlines::{Deadlines, PROBE};
 use crate::echo;
+use crate::flows::Flow;
 use crate::guard::Expected;
 use crate::timers::NEVER;
 use crate::tokens::SentSegment;
-
-/// A half-open connection gets this long to be acknowledged.
-const HALF_OPEN: Duration = Duration::from_secs(5);
-/// A silent peer is probed this often.
-const PROBE: Duration = Duration::from_secs(20);
-/// A peer that gives no sign of life, or acknowledges nothing of what it was sent, for this long is dead.
-const DEAD: Duration = Duration::from_secs(60);
-/// A connection that was closed for its idleness gets this long to end in good order.
-const LINGER: Duration = Duration::from_secs(5);
 
 /// The memory of one TCP connection.
 #[derive(Debug)]
@@ -37,14 +30,14 @@ pub struct Slot<'a> {
     edge: TcpSeqNumber,
     edge_agreed: bool,
     window_shift: u8,
-    /// When the SYN came; when the peer was last heard; when it last acknowledged something or said that its window is
-    /// closed; when a payload octet last made its way in either direction.
-    begun: Instant,
-    heard: Instant,
-    progress: Instant,
-    payload: Instant,
-    /// When a connection that was closed for its idleness is reset.
-    reset_at: Instant,
+    /// The window that the peer offered last, as it stood in the header, and its scale.
+    peer_window: u16,
+    peer_shift: u8,
+    /// No segment of ours is larger.
+    segment_size: u16,
+    /// smoltcp waits for something, be it an acknowledgement.
+    pub(crate) timed: bool,
+    deadlines: Deadlines,
 }
 
 /// How far a slot's connection is.
@@ -65,6 +58,10 @@ pub(crate) enum Expiry {
     Abandoned,
     /// The idle connection is being closed.
     Closing,
+    /// The silent peer is to be probed.
+    Probe,
+    /// smoltcp is to be told to send again what it has lost track of.
+    Nudge,
     /// The peer is dead, or did not let the connection end: it is to be aborted.
     Dead,
 }
@@ -83,11 +80,11 @@ impl<'a> Slot<'a> {
         edge: TcpSeqNumber(0),
         edge_agreed: false,
         window_shift: 0,
-        begun: Instant::ZERO,
-        heard: Instant::ZERO,
-        progress: Instant::ZERO,
-        payload: Instant::ZERO,
-        reset_at: NEVER,
+        peer_window: 0,
+        peer_shift: 0,
+        segment_size: 0,
+        timed: false,
+        deadlines: Deadlines::NONE,
     };
 
     /// Gives the slot its memory.
@@ -97,7 +94,6 @@ impl<'a> Slot<'a> {
         // wait for the peer's delayed one.
         socket.set_ack_delay(None);
         socket.set_nagle_enabled(false);
-        socket.set_keep_alive(Some(PROBE));
         let mut sockets = SocketSet::new(core::slice::from_mut(storage));
         sockets.add(socket);
         self.sockets = Some(sockets);
@@ -121,7 +117,13 @@ impl<'a> Slot<'a> {
     }
 
     /// Makes the slot ready for this SYN, whatever it was before. Nothing is sent about what it was.
-    pub(crate) fn listen(&mut self, now: Instant, syn: &TcpRepr<'_>, initial_send: TcpSeqNumber) {
+    pub(crate) fn listen(
+        &mut self,
+        now: Instant,
+        syn: &TcpRepr<'_>,
+        segment_size: u16,
+        initial_send: TcpSeqNumber,
+    ) {
         let socket = self.socket_mut();
         socket.abort();
         // Cannot fail: the socket is closed, and `syn` is for a port that is not 0.
@@ -132,6 +134,10 @@ impl<'a> Slot<'a> {
             Some(_) => shift as u8,
             None => 0,
         };
+        // Each side scales if both do (RFC 7323, section 2.2), and smoltcp does if the peer does.
+        self.peer_shift = syn.window_scale.unwrap_or(0);
+        self.peer_window = syn.window_len;
+        self.segment_size = segment_size;
         self.phase = Phase::HalfOpen;
         self.initial_receive = syn.seq_number;
         self.initial_send = initial_send;
@@ -139,9 +145,7 @@ impl<'a> Slot<'a> {
         (self.received, self.acknowledged) = (0, 0);
         self.edge = TcpSeqNumber(syn.seq_number.0.wrapping_add(1));
         self.edge_agreed = false;
-        self.begun = now;
-        (self.heard, self.progress, self.payload) = (now, now, now);
-        self.reset_at = NEVER;
+        self.deadlines = Deadlines::begin(now);
     }
 
     /// Closes the socket without a word to the peer.
@@ -187,26 +191,50 @@ impl<'a> Slot<'a> {
         advance(self.initial_send, self.given.wrapping_add(2))
     }
 
+    /// True if smoltcp should begin anew to probe the peer's closed window. It doubles the time between two probes up to
+    /// a minute, which is too long to tell a living peer from a dead one.
+    pub(crate) fn probes_rarely(&self, now: Instant, segment: &TcpRepr<'_>) -> bool {
+        segment.window_len == 0 && self.deadlines.silent(now) && self.socket().may_send()
+    }
+
+    /// True if smoltcp must not see this segment, which says nothing new: three of them, and it sends a whole
+    /// segment again, whatever the peer's window, and then believes the excess to be in flight for ever.
+    pub(crate) fn is_harmful_duplicate(&self, segment: &TcpRepr<'_>) -> bool {
+        self.timed
+            && segment.payload.is_empty()
+            && segment.control == TcpControl::None
+            && segment.window_len == self.peer_window
+            && self.peer_window() < usize::from(self.segment_size)
+            && self.socket().send_queue() > 0
+            && segment.ack_number == Some(self.send_unacknowledged())
+            && segment.seq_number == self.receive_next()
+    }
+
+    /// True if data came that the service cannot answer any more, as our FIN is out, and the peer has finished too: it
+    /// must not believe that all is well (RFC 9293, section 3.6.1).
+    pub(crate) fn has_lost_data(&self) -> bool {
+        let socket = self.socket();
+        matches!(socket.state(), State::Closing | State::TimeWait) && socket.recv_queue() > 0
+    }
+
     /// smoltcp has processed a segment from the peer.
     pub(crate) fn heard(&mut self, now: Instant, segment: &TcpRepr<'_>) {
-        self.heard = now;
+        self.peer_window = segment.window_len;
         let (received, acknowledged) = (self.received(), self.acknowledged());
-        if (received, acknowledged) != (self.received, self.acknowledged) {
-            self.payload = now;
-        }
         let socket = self.socket();
         let nothing_owed = socket.send_queue() == 0 && socket.may_send();
         // A peer that cannot take more is not dead. But after our FIN its patience alone does not keep the slot.
         let unable = segment.window_len == 0 && socket.may_send();
-        if acknowledged != self.acknowledged || nothing_owed || unable {
-            self.progress = now;
-        }
+        let progress = acknowledged != self.acknowledged || nothing_owed || unable;
+        let payload = (received, acknowledged) != (self.received, self.acknowledged);
+        self.deadlines.heard(now, progress, payload);
         (self.received, self.acknowledged) = (received, acknowledged);
     }
 
     /// Runs the service; returns the octets that it took and gave. Closes when the peer has and all is answered;
     /// `finish`: also when the peer has not.
     pub(crate) fn serve(&mut self, finish: bool) -> (usize, usize) {
+        let window = self.peer_window();
         let socket = self.socket_mut();
         let (received, sent) = (socket.recv_queue(), socket.send_queue());
         if received > 0 {
@@ -215,7 +243,8 @@ impl<'a> Slot<'a> {
         let taken = received - socket.recv_queue();
         let given = socket.send_queue() - sent;
         let last = finish || socket.state() == State::CloseWait;
-        if last && socket.recv_queue() == 0 && socket.may_send() {
+        // smoltcp takes no window update in LAST-ACK: close only when the rest fits into the window that there is.
+        if last && socket.recv_queue() == 0 && socket.send_queue() <= window && socket.may_send() {
             socket.close();
         }
         self.taken = self.taken.wrapping_add(wrapped(taken));
@@ -240,13 +269,10 @@ impl<'a> Slot<'a> {
     pub(crate) fn deadline(&self, idle_timeout: Option<Duration>) -> Instant {
         match self.phase {
             Phase::Free | Phase::TimeWait => NEVER,
-            Phase::HalfOpen => self.begun + HALF_OPEN,
+            Phase::HalfOpen => self.deadlines.abandon_at(),
             Phase::Open => {
-                let idle = match idle_timeout {
-                    Some(idle) if self.socket().may_send() => self.payload + idle,
-                    _ => NEVER,
-                };
-                (self.heard.min(self.progress) + DEAD).min(idle).min(self.reset_at)
+                let others = self.deadlines.dead_at().min(self.deadlines.probe_at());
+                self.idle_at(idle_timeout).min(others)
             }
         }
     }
@@ -259,15 +285,60 @@ impl<'a> Slot<'a> {
         match self.phase {
             Phase::Free | Phase::TimeWait => Expiry::Nothing,
             Phase::HalfOpen => Expiry::Abandoned,
-            Phase::Open if now >= self.reset_at || now >= self.heard.min(self.progress) + DEAD => {
-                Expiry::Dead
-            }
-            Phase::Open => {
+            Phase::Open if now >= self.deadlines.dead_at() => Expiry::Dead,
+            Phase::Open if now >= self.idle_at(idle_timeout) => {
                 self.socket_mut().close();
-                self.reset_at = now + LINGER;
+                self.deadlines.closed(now);
                 Expiry::Closing
             }
+            Phase::Open => {
+                self.deadlines.probed(now);
+                let socket = self.socket();
+                match (socket.send_queue(), self.timed) {
+                    // Only now: smoltcp's probe has an octet of its own, at the place of the last one that was sent. If
+                    // that has not arrived, the peer takes it for data.
+                    (0, false) if socket.may_send() => Expiry::Probe,
+                    (1.., false) => Expiry::Nudge,
+                    _ => Expiry::Nothing,
+                }
+            }
         }
+    }
+
+    /// Has smoltcp probe the peer when it sends next, and not again.
+    pub(crate) fn arm_probe(&mut self) {
+        let socket = self.socket_mut();
+        socket.set_keep_alive(Some(PROBE));
+        socket.set_keep_alive(None);
+    }
+
+    /// An empty segment from the peer that says what it said last.
+    pub(crate) fn acknowledgement(&self, flow: &Flow) -> TcpRepr<'static> {
+        TcpRepr {
+            src_port: flow.remote.port,
+            dst_port: self.socket().local_endpoint().map_or(0, |local| local.port),
+            control: TcpControl::None,
+            seq_number: self.receive_next(),
+            ack_number: Some(self.send_unacknowledged()),
+            window_len: self.peer_window,
+            window_scale: None,
+            max_seg_size: None,
+            sack_permitted: false,
+            sack_ranges: [None; 3],
+            timestamp: None,
+            payload: &[],
+        }
+    }
+
+    fn idle_at(&self, idle_timeout: Option<Duration>) -> Instant {
+        match idle_timeout {
+            Some(idle) if self.socket().may_send() => self.deadlines.idle_at(idle),
+            _ => NEVER,
+        }
+    }
+
+    fn peer_window(&self) -> usize {
+        usize::from(self.peer_window) << self.peer_shift
     }
 
     fn received(&self) -> u32 {

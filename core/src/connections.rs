@@ -16,6 +16,7 @@ use crate::sequence;
 use crate::stack::{Next, Stack};
 use crate::stats::{DropReason, Stats};
 use crate::timers::{NEVER, Timers};
+use crate::tokens::Nowhere;
 
 #[derive(Debug)]
 pub(crate) struct Connections<'a> {
@@ -95,9 +96,21 @@ impl<'a> Connections<'a> {
         let slot = &mut self.slots[id.index()];
         match guard::judge(&slot.expected(), &segment.tcp) {
             Judgement::Accept => {
+                if slot.is_harmful_duplicate(&segment.tcp) && !slot.probes_rarely(now, &segment.tcp) {
+                    slot.heard(now, &segment.tcp);
+                    return Some(id);
+                }
+                if slot.probes_rarely(now, &segment.tcp) {
+                    let update =
+                        craft::window_update(segment, slot.receive_next(), slot.send_unacknowledged(), 1);
+                    stack.feed(now, &update, Nowhere([0; 128]), slot.sockets());
+                }
                 let answer = stack.feed(now, packet, tx, slot.sockets());
                 slot.heard(now, &segment.tcp);
                 slot.sent(answer);
+                if slot.has_lost_data() {
+                    return Some(id);
+                }
                 let end = if segment.tcp.control == TcpControl::Rst { End::Reset } else { End::Closed };
                 self.settle(now, id, end, stats);
                 return Some(id);
@@ -130,6 +143,9 @@ impl<'a> Connections<'a> {
     ) -> Egress {
         let slot = &mut self.slots[id.index()];
         if slot.phase == Phase::Open {
+            if slot.has_lost_data() {
+                return self.abort(id, now, device, End::Aborted, stack, stats);
+            }
             let (taken, given) = slot.serve(self.draining);
             stats.octets_in += taken as u64;
             stats.octets_out += given as u64;
@@ -139,6 +155,7 @@ impl<'a> Connections<'a> {
         }
         let (next, last) = stack.send(now, device, slot.sockets());
         slot.sent(last);
+        slot.timed = next != Next::At(NEVER);
         // smoltcp's TIME-WAIT ends while it sends.
         self.settle(now, id, End::Closed, stats);
         let slot = &self.slots[id.index()];
@@ -258,8 +275,9 @@ impl<'a> Connections<'a> {
     ) -> Option<SlotId> {
         let initial = sequence::initial(self.sequence_key, &segment.flow, now, previous);
         let slot = &mut self.slots[id.index()];
-        slot.listen(now, &segment.tcp, initial);
-        let syn = craft::syn(segment, self.largest_segment);
+        let segment_size = craft::segment_size(&segment.tcp, self.largest_segment);
+        slot.listen(now, &segment.tcp, segment_size, initial);
+        let syn = craft::syn(segment, segment_size);
         stack.feed_syn(now, &syn, tx, slot.sockets(), initial);
         if slot.state() != State::SynReceived {
             // smoltcp saw something in it that the door did not.
@@ -288,11 +306,40 @@ impl<'a> Connections<'a> {
         }
         match slot.expire(now, self.idle_timeout) {
             Expiry::Nothing | Expiry::Closing => self.serve(id, now, device, stack, stats),
+            Expiry::Probe => {
+                slot.arm_probe();
+                self.serve(id, now, device, stack, stats)
+            }
+            Expiry::Nudge => {
+                self.nudge(id, now, stack);
+                self.serve(id, now, device, stack, stats)
+            }
             Expiry::Abandoned => {
                 self.release(id, stats);
                 Egress::Done
             }
             Expiry::Dead => self.abort(id, now, device, End::TimedOut, stack, stats),
+        }
+    }
+
+    /// Gets smoltcp out of a state in which it has data to send and waits for nothing. It comes there when a window
+    /// shrinks, or when an old acknowledgement overtakes a newer one and closes the window (smoltcp keeps neither SND.WL1
+    /// nor SND.WL2: RFC 9293, section 3.10.7.4).
+    fn nudge(&mut self, id: SlotId, now: Instant, stack: &mut Stack) {
+        let Some(&flow) = self.flows.flow(id) else {
+            return;
+        };
+        let slot = &mut self.slots[id.index()];
+        let tcp = slot.acknowledgement(&flow);
+        let segment = Segment { flow, tcp, link_header: &stack.link_header(flow.local) };
+        // A window that closes starts the probes of it; the third duplicate sends the first segment again.
+        let (opened, closed) =
+            ([1, 0], [tcp.window_len ^ 1, tcp.window_len, tcp.window_len, tcp.window_len, tcp.window_len]);
+        let windows: &[u16] = if tcp.window_len == 0 { &opened } else { &closed };
+        for &window in windows {
+            let update =
+                craft::window_update(&segment, slot.receive_next(), slot.send_unacknowledged(), window);
+            stack.feed(now, &update, Nowhere([0; 128]), slot.sockets());
         }
     }
 
@@ -373,7 +420,7 @@ impl<'a> Connections<'a> {
     }
 
     fn log(&mut self, now: Instant, id: SlotId, what: &str) {
-        if let Some(Flow { remote, .. }) = self.flows.flow(id) {
+        if let Some(&Flow { remote, .. }) = self.flows.flow(id) {
             self.journal.connection(now, remote, what);
         }
     }

@@ -9,18 +9,20 @@ use crate::tokens::no_checksums;
 /// A frame with the longest headers that there are and no payload.
 pub(crate) type Crafted = Vec<u8, { ETHERNET_HEADER_LEN + 40 + 60 }>;
 
-/// The SYN again, with a segment size of at most `mss` and without data.
+/// The size of segments that the peer asks for with its SYN, at most `largest`.
+pub(crate) fn segment_size(syn: &TcpRepr<'_>, largest: u16) -> u16 {
+    // RFC 9293, section 3.7.1: without the option, the peer takes 536 octets (1220 for IPv6, but ours are fewer).
+    const DEFAULT: u16 = 536;
+    syn.max_seg_size.filter(|&size| size > 0).unwrap_or(DEFAULT).min(largest)
+}
+
+/// The SYN again, with this segment size and without data.
 ///
 /// The window scale and SACK options stay. Data on a SYN is not taken (RFC 9293, section 3.10.7.2 lets it wait): the
 /// peer sends it again.
-pub(crate) fn syn(segment: &Segment<'_>, mss: u16) -> Crafted {
-    // RFC 9293, section 3.7.1: without the option, the peer takes 536 octets (1220 for IPv6, but ours are fewer).
-    const DEFAULT_MSS: u16 = 536;
-    let asked = segment.tcp.max_seg_size.filter(|&mss| mss > 0).unwrap_or(DEFAULT_MSS);
-    craft(
-        segment,
-        &TcpRepr { max_seg_size: Some(asked.min(mss)), timestamp: None, payload: &[], ..segment.tcp },
-    )
+pub(crate) fn syn(segment: &Segment<'_>, segment_size: u16) -> Crafted {
+    let max_seg_size = Some(segment_size);
+    craft(segment, &TcpRepr { max_seg_size, timestamp: None, payload: &[], ..segment.tcp })
 }
 
 /// An empty segment just left of the window: smoltcp answers it with an acknowledgement, one a second at most,
@@ -30,12 +32,33 @@ pub(crate) fn probe(
     receive_next: TcpSeqNumber,
     send_unacknowledged: TcpSeqNumber,
 ) -> Crafted {
+    let left = TcpSeqNumber(receive_next.0.wrapping_sub(1));
+    empty(segment, left, send_unacknowledged, segment.tcp.window_len)
+}
+
+/// An empty segment that changes nothing but the peer's window.
+pub(crate) fn window_update(
+    segment: &Segment<'_>,
+    receive_next: TcpSeqNumber,
+    send_unacknowledged: TcpSeqNumber,
+    window: u16,
+) -> Crafted {
+    empty(segment, receive_next, send_unacknowledged, window)
+}
+
+fn empty(
+    segment: &Segment<'_>,
+    sequence: TcpSeqNumber,
+    acknowledgement: TcpSeqNumber,
+    window: u16,
+) -> Crafted {
     craft(
         segment,
         &TcpRepr {
             control: TcpControl::None,
-            seq_number: TcpSeqNumber(receive_next.0.wrapping_sub(1)),
-            ack_number: Some(send_unacknowledged),
+            seq_number: sequence,
+            ack_number: Some(acknowledgement),
+            window_len: window,
             max_seg_size: None,
             window_scale: None,
             sack_permitted: false,

@@ -29,9 +29,9 @@ pub(crate) struct Datagrams<'a> {
     port: u16,
     delay: Option<Duration>,
     delayed: PacketBuffer<'a, Delayed>,
-    /// A reply is in the socket, and has left it unless its neighbour is unknown or the device has no room.
-    pending: bool,
-    /// Until then the neighbour that the reply waits for may answer.
+    /// Replies in the socket: none but while their neighbour is unknown or the device has no room.
+    pending: u64,
+    /// Until then the neighbour that they wait for may answer.
     waits_until: Instant,
 }
 
@@ -44,7 +44,7 @@ impl<'a> Datagrams<'a> {
             udp::PacketBuffer::new(storage.tx_metadata, storage.tx),
         ));
         let delayed = PacketBuffer::new(storage.delayed_metadata, storage.delayed);
-        let mut datagrams = Datagrams { sockets, port, delay, delayed, pending: false, waits_until: NEVER };
+        let mut datagrams = Datagrams { sockets, port, delay, delayed, pending: 0, waits_until: NEVER };
         datagrams.bind();
         datagrams
     }
@@ -79,7 +79,7 @@ impl<'a> Datagrams<'a> {
 
     /// True if a reply waits to be sent, be it that its delay is just over.
     pub(crate) fn release(&mut self, now: Instant) -> bool {
-        if self.pending {
+        if self.pending > 0 {
             return true;
         }
         if self.delay.is_none() || !matches!(self.delayed.peek(), Ok((reply, _)) if reply.due <= now) {
@@ -90,31 +90,35 @@ impl<'a> Datagrams<'a> {
         };
         let metadata = UdpMetadata { endpoint: to, local_address: from, meta: PacketMeta::default() };
         let socket = self.sockets.get_mut::<udp::Socket<'_>>(SocketHandle::default());
-        self.pending = socket.send_slice(reply, metadata).is_ok();
-        self.pending
+        let sent = socket.send_slice(reply, metadata).is_ok();
+        self.pending += u64::from(sent);
+        sent
     }
 
-    /// The reply has been sent.
-    pub(crate) fn sent(&mut self) {
-        self.pending = false;
+    /// All replies in the socket have been sent: how many that was.
+    pub(crate) fn sent(&mut self) -> u64 {
         self.waits_until = NEVER;
+        core::mem::take(&mut self.pending)
     }
 
-    /// The reply could not be sent as its neighbour is not known, and will be tried again at a later time. False if it
-    /// has waited long enough: it is gone then, as nobody else is answered as long as it waits.
-    pub(crate) fn wait(&mut self, now: Instant, until: Instant) -> bool {
-        if self.waits_until <= now {
-            self.sent();
-            self.bind();
-            return false;
+    /// The replies in the socket could not be sent, as a neighbour is not known.
+    pub(crate) fn wait_until(&mut self, at: Instant) {
+        self.waits_until = self.waits_until.min(at);
+    }
+
+    /// Throws away the replies that have waited for a neighbour until now, as nobody else is answered as long as they
+    /// wait; returns how many that were.
+    pub(crate) fn give_up(&mut self, now: Instant) -> u64 {
+        if now < self.waits_until {
+            return 0;
         }
-        self.waits_until = self.waits_until.min(until);
-        true
+        self.bind();
+        self.sent()
     }
 
     /// When [`release`](Self::release) has something new to say.
     pub(crate) fn deadline(&mut self) -> Instant {
-        if self.pending || self.delay.is_none() {
+        if self.pending > 0 || self.delay.is_none() {
             return self.waits_until;
         }
         self.delayed.peek().map_or(NEVER, |(reply, _)| reply.due)
@@ -124,7 +128,7 @@ impl<'a> Datagrams<'a> {
         let metadata = UdpMetadata { endpoint: to, local_address: from, meta: PacketMeta::default() };
         let socket = self.sockets.get_mut::<udp::Socket<'_>>(SocketHandle::default());
         let sent = socket.send_slice(reply, metadata).is_ok();
-        self.pending |= sent;
+        self.pending += u64::from(sent);
         sent
     }
 

@@ -1,9 +1,10 @@
 //! Lines about connections, at most so many a second: a flood of connections must not become a flood of lines.
 
-use core::fmt;
+use core::net::{IpAddr, SocketAddr};
 
 use log::{info, warn};
 use smoltcp::time::{Duration, Instant};
+use smoltcp::wire::IpEndpoint;
 
 use crate::timers::NEVER;
 
@@ -24,24 +25,24 @@ impl Journal {
     }
 
     /// Logs that something happened to the connection of this peer, unless too much happens.
-    pub(crate) fn connection(&mut self, now: Instant, peer: impl fmt::Display, what: &str) {
+    pub(crate) fn connection(&mut self, now: Instant, peer: IpEndpoint, what: &str) {
         if now >= self.second_ends {
             self.end_second();
             self.second_ends = now + Duration::from_secs(1);
         }
         if self.written < LINES {
             self.written += 1;
-            info!("{peer} {what}");
+            info!("{} {what}", printable(peer));
         } else {
             self.left_out += 1;
         }
     }
 
     /// Logs that a SYN found no slot, once a second at most.
-    pub(crate) fn refused(&mut self, now: Instant, peer: impl fmt::Display) {
+    pub(crate) fn refused(&mut self, now: Instant, peer: IpEndpoint) {
         if now >= self.quiet_until {
             self.quiet_until = now + Duration::from_secs(1);
-            warn!("every slot is in use: {peer} has to wait for one");
+            warn!("every slot is in use: {} has to wait for one", printable(peer));
         }
     }
 
@@ -62,4 +63,9 @@ impl Journal {
         }
         (self.written, self.left_out) = (0, 0);
     }
+}
+
+/// An address and port as people write it, with brackets for IPv6 (RFC 5952, section 6), which smoltcp leaves out.
+fn printable(endpoint: IpEndpoint) -> SocketAddr {
+    SocketAddr::new(IpAddr::from(endpoint.addr), endpoint.port)
 }

@@ -6,6 +6,7 @@ use siphasher::sip::SipHasher13;
 use smoltcp::iface::SocketSet;
 use smoltcp::phy::{Device, RxToken};
 use smoltcp::time::{Duration, Instant};
+use smoltcp::wire::TcpControl;
 
 use crate::classify::{Admitted, Door};
 use crate::config::{Config, ConfigError};
@@ -88,6 +89,7 @@ impl<'a> Server<'a> {
         }
         let [index_key, sequence_key, (seed, _)] = keys(config.entropy);
         Ok(Server {
+            stack: Stack::new(config, &capabilities, seed, now),
             door: Door::new(config, capabilities.checksum),
             connections: Connections::new(
                 slots,
@@ -99,7 +101,6 @@ impl<'a> Server<'a> {
             ),
             datagrams: Datagrams::new(udp, config.port, config.delay),
             nobody: SocketSet::new(&mut [][..]),
-            stack: Stack::new(config, device, seed, now),
             stats: Stats::default(),
             abort_at: None,
             blocked: false,
@@ -114,8 +115,12 @@ impl<'a> Server<'a> {
             // Egress comes first: do not be tempted to take in what could not be answered.
             self.blocked = false;
             self.send_fragments(now, device);
-            self.send_datagrams(now, device);
-            self.run_due(now, device);
+            if !self.blocked {
+                self.send_datagrams(now, device);
+            }
+            if !self.blocked {
+                self.run_due(now, device);
+            }
         }
         let mut packets = 0;
         while !self.blocked && packets < PACKETS_A_POLL {
@@ -167,10 +172,14 @@ impl<'a> Server<'a> {
                 Turn::Nobody
             }
             Ok(Admitted::Segment(segment)) => {
+                if segment.tcp.control == TcpControl::Syn {
+                    stack.learn_neighbour(now, packet, segment.flow.remote.addr, segment.flow.local);
+                }
                 let slot = self.connections.segment(now, packet, &segment, tx, stack, stats);
                 slot.map_or(Turn::Nobody, Turn::Slot)
             }
-            Ok(Admitted::Datagram) => {
+            Ok(Admitted::Datagram(from, to)) => {
+                stack.learn_neighbour(now, packet, from, to);
                 stack.feed(now, packet, tx, self.datagrams.sockets());
                 Turn::Datagrams
             }
@@ -218,18 +227,21 @@ impl<'a> Server<'a> {
 
     /// Sends the reply that waits in the socket, and those whose delay is over.
     fn send_datagrams<D: Device + ?Sized>(&mut self, now: Instant, device: &mut D) {
+        // Before the next attempt: that would silence the socket for another second.
+        for _ in 0..self.datagrams.give_up(now) {
+            self.stats.drop(DropReason::Neighbour);
+        }
         while self.datagrams.release(now) {
             match self.stack.send(now, device, self.datagrams.sockets()) {
                 (Next::Refused, _) => {
                     self.blocked = true;
                     return;
                 }
-                (Next::At(NEVER), _) => {
-                    self.datagrams.sent();
-                    self.stats.datagrams_out += 1;
+                (Next::At(NEVER), _) => self.stats.datagrams_out += self.datagrams.sent(),
+                (Next::At(at), _) => {
+                    self.datagrams.wait_until(at);
+                    return;
                 }
-                (Next::At(at), _) if self.datagrams.wait(now, at) => return,
-                (Next::At(_), _) => self.stats.drop(DropReason::Neighbour),
             }
         }
     }
@@ -243,15 +255,16 @@ impl<'a> Server<'a> {
     }
 
     fn deadline(&mut self, now: Instant, more: bool) -> Option<Instant> {
+        let abort_at = self.abort_at.filter(|_| !self.is_shut_down());
         if self.blocked {
             // Without room in the device there is nothing to do, but to give up in time.
-            return self.abort_at;
+            return abort_at;
         }
         if more {
             return Some(now);
         }
         let next = self.connections.deadline().min(self.datagrams.deadline());
-        let next = self.abort_at.map_or(next, |at| at.min(next));
+        let next = abort_at.map_or(next, |at| at.min(next));
         (next < NEVER).then_some(next)
     }
 }

@@ -4,14 +4,18 @@ use core::fmt;
 
 use heapless::Vec;
 use smoltcp::iface::{self, Interface, SocketSet};
-use smoltcp::phy::{Device, DeviceCapabilities, TxToken};
+use smoltcp::phy::{Device, DeviceCapabilities, Medium, TxToken};
 use smoltcp::time::{Duration, Instant};
-use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr, TcpSeqNumber};
+use smoltcp::wire::{
+    ETHERNET_HEADER_LEN, EthernetFrame, EthernetProtocol, EthernetRepr, HardwareAddress, IpAddress, IpCidr,
+    TcpSeqNumber,
+};
 
 use crate::config::{Config, MAX_ADDRESSES};
+use crate::neighbours;
 use crate::sequence;
 use crate::timers::NEVER;
-use crate::tokens::{OnePacket, Sent, SentSegment, Watched, WayOut, behind_the_door};
+use crate::tokens::{Nowhere, OnePacket, Sent, SentSegment, Watched, WayOut, behind_the_door};
 
 /// A set that smoltcp wants to be polled for, but does nothing with, is looked at again after this. It is not known
 /// to happen; without this it would keep the caller from ever sleeping.
@@ -41,14 +45,13 @@ pub(crate) enum Next {
 }
 
 impl Stack {
-    /// The configuration must have been checked.
-    pub(crate) fn new<D: Device + ?Sized>(config: &Config, device: &mut D, seed: u64, now: Instant) -> Stack {
-        let capabilities = behind_the_door(&device.capabilities());
-        let mut sent = Sent::default();
-        let mut out = WayOut::new(device, &capabilities, &mut sent);
-        let interface = interface(config.hardware_addr, &config.addresses, seed, &mut out, now);
+    /// The configuration must have been checked; `capabilities` are the device's own.
+    pub(crate) fn new(config: &Config, capabilities: &DeviceCapabilities, seed: u64, now: Instant) -> Stack {
+        let capabilities = behind_the_door(capabilities);
+        let mut idle = OnePacket::new(&[], Nowhere([0; 128]), &capabilities);
+        let interface = interface(config.hardware_addr, &config.addresses, seed, &mut idle, now);
         let (addresses, hardware_addr) = (config.addresses.clone(), config.hardware_addr);
-        let mut stack = Stack { interface, addresses, hardware_addr, capabilities, sent };
+        let mut stack = Stack { interface, addresses, hardware_addr, capabilities, sent: Sent::default() };
         #[cfg(feature = "fragments")]
         stack.interface.set_reassembly_timeout(REASSEMBLY);
         for gateway in &config.gateways {
@@ -95,6 +98,22 @@ impl Stack {
         interface.poll_ingress_single(now, &mut device, sockets);
     }
 
+    /// Takes note of where a host on the link is, which sent this frame; nothing if the device has no frames.
+    pub(crate) fn learn_neighbour(
+        &mut self,
+        now: Instant,
+        frame: &[u8],
+        neighbour: IpAddress,
+        own: IpAddress,
+    ) {
+        if self.capabilities.medium == Medium::Ethernet
+            && self.addresses.iter().any(|subnet| subnet.contains_addr(&neighbour))
+            && let Some(announcement) = neighbours::announcement(frame, neighbour, own)
+        {
+            self.feed(now, &announcement, Nowhere([0; 128]), &mut SocketSet::new(&mut [][..]));
+        }
+    }
+
     /// Sends what these sockets have to send, to the last segment, which is returned.
     pub(crate) fn send<D: Device + ?Sized>(
         &mut self,
@@ -103,21 +122,41 @@ impl Stack {
         sockets: &mut SocketSet<'_>,
     ) -> (Next, Option<SentSegment>) {
         self.sent.segment = None;
+        let mut idle = false;
         let next = loop {
-            let before = self.sent.packets;
-            let mut out = WayOut::new(device, &self.capabilities, &mut self.sent);
-            self.interface.poll_egress(now, &mut out, sockets);
-            if out.refused {
-                break Next::Refused;
-            }
             match self.interface.poll_at(now, sockets) {
                 None => break Next::At(NEVER),
                 Some(at) if at > now => break Next::At(at),
-                Some(_) if self.sent.packets == before => break Next::At(now + STUCK),
+                Some(_) if idle => break Next::At(now + STUCK),
                 Some(_) => {}
             }
+            let Some(token) = device.transmit(now) else {
+                break Next::Refused;
+            };
+            let before = self.sent.packets;
+            let mut out = WayOut::new(token, &self.capabilities, &mut self.sent);
+            self.interface.poll_egress(now, &mut out, sockets);
+            idle = self.sent.packets == before;
         };
         (next, self.sent.segment)
+    }
+
+    /// The link header of a packet that this server makes for itself: nothing, or an Ethernet header.
+    pub(crate) fn link_header(&self, to: IpAddress) -> Vec<u8, ETHERNET_HEADER_LEN> {
+        let mut header = Vec::new();
+        if let HardwareAddress::Ethernet(own) = self.hardware_addr {
+            let ethertype = match to {
+                IpAddress::Ipv4(_) => EthernetProtocol::Ipv4,
+                #[cfg(feature = "ipv6")]
+                IpAddress::Ipv6(_) => EthernetProtocol::Ipv6,
+            };
+            let repr = EthernetRepr { src_addr: own, dst_addr: own, ethertype };
+            // Cannot fail: the capacity is that of the header.
+            if header.resize(ETHERNET_HEADER_LEN, 0).is_ok() {
+                repr.emit(&mut EthernetFrame::new_unchecked(&mut header[..]));
+            }
+        }
+        header
     }
 
     /// Packets sent since the server was made.

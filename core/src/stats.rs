@@ -94,7 +94,7 @@ pub struct Stats {
     pub reset: u64,
     /// Connections that a deadline ended: a dead peer, unacknowledged data, an idle connection not closed in time.
     pub timed_out: u64,
-    /// Connections that were reset when the server shut down.
+    /// Connections that the server reset: as it shut down, or as data came when it had sent its FIN.
     pub aborted: u64,
     /// SYNs that found no slot.
     pub refused: u64,

@@ -1,5 +1,6 @@
 //! The memory that the caller provides: all that a server ever uses.
 
+use heapless::Vec;
 use smoltcp::iface::SocketStorage;
 use smoltcp::socket::udp;
 use smoltcp::time::Instant;
@@ -8,7 +9,6 @@ use crate::config::ConfigError;
 use crate::connection::Slot;
 use crate::datagrams::DelayedMetadata;
 use crate::flows::{Bucket, FlowEntry};
-use crate::timers;
 
 /// Octets a direction of a TCP socket by default, and the most that a UDP reply carries: the `recv(1024)` of
 /// the programs that this server grew from.
@@ -91,17 +91,18 @@ impl Storage<'_> {
 /// A [`Storage`] of constant size: `SLOTS` connections with `BUFFER` octets a direction, datagrams of up to
 /// `DATAGRAM` octets, and no room for delayed replies.
 ///
-/// It can be a `static`: [`Memory::new`] is `const`.
+/// It can be a `static`: [`Memory::new`] is `const`, and all zeroes, so that the `static` takes no place in an image.
+// Hence the vectors: what an empty slot or socket consists of is not all zeroes, and is put in place by `storage`.
 #[derive(Debug)]
 pub struct Memory<'a, const SLOTS: usize, const BUFFER: usize = BUFFER_SIZE, const DATAGRAM: usize = 2048> {
-    slots: [Slot<'a>; SLOTS],
-    sockets: [SocketStorage<'a>; SLOTS],
-    udp_socket: SocketStorage<'a>,
-    flows: [FlowEntry; SLOTS],
-    buckets: [Bucket; SLOTS],
+    slots: Vec<Slot<'a>, SLOTS>,
+    sockets: Vec<SocketStorage<'a>, SLOTS>,
+    udp_socket: Vec<SocketStorage<'a>, 1>,
+    flows: Vec<FlowEntry, SLOTS>,
+    buckets: Vec<Bucket, SLOTS>,
     deadlines: [Instant; SLOTS],
     tcp_buffers: [[[u8; BUFFER]; 2]; SLOTS],
-    udp_metadata: [[udp::PacketMetadata; 2]; 2],
+    udp_metadata: Vec<[udp::PacketMetadata; 2], 2>,
     udp_rx: [u8; DATAGRAM],
     udp_tx: [u8; BUFFER_SIZE],
 }
@@ -110,14 +111,14 @@ impl<'a, const SLOTS: usize, const BUFFER: usize, const DATAGRAM: usize> Memory<
     /// Memory that no server has used yet.
     pub const fn new() -> Self {
         Memory {
-            slots: [const { Slot::EMPTY }; SLOTS],
-            sockets: [const { SocketStorage::EMPTY }; SLOTS],
-            udp_socket: SocketStorage::EMPTY,
-            flows: [const { FlowEntry::EMPTY }; SLOTS],
-            buckets: [const { Bucket::EMPTY }; SLOTS],
-            deadlines: [timers::NEVER; SLOTS],
+            slots: Vec::new(),
+            sockets: Vec::new(),
+            udp_socket: Vec::new(),
+            flows: Vec::new(),
+            buckets: Vec::new(),
+            deadlines: [Instant::ZERO; SLOTS],
             tcp_buffers: [[[0; BUFFER]; 2]; SLOTS],
-            udp_metadata: [[udp::PacketMetadata::EMPTY; 2]; 2],
+            udp_metadata: Vec::new(),
             udp_rx: [0; DATAGRAM],
             udp_tx: [0; BUFFER_SIZE],
         }
@@ -125,7 +126,13 @@ impl<'a, const SLOTS: usize, const BUFFER: usize, const DATAGRAM: usize> Memory<
 
     /// Lends all of it to a server.
     pub fn storage(&'a mut self) -> Storage<'a> {
-        let [rx_metadata, tx_metadata] = &mut self.udp_metadata;
+        while self.slots.push(Slot::EMPTY).is_ok() {}
+        while self.sockets.push(SocketStorage::EMPTY).is_ok() {}
+        while self.udp_socket.push(SocketStorage::EMPTY).is_ok() {}
+        while self.flows.push(FlowEntry::EMPTY).is_ok() {}
+        while self.buckets.push(Bucket::EMPTY).is_ok() {}
+        while self.udp_metadata.push([udp::PacketMetadata::EMPTY; 2]).is_ok() {}
+        let (rx_metadata, tx_metadata) = self.udp_metadata.split_at_mut(1);
         Storage {
             slots: &mut self.slots,
             sockets: &mut self.sockets,
@@ -134,10 +141,10 @@ impl<'a, const SLOTS: usize, const BUFFER: usize, const DATAGRAM: usize> Memory<
             deadlines: &mut self.deadlines,
             tcp_buffers: self.tcp_buffers.as_flattened_mut().as_flattened_mut(),
             udp: UdpStorage {
-                socket: &mut self.udp_socket,
-                rx_metadata,
+                socket: &mut self.udp_socket[0],
+                rx_metadata: rx_metadata.as_flattened_mut(),
                 rx: &mut self.udp_rx,
-                tx_metadata,
+                tx_metadata: tx_metadata.as_flattened_mut(),
                 tx: &mut self.udp_tx,
                 delayed_metadata: &mut [],
                 delayed: &mut [],

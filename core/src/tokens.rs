@@ -63,43 +63,48 @@ impl RxToken for Octets<'_> {
     }
 }
 
-/// The caller's device, for sending only.
-pub(crate) struct WayOut<'d, D: ?Sized> {
-    device: &'d mut D,
-    capabilities: &'d DeviceCapabilities,
-    sent: &'d mut Sent,
-    /// The device had no room.
-    pub(crate) refused: bool,
-}
+/// A token for an answer that nobody needs. It must be for an empty segment, whose answers are no longer than this.
+pub(crate) struct Nowhere(pub(crate) [u8; 128]);
 
-impl<'d, D: Device + ?Sized> WayOut<'d, D> {
-    pub(crate) fn new(
-        device: &'d mut D,
-        capabilities: &'d DeviceCapabilities,
-        sent: &'d mut Sent,
-    ) -> WayOut<'d, D> {
-        WayOut { device, capabilities, sent, refused: false }
+impl TxToken for Nowhere {
+    fn consume<R, F: FnOnce(&mut [u8]) -> R>(mut self, length: usize, f: F) -> R {
+        f(&mut self.0[..length])
     }
 }
 
-impl<D: Device + ?Sized> Device for WayOut<'_, D> {
+/// The way out for one packet.
+///
+/// smoltcp must not begin what it cannot send: a fast retransmission that the device refuses is lost, and with it the
+/// retransmission timer. So the caller's token is there first.
+pub(crate) struct WayOut<'o, T> {
+    token: Option<T>,
+    capabilities: &'o DeviceCapabilities,
+    sent: &'o mut Sent,
+}
+
+impl<'o, T> WayOut<'o, T> {
+    pub(crate) fn new(token: T, capabilities: &'o DeviceCapabilities, sent: &'o mut Sent) -> WayOut<'o, T> {
+        WayOut { token: Some(token), capabilities, sent }
+    }
+}
+
+impl<T: TxToken> Device for WayOut<'_, T> {
     type RxToken<'a>
         = Octets<'a>
     where
         Self: 'a;
     type TxToken<'a>
-        = Watched<'a, D::TxToken<'a>>
+        = Watched<'a, T>
     where
         Self: 'a;
 
-    fn receive(&mut self, _now: Instant) -> Option<(Octets<'_>, Self::TxToken<'_>)> {
+    fn receive(&mut self, _now: Instant) -> Option<(Octets<'_>, Watched<'_, T>)> {
         None
     }
 
-    fn transmit(&mut self, now: Instant) -> Option<Self::TxToken<'_>> {
-        let token = self.device.transmit(now);
-        self.refused = token.is_none();
-        token.map(|token| Watched { token, medium: self.capabilities.medium, sent: self.sent })
+    fn transmit(&mut self, _now: Instant) -> Option<Watched<'_, T>> {
+        let token = self.token.take()?;
+        Some(Watched { token, medium: self.capabilities.medium, sent: self.sent })
     }
 
     fn capabilities(&self) -> DeviceCapabilities {
