@@ -35,8 +35,8 @@ pub struct Slot<'a> {
     peer_shift: u8,
     /// No segment of ours is larger.
     segment_size: u16,
-    /// smoltcp waits for something, be it an acknowledgement.
-    pub(crate) timed: bool,
+    /// smoltcp waits for a time.
+    timed: bool,
     deadlines: Deadlines,
 }
 
@@ -271,8 +271,8 @@ impl<'a> Slot<'a> {
             Phase::Free | Phase::TimeWait => NEVER,
             Phase::HalfOpen => self.deadlines.abandon_at(),
             Phase::Open => {
-                let others = self.deadlines.dead_at().min(self.deadlines.probe_at());
-                self.idle_at(idle_timeout).min(others)
+                let others = self.deadlines.probe_at().min(self.deadlines.nudge_at());
+                self.deadlines.dead_at().min(self.idle_at(idle_timeout)).min(others)
             }
         }
     }
@@ -291,18 +291,25 @@ impl<'a> Slot<'a> {
                 self.deadlines.closed(now);
                 Expiry::Closing
             }
+            Phase::Open if now >= self.deadlines.nudge_at() => {
+                self.deadlines.nudged();
+                Expiry::Nudge
+            }
             Phase::Open => {
                 self.deadlines.probed(now);
                 let socket = self.socket();
-                match (socket.send_queue(), self.timed) {
-                    // Only now: smoltcp's probe has an octet of its own, at the place of the last one that was sent. If
-                    // that has not arrived, the peer takes it for data.
-                    (0, false) if socket.may_send() => Expiry::Probe,
-                    (1.., false) => Expiry::Nudge,
-                    _ => Expiry::Nothing,
-                }
+                // Only if nothing is in flight, which is a probe of its own: smoltcp's has an octet at the place of the
+                // last one that was sent. If that has not arrived, the peer takes it for data.
+                if socket.send_queue() == 0 && socket.may_send() { Expiry::Probe } else { Expiry::Nothing }
             }
         }
+    }
+
+    /// smoltcp has sent what it could, and waits for a time or not.
+    pub(crate) fn waits(&mut self, now: Instant, timed: bool) {
+        self.timed = timed;
+        let stuck = !timed && self.socket().send_queue() > 0;
+        self.deadlines.waits(now, stuck);
     }
 
     /// Has smoltcp probe the peer when it sends next, and not again.

@@ -155,7 +155,7 @@ impl<'a> Connections<'a> {
         }
         let (next, last) = stack.send(now, device, slot.sockets());
         slot.sent(last);
-        slot.timed = next != Next::At(NEVER);
+        slot.waits(now, next != Next::At(NEVER));
         // smoltcp's TIME-WAIT ends while it sends.
         self.settle(now, id, End::Closed, stats);
         let slot = &self.slots[id.index()];

@@ -13,6 +13,8 @@ const HALF_OPEN: Duration = Duration::from_secs(5);
 pub(crate) const PROBE: Duration = Duration::from_secs(20);
 /// A peer that gives no sign of life, or acknowledges nothing of what it was sent, for this long is dead.
 const DEAD: Duration = Duration::from_secs(60);
+/// smoltcp gets this long to remember that it has something to send.
+const STUCK: Duration = Duration::from_secs(1);
 /// A connection that was closed for its idleness gets this long to end in good order.
 const LINGER: Duration = Duration::from_secs(5);
 
@@ -28,6 +30,8 @@ pub(crate) struct Deadlines {
     /// A payload octet made its way in either direction.
     payload: Instant,
     probe_at: Instant,
+    /// Set while there is something to send and smoltcp waits for nothing.
+    nudge_at: Instant,
     /// Set once the connection was closed for its idleness.
     reset_at: Instant,
 }
@@ -39,6 +43,7 @@ impl Deadlines {
         progress: Instant::ZERO,
         payload: Instant::ZERO,
         probe_at: NEVER,
+        nudge_at: NEVER,
         reset_at: NEVER,
     };
 
@@ -50,6 +55,7 @@ impl Deadlines {
             progress: now,
             payload: now,
             probe_at: now + PROBE,
+            nudge_at: NEVER,
             reset_at: NEVER,
         }
     }
@@ -69,6 +75,20 @@ impl Deadlines {
     /// The peer is being probed, or need not be.
     pub(crate) fn probed(&mut self, now: Instant) {
         self.probe_at = now + PROBE;
+    }
+
+    /// smoltcp has sent what it could: does it wait for nothing, though there is more?
+    pub(crate) fn waits(&mut self, now: Instant, stuck: bool) {
+        if !stuck {
+            self.nudge_at = NEVER;
+        } else if self.nudge_at == NEVER {
+            self.nudge_at = now + STUCK;
+        }
+    }
+
+    /// smoltcp is being reminded.
+    pub(crate) fn nudged(&mut self) {
+        self.nudge_at = NEVER;
     }
 
     /// The connection is being closed for its idleness.
@@ -95,5 +115,9 @@ impl Deadlines {
 
     pub(crate) fn probe_at(&self) -> Instant {
         self.probe_at
+    }
+
+    pub(crate) fn nudge_at(&self) -> Instant {
+        self.nudge_at
     }
 }

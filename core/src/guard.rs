@@ -1,8 +1,8 @@
-//! What a connection may take from the network: RFC 5961, and two gaps of smoltcp.
+//! What a connection may take from the network: RFC 5961, and gaps of smoltcp.
 //!
 //! smoltcp closes on any RST in the window and answers a SYN on a live connection with silence. It can panic over a
-//! segment about 2^31 away from what it expects, and it accepts a FIN on a segment that overruns the window though it
-//! cuts off the segment's tail. Nothing of that gets past here.
+//! segment about 2^31 away from what it expects, it accepts a FIN on a segment that overruns the window though it
+//! cuts off the segment's tail, and it takes what is behind a FIN for data. Nothing of that gets past here.
 
 use smoltcp::socket::tcp::State;
 use smoltcp::wire::{TcpControl, TcpRepr, TcpSeqNumber};
@@ -50,7 +50,10 @@ pub(crate) fn judge(expected: &Expected, segment: &TcpRepr<'_>) -> Judgement {
         }
         TcpControl::Rst => Judgement::Ignore,
         _ if segment.ack_number.is_none() => Judgement::Ignore,
-        _ if offset.unsigned_abs() > REACH || overruns(expected, segment, offset) => Judgement::Challenge,
+        _ if offset.unsigned_abs() > REACH => Judgement::Challenge,
+        _ if overruns(expected, segment, offset) || is_behind_fin(expected, segment, offset) => {
+            Judgement::Challenge
+        }
         _ => Judgement::Accept,
     }
 }
@@ -70,12 +73,22 @@ fn syn(expected: &Expected, segment: &TcpRepr<'_>) -> Judgement {
 
 /// True if taking the segment as it is would lose octets of it.
 fn overruns(expected: &Expected, segment: &TcpRepr<'_>, offset: i32) -> bool {
-    let room = distance(expected.edge, expected.next).max(0).unsigned_abs();
-    // How far its end is ahead of RCV.NXT; behind it if negative.
-    let length = u32::try_from(segment.payload.len()).unwrap_or(u32::MAX);
-    let end = offset.saturating_add_unsigned(length);
-    let cut = !segment.payload.is_empty() && end > 0 && end.unsigned_abs() > room;
+    let room = distance(expected.edge, expected.next).max(0);
+    let cut = !segment.payload.is_empty() && end(segment, offset) > room;
     cut && (segment.control == TcpControl::Fin || !expected.edge_agreed)
+}
+
+/// True if the segment has octets behind the peer's FIN, which smoltcp would take in CLOSE-WAIT (RFC 9293, section
+/// 3.10.7.4: "ignore the segment text").
+fn is_behind_fin(expected: &Expected, segment: &TcpRepr<'_>, offset: i32) -> bool {
+    let finished =
+        matches!(expected.state, State::CloseWait | State::LastAck | State::Closing | State::TimeWait);
+    finished && !segment.payload.is_empty() && end(segment, offset) > 0
+}
+
+/// How far the end of the segment's payload is ahead of RCV.NXT; behind it if negative.
+fn end(segment: &TcpRepr<'_>, offset: i32) -> i32 {
+    offset.saturating_add_unsigned(u32::try_from(segment.payload.len()).unwrap_or(u32::MAX))
 }
 
 /// How far `a` is ahead of `b`.
@@ -158,6 +171,18 @@ mod tests {
             (-(1 << 30) - 1, Judgement::Challenge),
         ] {
             assert_eq!(established(TcpControl::None, offset, &[]), judgement, "at {offset}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_taken_from_behind_a_fin() {
+        for state in [State::CloseWait, State::LastAck, State::Closing, State::TimeWait] {
+            let judge =
+                |offset, payload| judge(&expected(state), &segment(TcpControl::None, offset, payload));
+            assert_eq!(judge(0, b"x"), Judgement::Challenge);
+            assert_eq!(judge(-1, b"xy"), Judgement::Challenge);
+            assert_eq!(judge(-1, b"x"), Judgement::Accept);
+            assert_eq!(judge(0, b""), Judgement::Accept);
         }
     }
 

@@ -6,7 +6,6 @@ use siphasher::sip::SipHasher13;
 use smoltcp::iface::SocketSet;
 use smoltcp::phy::{Device, RxToken};
 use smoltcp::time::{Duration, Instant};
-use smoltcp::wire::TcpControl;
 
 use crate::classify::{Admitted, Door};
 use crate::config::{Config, ConfigError};
@@ -172,9 +171,7 @@ impl<'a> Server<'a> {
                 Turn::Nobody
             }
             Ok(Admitted::Segment(segment)) => {
-                if segment.tcp.control == TcpControl::Syn {
-                    stack.learn_neighbour(now, packet, segment.flow.remote.addr, segment.flow.local);
-                }
+                stack.learn_neighbour(now, packet, segment.flow.remote.addr, segment.flow.local);
                 let slot = self.connections.segment(now, packet, &segment, tx, stack, stats);
                 slot.map_or(Turn::Nobody, Turn::Slot)
             }

@@ -33,6 +33,8 @@ pub(crate) struct Stack {
     /// Less the checksums that the door has verified.
     capabilities: DeviceCapabilities,
     sent: Sent,
+    /// The neighbour that was learnt last.
+    neighbour: Option<IpAddress>,
 }
 
 /// What a socket set waits for once it has sent what it could.
@@ -51,7 +53,14 @@ impl Stack {
         let mut idle = OnePacket::new(&[], Nowhere([0; 128]), &capabilities);
         let interface = interface(config.hardware_addr, &config.addresses, seed, &mut idle, now);
         let (addresses, hardware_addr) = (config.addresses.clone(), config.hardware_addr);
-        let mut stack = Stack { interface, addresses, hardware_addr, capabilities, sent: Sent::default() };
+        let mut stack = Stack {
+            interface,
+            addresses,
+            hardware_addr,
+            capabilities,
+            sent: Sent::default(),
+            neighbour: None,
+        };
         #[cfg(feature = "fragments")]
         stack.interface.set_reassembly_timeout(REASSEMBLY);
         for gateway in &config.gateways {
@@ -107,9 +116,11 @@ impl Stack {
         own: IpAddress,
     ) {
         if self.capabilities.medium == Medium::Ethernet
+            && self.neighbour != Some(neighbour)
             && self.addresses.iter().any(|subnet| subnet.contains_addr(&neighbour))
             && let Some(announcement) = neighbours::announcement(frame, neighbour, own)
         {
+            self.neighbour = Some(neighbour);
             self.feed(now, &announcement, Nowhere([0; 128]), &mut SocketSet::new(&mut [][..]));
         }
     }
