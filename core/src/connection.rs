@@ -197,6 +197,12 @@ impl<'a> Slot<'a> {
         segment.window_len == 0 && self.deadlines.silent(now) && self.socket().may_send()
     }
 
+    /// True if smoltcp has to be told that the window is open: its probes of a closed one do not end with the
+    /// acknowledgement of our FIN, and then nothing winds their timer up. It would send without end.
+    pub(crate) fn probes_for_ever(&self, segment: &TcpRepr<'_>) -> bool {
+        segment.window_len == 0 && self.state() == State::FinWait2
+    }
+
     /// True if smoltcp must not see this segment, which says nothing new: three of them, and it sends a whole
     /// segment again, whatever the peer's window, and then believes the excess to be in flight for ever.
     pub(crate) fn is_harmful_duplicate(&self, segment: &TcpRepr<'_>) -> bool {

@@ -16,7 +16,6 @@ use crate::sequence;
 use crate::stack::{Next, Stack};
 use crate::stats::{DropReason, Stats};
 use crate::timers::{NEVER, Timers};
-use crate::tokens::Nowhere;
 
 #[derive(Debug)]
 pub(crate) struct Connections<'a> {
@@ -103,9 +102,14 @@ impl<'a> Connections<'a> {
                 if slot.probes_rarely(now, &segment.tcp) {
                     let update =
                         craft::window_update(segment, slot.receive_next(), slot.send_unacknowledged(), 1);
-                    stack.feed(now, &update, Nowhere([0; 128]), slot.sockets());
+                    stack.tell(now, &update, slot.sockets());
                 }
                 let answer = stack.feed(now, packet, tx, slot.sockets());
+                if slot.probes_for_ever(&segment.tcp) {
+                    let update =
+                        craft::window_update(segment, slot.receive_next(), slot.send_unacknowledged(), 1);
+                    stack.tell(now, &update, slot.sockets());
+                }
                 slot.heard(now, &segment.tcp);
                 slot.sent(answer);
                 if slot.has_lost_data() {
@@ -339,7 +343,7 @@ impl<'a> Connections<'a> {
         for &window in windows {
             let update =
                 craft::window_update(&segment, slot.receive_next(), slot.send_unacknowledged(), window);
-            stack.feed(now, &update, Nowhere([0; 128]), slot.sockets());
+            stack.tell(now, &update, slot.sockets());
         }
     }
 

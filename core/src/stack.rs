@@ -17,9 +17,12 @@ use crate::sequence;
 use crate::timers::NEVER;
 use crate::tokens::{Nowhere, OnePacket, Sent, SentSegment, Watched, WayOut, behind_the_door};
 
-/// A set that smoltcp wants to be polled for, but does nothing with, is looked at again after this. It is not known
-/// to happen; without this it would keep the caller from ever sleeping.
+/// A set that smoltcp wants to be polled for, but does nothing with or does not end with, is looked at again after
+/// this. It is not known to happen; without this it would keep the caller from ever sleeping.
 const STUCK: Duration = Duration::from_millis(10);
+
+/// More packets than a buffer of 1 MiB makes, of any size: who sends more at once will not end.
+const PACKETS_A_TURN: usize = 1 << 16;
 
 /// An orphaned fragment holds one of four reassembly buffers for this long (RFC 791 has 15 s, RFC 8900 says why not).
 #[cfg(feature = "fragments")]
@@ -91,6 +94,12 @@ impl Stack {
         self.sent.segment
     }
 
+    /// Lets smoltcp process a packet that is made up, and forgets what it answers.
+    pub(crate) fn tell(&mut self, now: Instant, packet: &[u8], sockets: &mut SocketSet<'_>) {
+        let mut device = OnePacket::new(packet, Nowhere([0; 128]), &self.capabilities);
+        self.interface.poll_ingress_single(now, &mut device, sockets);
+    }
+
     /// Lets smoltcp process a SYN such that its SYN|ACK will have this initial sequence number.
     pub(crate) fn feed_syn(
         &mut self,
@@ -121,7 +130,7 @@ impl Stack {
             && let Some(announcement) = neighbours::announcement(frame, neighbour, own)
         {
             self.neighbour = Some(neighbour);
-            self.feed(now, &announcement, Nowhere([0; 128]), &mut SocketSet::new(&mut [][..]));
+            self.tell(now, &announcement, &mut SocketSet::new(&mut [][..]));
         }
     }
 
@@ -133,12 +142,12 @@ impl Stack {
         sockets: &mut SocketSet<'_>,
     ) -> (Next, Option<SentSegment>) {
         self.sent.segment = None;
-        let mut idle = false;
+        let (mut packets, mut idle) = (0, false);
         let next = loop {
             match self.interface.poll_at(now, sockets) {
                 None => break Next::At(NEVER),
                 Some(at) if at > now => break Next::At(at),
-                Some(_) if idle => break Next::At(now + STUCK),
+                Some(_) if idle || packets == PACKETS_A_TURN => break Next::At(now + STUCK),
                 Some(_) => {}
             }
             let Some(token) = device.transmit(now) else {
@@ -148,6 +157,7 @@ impl Stack {
             let mut out = WayOut::new(token, &self.capabilities, &mut self.sent);
             self.interface.poll_egress(now, &mut out, sockets);
             idle = self.sent.packets == before;
+            packets += 1;
         };
         (next, self.sent.segment)
     }
