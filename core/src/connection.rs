@@ -325,6 +325,12 @@ impl<'a> Slot<'a> {
         socket.set_keep_alive(None);
     }
 
+    /// True if there is something that the peer's closed window keeps it from taking.
+    pub(crate) fn is_shut_out(&self) -> bool {
+        let fin = matches!(self.state(), State::FinWait1 | State::Closing | State::LastAck);
+        self.phase == Phase::Open && self.peer_window == 0 && (fin || self.socket().send_queue() > 0)
+    }
+
     /// An empty segment from the peer that says what it said last.
     pub(crate) fn acknowledgement(&self, flow: &Flow) -> TcpRepr<'static> {
         TcpRepr {

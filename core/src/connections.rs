@@ -101,13 +101,13 @@ impl<'a> Connections<'a> {
                 }
                 if slot.probes_rarely(now, &segment.tcp) {
                     let update =
-                        craft::window_update(segment, slot.receive_next(), slot.send_unacknowledged(), 1);
+                        craft::window_update(segment, slot.receive_next(), slot.send_unacknowledged());
                     stack.tell(now, &update, slot.sockets());
                 }
                 let answer = stack.feed(now, packet, tx, slot.sockets());
                 if slot.probes_for_ever(&segment.tcp) {
                     let update =
-                        craft::window_update(segment, slot.receive_next(), slot.send_unacknowledged(), 1);
+                        craft::window_update(segment, slot.receive_next(), slot.send_unacknowledged());
                     stack.tell(now, &update, slot.sockets());
                 }
                 slot.heard(now, &segment.tcp);
@@ -334,16 +334,15 @@ impl<'a> Connections<'a> {
             return;
         };
         let slot = &mut self.slots[id.index()];
-        let tcp = slot.acknowledgement(&flow);
-        let segment = Segment { flow, tcp, link_header: &stack.link_header(flow.local) };
+        let mut tcp = slot.acknowledgement(&flow);
+        let link_header = stack.link_header(flow.local);
+        let window = tcp.window_len;
         // A window that closes starts the probes of it; the third duplicate sends the first segment again.
-        let (opened, closed) =
-            ([1, 0], [tcp.window_len ^ 1, tcp.window_len, tcp.window_len, tcp.window_len, tcp.window_len]);
-        let windows: &[u16] = if tcp.window_len == 0 { &opened } else { &closed };
-        for &window in windows {
-            let update =
-                craft::window_update(&segment, slot.receive_next(), slot.send_unacknowledged(), window);
-            stack.tell(now, &update, slot.sockets());
+        let (closed, open) = ([1, 0], [window ^ 1, window, window, window, window]);
+        for &window in if window == 0 { &closed[..] } else { &open[..] } {
+            tcp.window_len = window;
+            let segment = craft::segment(&Segment { flow, tcp, link_header: &link_header });
+            stack.tell(now, &segment, slot.sockets());
         }
     }
 
@@ -358,8 +357,22 @@ impl<'a> Connections<'a> {
         stats: &mut Stats,
     ) -> Egress {
         let slot = &mut self.slots[id.index()];
+        let next = match self.flows.flow(id) {
+            // The peer accepts a RST only with the number that it expects (RFC 5961, section 3.2). smoltcp's has SND.NXT,
+            // but behind a closed window the peer expects SND.UNA: so does the RST that answers an acknowledgement
+            // which is nobody's.
+            Some(&flow) if slot.is_shut_out() => device.transmit(now).map_or(Next::Refused, |token| {
+                let (tcp, link_header) = (slot.acknowledgement(&flow), stack.link_header(flow.local));
+                let acknowledgement = craft::segment(&Segment { flow, tcp, link_header: &link_header });
+                stack.feed(now, &acknowledgement, token, &mut self.nobody);
+                Next::At(NEVER)
+            }),
+            _ => {
+                slot.abort();
+                stack.send(now, device, slot.sockets()).0
+            }
+        };
         slot.abort();
-        let (next, _) = stack.send(now, device, slot.sockets());
         self.settle(now, id, end, stats);
         if next == Next::Refused { Egress::Blocked } else { Egress::Done }
     }

@@ -36,14 +36,13 @@ pub(crate) fn probe(
     empty(segment, left, send_unacknowledged, segment.tcp.window_len)
 }
 
-/// An empty segment that changes nothing but the peer's window.
+/// An empty segment that opens the peer's window as little as can be, and changes nothing else.
 pub(crate) fn window_update(
     segment: &Segment<'_>,
     receive_next: TcpSeqNumber,
     send_unacknowledged: TcpSeqNumber,
-    window: u16,
 ) -> Crafted {
-    empty(segment, receive_next, send_unacknowledged, window)
+    empty(segment, receive_next, send_unacknowledged, 1)
 }
 
 fn empty(
@@ -68,6 +67,11 @@ fn empty(
             ..segment.tcp
         },
     )
+}
+
+/// The segment as it stands in `segment`.
+pub(crate) fn segment(segment: &Segment<'_>) -> Crafted {
+    craft(segment, &segment.tcp)
 }
 
 /// From and to where `segment` goes.

@@ -12,7 +12,7 @@ use smoltcp::wire::{
 };
 
 use crate::config::{Config, MAX_ADDRESSES};
-use crate::neighbours;
+use crate::neighbours::{self, Announcement};
 use crate::sequence;
 use crate::timers::NEVER;
 use crate::tokens::{Nowhere, OnePacket, Sent, SentSegment, Watched, WayOut, behind_the_door};
@@ -36,8 +36,8 @@ pub(crate) struct Stack {
     /// Less the checksums that the door has verified.
     capabilities: DeviceCapabilities,
     sent: Sent,
-    /// The neighbour that was learnt last.
-    neighbour: Option<IpAddress>,
+    /// The announcement of the neighbour that was learnt last: it need not be learnt again.
+    neighbour: Announcement,
 }
 
 /// What a socket set waits for once it has sent what it could.
@@ -62,7 +62,7 @@ impl Stack {
             hardware_addr,
             capabilities,
             sent: Sent::default(),
-            neighbour: None,
+            neighbour: Announcement::new(),
         };
         #[cfg(feature = "fragments")]
         stack.interface.set_reassembly_timeout(REASSEMBLY);
@@ -125,12 +125,12 @@ impl Stack {
         own: IpAddress,
     ) {
         if self.capabilities.medium == Medium::Ethernet
-            && self.neighbour != Some(neighbour)
             && self.addresses.iter().any(|subnet| subnet.contains_addr(&neighbour))
             && let Some(announcement) = neighbours::announcement(frame, neighbour, own)
+            && self.neighbour != announcement
         {
-            self.neighbour = Some(neighbour);
             self.tell(now, &announcement, &mut SocketSet::new(&mut [][..]));
+            self.neighbour = announcement;
         }
     }
 
