@@ -225,7 +225,10 @@ impl<'a> Slot<'a> {
 
     /// smoltcp has processed a segment from the peer.
     pub(crate) fn heard(&mut self, now: Instant, segment: &TcpRepr<'_>) {
-        self.peer_window = segment.window_len;
+        // smoltcp has not taken the window of an overtaken segment either.
+        if segment.ack_number == Some(self.send_unacknowledged()) {
+            self.peer_window = segment.window_len;
+        }
         let (received, acknowledged) = (self.received(), self.acknowledged());
         let socket = self.socket();
         let nothing_owed = socket.send_queue() == 0 && socket.may_send();

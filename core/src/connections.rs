@@ -100,14 +100,17 @@ impl<'a> Connections<'a> {
                     return Some(id);
                 }
                 if slot.probes_rarely(now, &segment.tcp) {
-                    let update =
-                        craft::window_update(segment, slot.receive_next(), slot.send_unacknowledged());
-                    stack.tell(now, &update, slot.sockets());
+                    // The closed window too, as smoltcp may refuse the segment itself.
+                    for window in [1, 0] {
+                        let (next, unacknowledged) = (slot.receive_next(), slot.send_unacknowledged());
+                        let update = craft::window_update(segment, next, unacknowledged, window);
+                        stack.tell(now, &update, slot.sockets());
+                    }
                 }
                 let answer = stack.feed(now, packet, tx, slot.sockets());
                 if slot.probes_for_ever(&segment.tcp) {
                     let update =
-                        craft::window_update(segment, slot.receive_next(), slot.send_unacknowledged());
+                        craft::window_update(segment, slot.receive_next(), slot.send_unacknowledged(), 1);
                     stack.tell(now, &update, slot.sockets());
                 }
                 slot.heard(now, &segment.tcp);

@@ -36,13 +36,14 @@ pub(crate) fn probe(
     empty(segment, left, send_unacknowledged, segment.tcp.window_len)
 }
 
-/// An empty segment that opens the peer's window as little as can be, and changes nothing else.
+/// An empty segment that changes nothing but the peer's window.
 pub(crate) fn window_update(
     segment: &Segment<'_>,
     receive_next: TcpSeqNumber,
     send_unacknowledged: TcpSeqNumber,
+    window: u16,
 ) -> Crafted {
-    empty(segment, receive_next, send_unacknowledged, 1)
+    empty(segment, receive_next, send_unacknowledged, window)
 }
 
 fn empty(

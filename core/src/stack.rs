@@ -24,6 +24,9 @@ const STUCK: Duration = Duration::from_millis(10);
 /// More packets than a buffer of 1 MiB makes, of any size: who sends more at once will not end.
 const PACKETS_A_TURN: usize = 1 << 16;
 
+/// smoltcp remembers a neighbour for a minute.
+const NEIGHBOUR: Duration = Duration::from_secs(30);
+
 /// An orphaned fragment holds one of four reassembly buffers for this long (RFC 791 has 15 s, RFC 8900 says why not).
 #[cfg(feature = "fragments")]
 const REASSEMBLY: Duration = Duration::from_secs(2);
@@ -36,8 +39,8 @@ pub(crate) struct Stack {
     /// Less the checksums that the door has verified.
     capabilities: DeviceCapabilities,
     sent: Sent,
-    /// The announcement of the neighbour that was learnt last: it need not be learnt again.
-    neighbour: Announcement,
+    /// The announcement of the neighbour that was learnt last, and until when it need not be learnt again.
+    neighbour: (Announcement, Instant),
 }
 
 /// What a socket set waits for once it has sent what it could.
@@ -62,7 +65,7 @@ impl Stack {
             hardware_addr,
             capabilities,
             sent: Sent::default(),
-            neighbour: Announcement::new(),
+            neighbour: (Announcement::new(), now),
         };
         #[cfg(feature = "fragments")]
         stack.interface.set_reassembly_timeout(REASSEMBLY);
@@ -127,10 +130,10 @@ impl Stack {
         if self.capabilities.medium == Medium::Ethernet
             && self.addresses.iter().any(|subnet| subnet.contains_addr(&neighbour))
             && let Some(announcement) = neighbours::announcement(frame, neighbour, own)
-            && self.neighbour != announcement
+            && (now >= self.neighbour.1 || self.neighbour.0 != announcement)
         {
             self.tell(now, &announcement, &mut SocketSet::new(&mut [][..]));
-            self.neighbour = announcement;
+            self.neighbour = (announcement, now + NEIGHBOUR);
         }
     }
 
