@@ -1,0 +1,175 @@
+//! Windows that close and open: nothing is lost, and nothing moves in crumbs.
+
+use smoltcp::time::Duration;
+use smoltcp::wire::TcpControl::{None as Plain, Psh};
+
+use super::peer::{letters, upper};
+use super::states::{open, stuff, stuffed};
+
+#[test]
+fn the_window_closes_while_the_echo_is_not_acknowledged_and_nothing_is_lost() {
+    let (mut net, mut peer) = open();
+    let data = letters(2048);
+    let mut echo = std::vec::Vec::new();
+    for (part, room) in data.chunks(512).zip([1024, 1024, 512, 0]) {
+        // As if the acknowledgement of the echo were under way: `acked` stays where it is.
+        net.arrive(peer.segment(Psh, peer.next, Some(1), part));
+        peer.next += 512;
+        let answer = peer.take(&mut net);
+        net.nothing_sent();
+        assert_eq!((answer.ack, answer.window), (Some(peer.next), room));
+        echo.extend_from_slice(&answer.data);
+    }
+    assert_eq!(echo.len(), 1024, "the rest does not fit into the send buffer");
+    assert_eq!(net.stats().octets_in, 1024);
+
+    peer.ack(&mut net);
+    let first = peer.take(&mut net);
+    assert_eq!((first.data.len(), first.window), (512, 1024), "the window opens with the echo");
+    echo.extend_from_slice(&first.data);
+    echo.extend_from_slice(&peer.take_data(&mut net));
+    assert!(echo == upper(&data));
+}
+
+#[test]
+fn a_peer_that_reads_nothing_closes_our_window_and_loses_nothing() {
+    let (mut net, mut peer) = stuffed();
+    peer.window = 60_000;
+    peer.ack(&mut net);
+    let mut echo = peer.take_data(&mut net);
+    assert_eq!(echo.len(), 1024);
+    peer.ack(&mut net);
+    echo.extend_from_slice(&peer.take_data(&mut net));
+    assert!(echo == upper(&letters(2048)));
+    peer.ack(&mut net);
+    net.nothing_sent();
+    assert_eq!(peer.edge - peer.next, 1024);
+}
+
+#[test]
+fn the_window_does_not_open_by_less_than_half_a_buffer() {
+    let (mut net, mut peer) = stuffed();
+    peer.window = 1024;
+    peer.ack(&mut net);
+    for length in [512, 512] {
+        assert_eq!(peer.take(&mut net).data.len(), length);
+    }
+    // Octet by octet is how a slow reader's acknowledgements may come (RFC 9293, section 3.8.6.2.2).
+    let first = peer.acked - 1024;
+    for ack in [1, 100, 511] {
+        net.arrive(peer.segment(Plain, peer.next, Some(first + ack), &[]));
+        net.nothing_sent();
+    }
+    assert_eq!(net.stats().octets_in, 1024);
+    net.arrive(peer.segment(Plain, peer.next, Some(first + 512), &[]));
+    let answer = peer.take(&mut net);
+    net.nothing_sent();
+    assert_eq!((answer.data.len(), answer.window), (512, 512));
+}
+
+#[test]
+fn little_that_waits_moves_as_soon_as_it_fits() {
+    let (mut net, mut peer) = open();
+    stuff(&mut net, &mut peer, &letters(1034));
+    assert_eq!(net.stats().octets_in, 1024);
+    peer.window = 9;
+    peer.ack(&mut net);
+    assert_eq!(peer.take_data(&mut net).len(), 9);
+    peer.ack(&mut net);
+    assert_eq!(net.stats().octets_in, 1024, "9 octets of room are too few for 10");
+    assert_eq!(peer.take_data(&mut net).len(), 9);
+    peer.ack(&mut net);
+    assert_eq!(net.stats().octets_in, 1034);
+}
+
+#[test]
+fn no_more_is_in_flight_than_the_peers_window_allows() {
+    let (mut net, mut peer) = open();
+    peer.window = 100;
+    peer.ack(&mut net);
+    peer.send(&mut net, Psh, &letters(1000));
+    let mut echo = peer.take_data(&mut net);
+    while echo.len() < 1000 {
+        assert_eq!(echo.len() % 100, 0);
+        peer.ack(&mut net);
+        let part = peer.take_data(&mut net);
+        assert_eq!(part.len(), 100);
+        echo.extend_from_slice(&part);
+    }
+    assert!(echo == upper(&letters(1000)));
+}
+
+#[test]
+fn what_comes_behind_the_window_is_taken_when_it_comes_again() {
+    let (mut net, mut peer) = open();
+    let data = letters(3000);
+    stuff(&mut net, &mut peer, &data[..1024]);
+    // 400 octets too many in one segment, and then one that lies behind the window altogether.
+    net.arrive(peer.segment(Psh, peer.next, Some(1), &data[1024..2448]));
+    peer.next += 1024;
+    assert_eq!(peer.take_ack(&mut net).window, 0);
+    net.arrive(peer.segment(Psh, peer.next + 500, Some(1), &data[2548..]));
+    assert_eq!(peer.take_ack(&mut net).window, 0);
+
+    peer.window = 60_000;
+    peer.ack(&mut net);
+    let mut echo = peer.take_data(&mut net);
+    peer.ack(&mut net);
+    echo.extend_from_slice(&peer.take_data(&mut net));
+    assert!(echo == upper(&data[..2048]));
+    assert!(peer.exchange(&mut net, &data[2048..], 952) == upper(&data[2048..]));
+}
+
+#[test]
+fn our_closed_window_answers_probes_and_takes_nothing_of_them() {
+    let (mut net, mut peer) = stuffed();
+    for _ in 0..10 {
+        // Linux probes with an empty segment that is one behind, others with the next octet.
+        net.arrive(peer.segment(Psh, peer.next, Some(1), b"x"));
+        assert_eq!(peer.take_ack(&mut net).window, 0);
+        net.arrive(peer.segment(Plain, peer.next - 1, Some(1), &[]));
+        assert_eq!(peer.take_ack(&mut net).window, 0);
+        net.pass(Duration::from_secs(1));
+        while !net.wire.sent.is_empty() {
+            peer.take(&mut net);
+            peer.acked = 1; // our own probe, of which nothing is taken either
+        }
+    }
+    assert_eq!(net.stats().octets_in, 1024);
+}
+
+#[test]
+fn the_peers_closed_window_is_probed_with_an_octet_and_back_off() {
+    let (mut net, mut peer) = stuffed();
+    // The first probe went out at once. Each answer says that there is still no room.
+    for seconds in [2, 4, 8, 16, 32] {
+        net.pass_in_silence(Duration::from_secs(seconds));
+        let probe = peer.take(&mut net);
+        net.nothing_sent();
+        assert_eq!((probe.seq, probe.data.as_slice()), (1, &b"A"[..]));
+        peer.acked = 1;
+        peer.ack(&mut net);
+        net.nothing_sent();
+    }
+    peer.window = 60_000;
+    peer.ack(&mut net);
+    let mut echo = peer.take_data(&mut net);
+    peer.ack(&mut net);
+    echo.extend_from_slice(&peer.take_data(&mut net));
+    assert!(echo == upper(&letters(2048)));
+}
+
+#[test]
+fn an_acknowledged_probe_is_not_sent_again() {
+    let (mut net, mut peer) = stuffed();
+    net.pass_in_silence(Duration::from_secs(2));
+    let probe = peer.take(&mut net);
+    assert_eq!(probe.data, b"A");
+    peer.window = 60_000;
+    peer.ack(&mut net);
+    let mut echo = probe.data;
+    echo.extend_from_slice(&peer.take_data(&mut net));
+    peer.ack(&mut net);
+    echo.extend_from_slice(&peer.take_data(&mut net));
+    assert!(echo == upper(&letters(2048)));
+}

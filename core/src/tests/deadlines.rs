@@ -1,0 +1,269 @@
+//! Peers that say nothing, and how long a slot waits for them. Each deadline is looked at just before and when it comes.
+
+use smoltcp::time::Duration;
+use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh, Rst, Syn};
+
+use super::fixture::{Net, TICK};
+use super::peer::{Peer, letters, peer, upper};
+use super::states::{close_wait, half_open, last_ack, open, stuff, stuffed, time_wait};
+
+fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// Takes the probe of an idle connection, and nothing else.
+#[track_caller]
+fn take_probe(net: &mut Net, peer: &mut Peer) {
+    let probe = peer.take(net);
+    net.nothing_sent();
+    assert_eq!((probe.control, probe.seq, probe.ack), (Plain, peer.acked - 1, Some(peer.next)));
+}
+
+/// In the last moment before the deadline the connection lives; with the deadline comes a RST, and its slot is free.
+#[track_caller]
+fn assert_dies_after(net: &mut Net, peer: &mut Peer, duration: Duration) {
+    net.pass(duration - TICK);
+    assert_eq!((net.stats().live, net.stats().timed_out), (1, 0));
+    net.wire.sent.clear();
+    net.pass(TICK);
+    assert_eq!((net.stats().live, net.stats().timed_out), (0, 1));
+    let rst = peer.take(net);
+    net.nothing_sent();
+    assert_eq!(rst.control, Rst);
+    if peer.window == 0 {
+        assert_eq!(rst.seq, peer.acked, "what did not fit into its window it does not expect either");
+    }
+    net.pass(secs(1000));
+    net.nothing_sent();
+    assert_eq!(net.last.deadline, None);
+}
+
+#[test]
+fn a_half_open_connection_is_given_up_after_5_seconds_without_a_word() {
+    let (mut net, mut peer) = half_open();
+    net.pass(secs(5) - TICK);
+    net.wire.sent.clear(); // the SYN|ACK, again
+    assert_eq!(net.stats().abandoned, 0);
+    net.pass(TICK);
+    net.nothing_sent();
+    assert_eq!((net.stats().abandoned, net.stats().opened), (1, 0));
+    assert_eq!(net.last.deadline, None);
+    net.arrive(peer.segment(Plain, 1, Some(1), &[]));
+    peer.take_rst(&mut net);
+}
+
+#[test]
+fn a_half_open_connection_can_open_until_the_last_moment() {
+    let (mut net, mut peer) = half_open();
+    net.pass(secs(5) - TICK);
+    net.wire.sent.clear();
+    peer.ack(&mut net);
+    net.pass(TICK);
+    assert_eq!((net.stats().abandoned, net.stats().opened), (0, 1));
+    assert_eq!(peer.exchange(&mut net, b"here", 4), b"HERE");
+}
+
+#[test]
+fn a_syn_that_comes_again_does_not_prolong_a_half_open_connection() {
+    let (mut net, peer) = half_open();
+    net.pass(secs(4));
+    net.arrive(peer.segment(Syn, 0, None, &[]));
+    net.pass(secs(1));
+    assert_eq!(net.stats().abandoned, 1);
+}
+
+#[test]
+fn an_idle_peer_is_probed_after_20_seconds_and_dead_after_60() {
+    let (mut net, mut peer) = open();
+    for _ in 0..2 {
+        net.pass_in_silence(secs(20));
+        take_probe(&mut net, &mut peer);
+    }
+    assert_dies_after(&mut net, &mut peer, secs(20));
+}
+
+#[test]
+fn a_sign_of_life_in_the_last_moment_keeps_the_connection() {
+    let (mut net, mut peer) = open();
+    net.pass(secs(60) - TICK);
+    net.wire.sent.clear();
+    peer.ack(&mut net);
+    net.pass(TICK);
+    assert_eq!(net.stats().live, 1);
+    net.wire.sent.clear();
+    assert_dies_after(&mut net, &mut peer, secs(60) - TICK);
+}
+
+#[test]
+fn a_peer_that_answers_probes_is_kept_for_ever() {
+    let (mut net, mut peer) = open();
+    peer.exchange(&mut net, b"hello", 5);
+    for _ in 0..1000 {
+        net.pass_in_silence(secs(20));
+        take_probe(&mut net, &mut peer);
+        peer.ack(&mut net);
+    }
+    assert_eq!(peer.exchange(&mut net, b"still there", 11), b"STILL THERE");
+}
+
+#[test]
+fn a_peer_that_acknowledges_nothing_is_dead_after_60_seconds() {
+    let (mut net, mut peer) = open();
+    net.pass(secs(7));
+    peer.send(&mut net, Psh, b"hello");
+    assert_dies_after(&mut net, &mut peer, secs(60));
+}
+
+#[test]
+fn a_peer_that_acknowledges_nothing_is_dead_whatever_else_it_says() {
+    let (mut net, mut peer) = open();
+    peer.send(&mut net, Psh, b"hello");
+    for _ in 0..11 {
+        net.pass(secs(5));
+        net.wire.sent.clear();
+        net.arrive(peer.segment(Psh, peer.next, Some(1), b"!"));
+        peer.next += 1;
+        net.arrive(peer.segment(Plain, peer.next, Some(1), b""));
+    }
+    assert_dies_after(&mut net, &mut peer, secs(5));
+}
+
+#[test]
+fn every_acknowledged_octet_is_progress() {
+    let (mut net, mut peer) = open();
+    peer.send(&mut net, Psh, &letters(5));
+    for ack in 2..6 {
+        net.pass(secs(59));
+        assert_eq!(net.stats().live, 1);
+        net.wire.sent.clear();
+        net.arrive(peer.segment(Plain, peer.next, Some(ack), b""));
+    }
+    net.pass(secs(59));
+    assert_eq!(net.stats().live, 1);
+}
+
+#[test]
+fn time_before_there_was_something_to_acknowledge_does_not_count() {
+    let (mut net, mut peer) = open();
+    for _ in 0..10 {
+        net.pass(secs(20));
+        take_probe(&mut net, &mut peer);
+        peer.ack(&mut net);
+    }
+    net.pass(secs(19));
+    peer.send(&mut net, Psh, b"hello");
+    assert_dies_after(&mut net, &mut peer, secs(60));
+}
+
+#[test]
+fn last_ack_ends_after_60_seconds() {
+    let (mut net, mut peer) = last_ack();
+    assert_dies_after(&mut net, &mut peer, secs(60));
+}
+
+#[test]
+fn last_ack_ends_after_60_seconds_though_the_peer_talks_on() {
+    let (mut net, mut peer) = last_ack();
+    for _ in 0..11 {
+        net.pass(secs(5));
+        net.wire.sent.clear();
+        net.arrive(peer.segment(Fin, 1, Some(1), b"bye"));
+        net.arrive(peer.segment(Plain, 5, Some(1), b""));
+        net.wire.sent.clear();
+    }
+    assert_dies_after(&mut net, &mut peer, secs(5));
+}
+
+/// After our FIN, the patience of a peer that cannot take more is not enough.
+#[test]
+fn last_ack_ends_after_60_seconds_though_the_peers_window_has_closed() {
+    let (mut net, mut peer) = last_ack();
+    (peer.window, peer.acked) = (0, 1);
+    for _ in 0..11 {
+        net.pass(secs(5));
+        net.wire.sent.clear();
+        net.arrive(peer.segment(Plain, 5, Some(1), b""));
+        net.wire.sent.clear();
+    }
+    assert_dies_after(&mut net, &mut peer, secs(5));
+}
+
+#[test]
+fn close_wait_ends_after_60_seconds_without_a_sign_of_life() {
+    let (mut net, mut peer) = close_wait();
+    assert_dies_after(&mut net, &mut peer, secs(60));
+}
+
+#[test]
+fn a_dead_peer_with_a_closed_window_is_dead_after_60_seconds() {
+    let (mut net, mut peer) = stuffed();
+    assert_dies_after(&mut net, &mut peer, secs(60));
+}
+
+/// The peer has closed after `letters(500)`, all of which stand in the send buffer, as it reads nothing.
+#[track_caller]
+fn shut() -> (Net, Peer) {
+    let (mut net, mut peer) = open();
+    stuff(&mut net, &mut peer, &letters(500));
+    peer.send(&mut net, Fin, b"");
+    peer.take_ack(&mut net);
+    (net, peer)
+}
+
+/// Each probe is acknowledged, with the window still closed: the peer is alive, and has its reasons.
+#[test]
+fn a_peer_that_answers_zero_window_probes_is_kept_for_ever() {
+    for ((mut net, mut peer), total) in [(stuffed(), 2048), (close_wait(), 1500), (shut(), 500)] {
+        let (begin, end) = (net.now, net.now + secs(3600));
+        while net.now < end {
+            net.now = net.last.deadline.unwrap();
+            net.poll();
+            while !net.wire.sent.is_empty() {
+                assert_ne!(peer.take(&mut net).control, Rst, "after {}", net.now - begin);
+                peer.acked = 1;
+                peer.ack(&mut net);
+            }
+        }
+        peer.window = 60_000;
+        peer.ack(&mut net);
+        let mut echo = std::vec::Vec::new();
+        while !net.wire.sent.is_empty() {
+            echo.extend_from_slice(&peer.take(&mut net).data);
+            peer.ack(&mut net);
+        }
+        assert!(echo == upper(&letters(total)));
+        assert_eq!(net.stats().closed, u64::from(total < 2048));
+    }
+}
+
+#[test]
+fn time_wait_ends_after_10_seconds() {
+    let (mut net, mut gone) = time_wait();
+    net.pass_in_silence(secs(10));
+    net.nothing_sent();
+    assert_eq!(net.last.deadline, None);
+    net.arrive(gone.segment(Fin, 1, Some(2), b""));
+    gone.take_rst(&mut net);
+
+    let (mut net, mut there) = time_wait();
+    net.pass(secs(10) - TICK);
+    net.arrive(there.segment(Fin, 1, Some(2), b""));
+    there.take_ack(&mut net);
+}
+
+#[test]
+fn deadlines_hold_for_each_of_many_connections() {
+    let mut net = super::fixture::net_with::<8>(|_| {});
+    let mut peers: std::vec::Vec<Peer> = (1..=8).map(peer).collect();
+    for peer in &mut peers {
+        peer.connect(&mut net);
+        net.pass(secs(1));
+    }
+    for gone in 0..8 {
+        assert_eq!((net.stats().live, net.stats().timed_out), (8 - gone, gone));
+        net.pass(secs(if gone == 0 { 52 } else { 1 }) - TICK);
+        assert_eq!(net.stats().timed_out, gone);
+        net.pass(TICK);
+    }
+    assert_eq!((net.stats().live, net.stats().timed_out), (0, 8));
+}

@@ -1,0 +1,294 @@
+//! Every reason for which a packet is dropped: it is counted, nobody is told, and no slot is taken.
+
+use std::vec::Vec;
+
+use smoltcp::wire::TcpControl::{Psh, Rst, Syn};
+use smoltcp::wire::{IpAddress, IpEndpoint, IpProtocol, Ipv4Packet};
+
+use super::fixture::{CLIENT, FAMILIES, PORT, SERVER, net, net_from, net_with, storage};
+use super::packets::{ip_packet, ping, retouched, udp_packet, with_udp_checksum};
+use super::peer::{peer, peer_from};
+use super::udp::question;
+use crate::DropReason;
+
+/// A server that has done nothing yet drops this packet, for this reason, without a word.
+#[track_caller]
+fn dropped(packet: Vec<u8>, reason: DropReason) {
+    let mut net = net();
+    net.arrive(packet);
+    net.nothing_sent();
+    net.dropped_only(reason, 1);
+    assert_eq!(net.last.deadline, None, "a slot was taken");
+}
+
+/// All of them are dropped for this reason.
+#[track_caller]
+fn all_dropped(packets: [Vec<u8>; 3], reason: DropReason) {
+    for packet in packets {
+        dropped(packet, reason);
+    }
+}
+
+/// A SYN, a datagram and a ping, each of which would be answered were it not for these addresses.
+fn greetings(from: IpAddress, to: IpAddress) -> [Vec<u8>; 3] {
+    [
+        peer_from(from, to, 40_000).segment(Syn, 0, None, &[]),
+        question(from, 50_000, to, b"hello"),
+        ping(from, to, b"hello"),
+    ]
+}
+
+fn v4(octets: [u8; 4]) -> IpAddress {
+    IpAddress::Ipv4(octets.into())
+}
+
+#[cfg(feature = "ipv6")]
+fn v6(address: &str) -> IpAddress {
+    IpAddress::Ipv6(address.parse().unwrap())
+}
+
+/// The same packet with another IPv4 header, whose checksum is right.
+fn with_header(mut packet: Vec<u8>, change: impl FnOnce(&mut [u8])) -> Vec<u8> {
+    change(&mut packet[..20]);
+    Ipv4Packet::new_unchecked(&mut packet[..]).fill_checksum();
+    packet
+}
+
+#[test]
+fn the_list_of_reasons_is_complete_and_in_order() {
+    for (index, reason) in DropReason::ALL.into_iter().enumerate() {
+        assert_eq!(reason as usize, index);
+        assert!(DropReason::ALL[..index].iter().all(|other| other.name() != reason.name()));
+        // Whoever adds a reason has to add a test, and then a line here.
+        match reason {
+            DropReason::Malformed
+            | DropReason::Checksum
+            | DropReason::NotOurs
+            | DropReason::Broadcast
+            | DropReason::Source
+            | DropReason::OwnSource
+            | DropReason::Fragment
+            | DropReason::ExtensionHeader
+            | DropReason::NoSlot // slots.rs
+            | DropReason::ShuttingDown // shutdown.rs
+            | DropReason::Unacceptable // reset.rs
+            | DropReason::EchoLoop
+            | DropReason::ReplyQueue
+            | DropReason::Neighbour => {} // ethernet.rs
+        }
+    }
+}
+
+#[test]
+fn packets_that_are_no_ip_are_malformed() {
+    for packet in [&[][..], &[0x45], &[0x60], &[0x45; 19], &[0x60; 39], &[0x00; 60], &[0x55; 60], &[0xff; 60]]
+    {
+        dropped(packet.to_vec(), DropReason::Malformed);
+    }
+}
+
+#[test]
+fn lengths_that_contradict_each_other_are_malformed() {
+    for packet in greetings(CLIENT, SERVER) {
+        let cut = packet.len() - 1;
+        dropped(packet[..cut].to_vec(), DropReason::Malformed);
+        dropped(with_header(packet.clone(), |header| header[0] = 0x44), DropReason::Malformed);
+        dropped(with_header(packet, |header| header[3] = 19), DropReason::Malformed);
+    }
+    for (protocol, lengths) in [(IpProtocol::Tcp, 0..20), (IpProtocol::Udp, 0..8)] {
+        for length in lengths {
+            dropped(ip_packet(CLIENT, SERVER, protocol, length, |_| {}), DropReason::Malformed);
+        }
+    }
+}
+
+#[test]
+fn segments_that_make_no_sense_are_malformed() {
+    let syn = peer(40_000).segment(Syn, 0, None, &[]);
+    let changes: [fn(&mut [u8]); 7] = [
+        |tcp| tcp[..2].fill(0), // source port 0
+        |tcp| tcp[12] = 0x40,   // a header of 16 octets
+        |tcp| tcp[12] = 0xf0,   // a header longer than the segment
+        |tcp| tcp[13] = 0x03,   // SYN and FIN
+        |tcp| tcp[13] = 0x06,   // SYN and RST
+        |tcp| tcp[13] = 0x05,   // FIN and RST
+        |tcp| tcp[21] = 3,      // an MSS of one octet
+    ];
+    for change in changes {
+        dropped(retouched(syn.clone(), change), DropReason::Malformed);
+    }
+    dropped(retouched(syn, |tcp| tcp[2..4].fill(0)), DropReason::Malformed); // destination port 0
+}
+
+#[test]
+fn datagrams_that_make_no_sense_are_malformed() {
+    for &(client, server) in FAMILIES {
+        let datagram = question(client, 50_000, server, b"hello");
+        let udp = datagram.len() - 13;
+        for length in [0, 7, 14, 255] {
+            let mut packet = datagram.clone();
+            packet[udp + 5] = length;
+            dropped(packet, DropReason::Malformed);
+        }
+        let nowhere = IpEndpoint::new(server, 0);
+        dropped(udp_packet(IpEndpoint::new(client, 50_000), nowhere, b"x"), DropReason::Malformed);
+    }
+}
+
+#[test]
+fn wrong_checksums_are_seen() {
+    for &(client, server) in FAMILIES {
+        let mut segment = peer_from(client, server, 40_000).segment(Syn, 0, None, b"data");
+        *segment.last_mut().unwrap() ^= 1;
+        dropped(segment, DropReason::Checksum);
+
+        let datagram = question(client, 50_000, server, b"hello");
+        dropped(with_udp_checksum(datagram.clone(), |right| right ^ 0x100), DropReason::Checksum);
+        let mut datagram = datagram;
+        *datagram.last_mut().unwrap() ^= 1;
+        dropped(datagram, DropReason::Checksum);
+    }
+    for mut packet in greetings(CLIENT, SERVER) {
+        packet[10] ^= 1;
+        dropped(packet, DropReason::Checksum);
+    }
+}
+
+#[test]
+fn a_wrong_checksum_does_nothing_to_a_live_connection() {
+    let (mut net, mut peer) = super::states::open();
+    for control in [Psh, Rst] {
+        let mut segment = peer.segment(control, 1, Some(1), b"hello");
+        *segment.last_mut().unwrap() ^= 1;
+        net.arrive(segment);
+    }
+    net.nothing_sent();
+    net.dropped_only(DropReason::Checksum, 2);
+    assert_eq!(peer.exchange(&mut net, b"alive", 5), b"ALIVE");
+}
+
+#[test]
+fn packets_for_others_are_not_ours() {
+    for to in [v4([192, 0, 2, 2]), v4([8, 8, 8, 8]), v4([127, 0, 0, 1])] {
+        all_dropped(greetings(CLIENT, to), DropReason::NotOurs);
+    }
+    #[cfg(feature = "ipv6")]
+    for to in ["2001:db8::2", "fe80::1", "::1", "::"] {
+        let client = super::fixture::CLIENT_V6;
+        all_dropped(greetings(client, v6(to)), DropReason::NotOurs);
+    }
+}
+
+#[test]
+fn packets_for_everybody_are_not_answered() {
+    for to in [[255, 255, 255, 255], [192, 0, 2, 255], [224, 0, 0, 1], [239, 1, 2, 3]] {
+        all_dropped(greetings(CLIENT, v4(to)), DropReason::Broadcast);
+    }
+    #[cfg(feature = "ipv6")]
+    for to in ["ff02::1", "ff02::1:ff00:1", "ff0e::1"] {
+        let client = super::fixture::CLIENT_V6;
+        all_dropped(greetings(client, v6(to)), DropReason::Broadcast);
+    }
+}
+
+#[test]
+fn packets_from_where_no_host_can_be_are_not_answered() {
+    for from in [
+        [0, 0, 0, 0],
+        [0, 1, 2, 3],
+        [127, 0, 0, 1],
+        [127, 255, 255, 254],
+        [192, 0, 2, 255],
+        [224, 0, 0, 1],
+        [240, 0, 0, 1],
+        [255, 255, 255, 255],
+    ] {
+        all_dropped(greetings(v4(from), SERVER), DropReason::Source);
+    }
+    #[cfg(feature = "ipv6")]
+    for from in ["::", "::1", "ff02::1", "::ffff:192.0.2.100", "::ffff:127.0.0.1"] {
+        let server = super::fixture::SERVER_V6;
+        all_dropped(greetings(v6(from), server), DropReason::Source);
+    }
+}
+
+#[test]
+fn packets_from_ourselves_are_not_answered() {
+    for &(_, server) in FAMILIES {
+        all_dropped(greetings(server, server), DropReason::OwnSource);
+        // A connection to itself, as LAND had it.
+        let land = peer_from(server, server, PORT).segment(Syn, 0, None, &[]);
+        dropped(land, DropReason::OwnSource);
+    }
+    // From one address of ours to another.
+    let second = v4([198, 51, 100, 1]);
+    for packet in greetings(second, SERVER).into_iter().chain(greetings(SERVER, second)) {
+        let mut net = net_with::<1>(|config| {
+            config.addresses.push(smoltcp::wire::IpCidr::new(second, 24)).unwrap();
+        });
+        net.arrive(packet);
+        net.nothing_sent();
+        net.dropped_only(DropReason::OwnSource, 1);
+    }
+}
+
+#[test]
+fn fragments_are_dropped_where_they_cannot_be_put_together() {
+    // The first one, a middle one, the last one; a don't-fragment flag alone is no fragment.
+    for (flags, offset) in [(0x20, 0), (0x20, 10), (0, 10)] {
+        let change = |header: &mut [u8]| {
+            header[6] = flags;
+            header[7] = offset;
+        };
+        let [syn, datagram, ping] = greetings(CLIENT, SERVER);
+        dropped(with_header(syn, change), DropReason::Fragment);
+        let other = ip_packet(CLIENT, SERVER, IpProtocol::Unknown(132), 64, |_| {});
+        dropped(with_header(other, change), DropReason::Fragment);
+        if !cfg!(feature = "fragments") {
+            dropped(with_header(datagram, change), DropReason::Fragment);
+            dropped(with_header(ping, change), DropReason::Fragment);
+        }
+    }
+}
+
+#[cfg(feature = "ipv6")]
+#[test]
+fn ipv6_fragments_and_extension_headers_are_dropped() {
+    use super::fixture::{CLIENT_V6, SERVER_V6};
+    for (protocol, reason) in [
+        (IpProtocol::Ipv6Frag, DropReason::Fragment),
+        (IpProtocol::HopByHop, DropReason::ExtensionHeader),
+        (IpProtocol::Ipv6Route, DropReason::ExtensionHeader),
+        (IpProtocol::Ipv6Opts, DropReason::ExtensionHeader),
+        (IpProtocol::IpSecAh, DropReason::ExtensionHeader),
+        (IpProtocol::IpSecEsp, DropReason::ExtensionHeader),
+    ] {
+        let syn = peer_from(CLIENT_V6, SERVER_V6, 40_000).segment(Syn, 0, None, &[]);
+        let packet = ip_packet(CLIENT_V6, SERVER_V6, protocol, syn.len() - 40 + 8, |payload| {
+            payload[0] = 6; // TCP is next
+            payload[8..].copy_from_slice(&syn[40..]);
+        });
+        dropped(packet, reason);
+    }
+}
+
+#[test]
+fn datagrams_that_might_be_answered_for_ever_are_dropped() {
+    for &(client, server) in FAMILIES {
+        dropped(question(client, 0, server, b"x"), DropReason::EchoLoop);
+        dropped(question(client, PORT, server, b"x"), DropReason::EchoLoop);
+        // No error either to where nobody can have asked from.
+        let closed = IpEndpoint::new(server, 9);
+        dropped(udp_packet(IpEndpoint::new(client, 0), closed, b"x"), DropReason::EchoLoop);
+    }
+}
+
+#[test]
+fn replies_without_room_are_dropped() {
+    let delay = smoltcp::time::Duration::from_secs(1);
+    let mut net = net_from(storage(1, 1024, 0), 1500, |config| config.delay = Some(delay));
+    net.arrive(question(CLIENT, 50_000, SERVER, b"x"));
+    net.nothing_sent();
+    net.dropped_only(DropReason::ReplyQueue, 1);
+    assert_eq!(net.last.deadline, None);
+}

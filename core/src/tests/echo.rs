@@ -1,0 +1,118 @@
+//! What comes goes back in upper case, in order, once.
+
+use std::vec::Vec;
+
+use smoltcp::time::Duration;
+use smoltcp::wire::TcpControl::{Psh, Rst};
+
+use super::fixture::{FAMILIES, net, net_with};
+use super::peer::{Peer, letters, peer, peer_from, upper};
+use super::states::open;
+
+#[test]
+fn an_echo_leaves_in_one_segment_with_its_acknowledgement() {
+    for &(client, server) in FAMILIES {
+        let (mut net, mut peer) = (net(), peer_from(client, server, 40_000));
+        peer.connect(&mut net);
+        peer.send(&mut net, Psh, b"Hello, \xc3\xbc!");
+        let echo = peer.take(&mut net);
+        assert_eq!(echo.data, b"HELLO, \xc3\xbc!");
+        assert_eq!((echo.control, echo.ack, echo.window), (Psh, Some(11), 1024));
+        net.nothing_sent();
+        assert_eq!((net.stats().octets_in, net.stats().octets_out), (10, 10));
+    }
+}
+
+#[test]
+fn only_ascii_letters_change() {
+    let (mut net, mut peer) = open();
+    let every: Vec<u8> = (0..=255).collect();
+    let mut expected = every.clone();
+    expected[usize::from(b'a')..=usize::from(b'z')].copy_from_slice(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+    assert_eq!(peer.exchange(&mut net, &every, 256), expected);
+}
+
+#[test]
+fn octets_wrap_around_the_end_of_both_buffers() {
+    for most in [1, 7, 300, 512, 700, 1000, 1024, 1460] {
+        let (mut net, mut peer) = open();
+        let data = letters(10_000);
+        assert!(peer.exchange(&mut net, &data, most) == upper(&data), "in segments of {most}");
+    }
+}
+
+#[test]
+fn octets_wrap_around_the_end_of_the_send_buffer_while_some_are_not_acknowledged() {
+    let (mut net, mut peer) = open();
+    let data = letters(4000);
+    let (mut echo, mut sent) = (Vec::new(), 0);
+    for length in [700, 300, 500, 400, 600, 424, 1000, 76] {
+        peer.send(&mut net, Psh, &data[sent..sent + length]);
+        sent += length;
+        // What this acknowledges is behind by one turn, so that the send buffer is never empty.
+        let before = peer.acked;
+        echo.extend_from_slice(&peer.take_data(&mut net));
+        let all = core::mem::replace(&mut peer.acked, before);
+        peer.ack(&mut net);
+        peer.acked = all;
+        echo.extend_from_slice(&peer.take_data(&mut net));
+    }
+    peer.ack(&mut net);
+    echo.extend_from_slice(&peer.take_data(&mut net));
+    assert_eq!(sent, data.len());
+    assert!(echo == upper(&data));
+}
+
+#[test]
+fn the_peers_sequence_numbers_wrap() {
+    for iss in [i32::MAX - 3000, -3000] {
+        let (mut net, mut peer) = (net(), peer(40_000));
+        peer.iss = iss;
+        peer.connect(&mut net);
+        let data = letters(6000);
+        assert!(peer.exchange(&mut net, &data, 500) == upper(&data));
+    }
+}
+
+#[test]
+fn the_servers_sequence_numbers_wrap() {
+    for start in [i32::MAX - 3000, -3000] {
+        let (mut net, mut peer) = open();
+        net.arrive(peer.segment(Rst, peer.next, None, &[]));
+        // Each tick of 4 µs moves the initial sequence number by one.
+        let ticks = start.wrapping_sub(peer.irs).cast_unsigned();
+        net.pass(Duration::from_micros(4 * u64::from(ticks)));
+        peer.connect(&mut net);
+        assert_eq!(peer.irs, start);
+        let data = letters(6000);
+        assert!(peer.exchange(&mut net, &data, 500) == upper(&data));
+    }
+}
+
+#[test]
+fn no_segment_fills_the_send_buffer() {
+    let (mut net, mut peer) = open();
+    peer.send(&mut net, Psh, &letters(1024));
+    for _ in 0..2 {
+        let part = peer.take(&mut net);
+        assert_eq!((part.data.len(), part.window), (512, 1024));
+    }
+    net.nothing_sent();
+}
+
+#[test]
+fn many_conversations_at_once_do_not_mix() {
+    let mut net = net_with::<16>(|_| {});
+    let mut peers: Vec<Peer> = (40_000..40_016).map(peer).collect();
+    for peer in &mut peers {
+        peer.connect(&mut net);
+    }
+    let data = letters(5000);
+    for turn in 0..9 {
+        for (index, peer) in peers.iter_mut().enumerate() {
+            let part = &data[100 * index + 300 * turn..][..300 + index];
+            assert!(peer.exchange(&mut net, part, 100 + index) == upper(part));
+        }
+    }
+    assert_eq!((net.stats().live, net.stats().most_live), (16, 16));
+}

@@ -1,0 +1,315 @@
+//! A server, a wire to it, and virtual time. Whatever a test does, the counters have to add up after every poll.
+
+use std::boxed::Box;
+use std::collections::VecDeque;
+use std::vec::Vec;
+
+use smoltcp::iface::SocketStorage;
+use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
+use smoltcp::socket::udp;
+use smoltcp::time::{Duration, Instant};
+use smoltcp::wire::{
+    ETHERNET_HEADER_LEN, EthernetAddress, EthernetProtocol, HardwareAddress, IpAddress, IpCidr,
+};
+
+use super::packets::{frame, unframe};
+use crate::{
+    Bucket, Config, DelayedMetadata, DropReason, FlowEntry, Memory, Poll, Server, Slot, Stats, Storage,
+    UdpStorage,
+};
+
+pub(super) const SERVER: IpAddress = IpAddress::v4(192, 0, 2, 1);
+pub(super) const CLIENT: IpAddress = IpAddress::v4(192, 0, 2, 100);
+#[cfg(feature = "ipv6")]
+pub(super) const SERVER_V6: IpAddress = IpAddress::v6(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
+#[cfg(feature = "ipv6")]
+pub(super) const CLIENT_V6: IpAddress = IpAddress::v6(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x100);
+pub(super) const PORT: u16 = 8080;
+pub(super) const SERVER_MAC: EthernetAddress = EthernetAddress([2, 0, 0, 0, 0, 1]);
+pub(super) const CLIENT_MAC: EthernetAddress = EthernetAddress([2, 0, 0, 0, 0, 100]);
+
+/// Client and server, once with each version of IP that the core was built for.
+pub(super) const FAMILIES: &[(IpAddress, IpAddress)] = &[
+    (CLIENT, SERVER),
+    #[cfg(feature = "ipv6")]
+    (CLIENT_V6, SERVER_V6),
+];
+
+/// The shortest time that makes a difference.
+pub(super) const TICK: Duration = Duration::from_micros(1);
+
+/// A device that keeps what is sent, and refuses to send when it is told to.
+pub(super) struct Wire {
+    pub(super) arriving: VecDeque<Vec<u8>>,
+    pub(super) sent: VecDeque<Vec<u8>>,
+    /// How many more packets it takes. A device without room gives nothing either.
+    pub(super) room: usize,
+    /// It gives packets, and takes answers to them, but refuses everything else.
+    pub(super) one_way: bool,
+    capabilities: DeviceCapabilities,
+    given: u64,
+    taken: u64,
+}
+
+pub(super) struct Arrived(Vec<u8>);
+
+/// Room for one packet.
+pub(super) struct Slip<'w> {
+    sent: &'w mut VecDeque<Vec<u8>>,
+    room: &'w mut usize,
+    taken: &'w mut u64,
+}
+
+impl RxToken for Arrived {
+    fn consume<R, F: FnOnce(&[u8]) -> R>(self, f: F) -> R {
+        f(&self.0)
+    }
+}
+
+impl TxToken for Slip<'_> {
+    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, f: F) -> R {
+        let mut packet = std::vec![0; length];
+        let result = f(&mut packet);
+        self.sent.push_back(packet);
+        assert!(self.sent.len() < 10_000, "the server sends without end");
+        *self.room -= 1;
+        *self.taken += 1;
+        result
+    }
+}
+
+impl Wire {
+    pub(super) fn new(medium: Medium, mtu: usize) -> Wire {
+        let mut capabilities = DeviceCapabilities::default();
+        capabilities.medium = medium;
+        capabilities.max_transmission_unit = mtu;
+        Wire {
+            arriving: VecDeque::new(),
+            sent: VecDeque::new(),
+            room: usize::MAX,
+            one_way: false,
+            capabilities,
+            given: 0,
+            taken: 0,
+        }
+    }
+
+    fn slip(&mut self) -> Slip<'_> {
+        Slip { sent: &mut self.sent, room: &mut self.room, taken: &mut self.taken }
+    }
+}
+
+impl Device for Wire {
+    type RxToken<'a> = Arrived;
+    type TxToken<'a> = Slip<'a>;
+
+    fn receive(&mut self, _now: Instant) -> Option<(Arrived, Slip<'_>)> {
+        if self.room == 0 {
+            return None;
+        }
+        let packet = self.arriving.pop_front()?;
+        self.given += 1;
+        Some((Arrived(packet), self.slip()))
+    }
+
+    fn transmit(&mut self, _now: Instant) -> Option<Slip<'_>> {
+        (self.room > 0 && !self.one_way).then(|| self.slip())
+    }
+
+    fn capabilities(&self) -> DeviceCapabilities {
+        self.capabilities.clone()
+    }
+}
+
+/// The server with its wire and its time.
+pub(super) struct Net {
+    pub(super) server: Server<'static>,
+    pub(super) wire: Wire,
+    pub(super) now: Instant,
+    pub(super) last: Poll,
+    /// Where the IP packets come from and go to on Ethernet.
+    pub(super) client_mac: EthernetAddress,
+}
+
+/// A server with four slots.
+pub(super) fn net() -> Net {
+    net_with::<4>(|_| {})
+}
+
+/// A server with `SLOTS` slots and changes to the usual configuration.
+pub(super) fn net_with<const SLOTS: usize>(change: impl FnOnce(&mut Config)) -> Net {
+    let memory: &'static mut Memory<'static, SLOTS> = Box::leak(Box::default());
+    net_from(memory.storage(), 1500, change)
+}
+
+/// A server with this memory on an IP device with this MTU.
+pub(super) fn net_from(storage: Storage<'static>, mtu: usize, change: impl FnOnce(&mut Config)) -> Net {
+    net_on(Wire::new(Medium::Ip, mtu), storage, change)
+}
+
+/// A server on an Ethernet device.
+pub(super) fn ethernet(change: impl FnOnce(&mut Config)) -> Net {
+    let memory: &'static mut Memory<'static, 48> = Box::leak(Box::default());
+    net_on(Wire::new(Medium::Ethernet, 1514), memory.storage(), change)
+}
+
+/// The usual configuration.
+pub(super) fn config(medium: Medium) -> Config {
+    let hardware_addr = match medium {
+        Medium::Ip => HardwareAddress::Ip,
+        Medium::Ethernet => HardwareAddress::Ethernet(SERVER_MAC),
+    };
+    let mut config = Config::new(hardware_addr, *b"0123456789abcdef");
+    config.addresses.push(IpCidr::new(SERVER, 24)).unwrap();
+    #[cfg(feature = "ipv6")]
+    config.addresses.push(IpCidr::new(SERVER_V6, 64)).unwrap();
+    config
+}
+
+fn net_on(mut wire: Wire, storage: Storage<'static>, change: impl FnOnce(&mut Config)) -> Net {
+    let mut config = config(wire.capabilities.medium);
+    change(&mut config);
+    let now = Instant::from_secs(1000);
+    let server = Server::new(&config, storage, &mut wire, now).unwrap();
+    Net { server, wire, now, last: Poll { deadline: None, blocked: false }, client_mac: CLIENT_MAC }
+}
+
+/// Memory for slots with buffers of this size, for datagrams of any size, and for this many delayed replies.
+pub(super) fn storage(slots: usize, buffer: usize, delayed: usize) -> Storage<'static> {
+    Storage {
+        slots: leak(|| Slot::EMPTY, slots),
+        sockets: leak(|| SocketStorage::EMPTY, slots),
+        flows: leak(|| FlowEntry::EMPTY, slots),
+        buckets: leak(|| Bucket::EMPTY, slots),
+        deadlines: leak(|| Instant::ZERO, slots),
+        tcp_buffers: leak(|| 0, slots * 2 * buffer),
+        udp: UdpStorage {
+            socket: Box::leak(Box::new(SocketStorage::EMPTY)),
+            rx_metadata: leak(|| udp::PacketMetadata::EMPTY, 4),
+            rx: leak(|| 0, 65_535),
+            tx_metadata: leak(|| udp::PacketMetadata::EMPTY, 4),
+            tx: leak(|| 0, 4096),
+            delayed_metadata: leak(|| DelayedMetadata::EMPTY, delayed),
+            delayed: leak(|| 0, delayed * 1024),
+        },
+    }
+}
+
+fn leak<T>(empty: impl FnMut() -> T, length: usize) -> &'static mut [T] {
+    core::iter::repeat_with(empty).take(length).collect::<Vec<T>>().leak()
+}
+
+impl Net {
+    /// Lets the server work until it has nothing more to do at this time.
+    #[track_caller]
+    pub(super) fn poll(&mut self) {
+        for _ in 0..1000 {
+            self.last = self.server.poll(self.now, &mut self.wire);
+            self.check_books();
+            if self.last.deadline.is_none_or(|at| at > self.now) {
+                return;
+            }
+            assert!(!self.last.blocked, "it wants to be called at once, though it can do nothing");
+        }
+        panic!("the server always has something to do");
+    }
+
+    /// Goes from deadline to deadline until this much time is over.
+    #[track_caller]
+    pub(super) fn pass(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        self.poll();
+        let mut calls = 0;
+        while let Some(at) = self.last.deadline.filter(|&at| at <= end) {
+            self.now = self.now.max(at);
+            self.poll();
+            calls += 1;
+            assert!(calls < 5000, "it wants to be called too often");
+        }
+        self.now = end;
+        self.poll();
+    }
+
+    /// Lets all but the last moment of this time pass, in which the server must not say anything; then that moment.
+    #[track_caller]
+    pub(super) fn pass_in_silence(&mut self, duration: Duration) {
+        self.pass(duration - TICK);
+        self.nothing_sent();
+        self.pass(TICK);
+    }
+
+    /// An IP packet arrives, on Ethernet in a frame from the client.
+    #[track_caller]
+    pub(super) fn arrive(&mut self, packet: Vec<u8>) {
+        let packet = match self.wire.capabilities.medium {
+            Medium::Ip => packet,
+            Medium::Ethernet => frame(self.client_mac, SERVER_MAC, protocol_of(&packet), &packet),
+        };
+        self.arrive_frame(packet);
+    }
+
+    /// Whatever the device carries arrives.
+    #[track_caller]
+    pub(super) fn arrive_frame(&mut self, frame: Vec<u8>) {
+        self.wire.arriving.push_back(frame);
+        self.poll();
+    }
+
+    /// The next IP packet that was sent, on Ethernet to the client.
+    #[track_caller]
+    pub(super) fn next_sent(&mut self) -> Vec<u8> {
+        let packet = self.next_frame();
+        match self.wire.capabilities.medium {
+            Medium::Ip => packet,
+            Medium::Ethernet => {
+                let (source, destination, protocol, payload) = unframe(&packet);
+                assert_eq!((source, destination), (SERVER_MAC, self.client_mac));
+                assert_eq!(protocol, protocol_of(payload));
+                payload.to_vec()
+            }
+        }
+    }
+
+    #[track_caller]
+    pub(super) fn next_frame(&mut self) -> Vec<u8> {
+        let frame = self.wire.sent.pop_front().expect("nothing was sent");
+        let link = if self.wire.capabilities.medium == Medium::Ethernet { ETHERNET_HEADER_LEN } else { 0 };
+        assert!(frame.len() <= self.wire.capabilities.max_transmission_unit && frame.len() > link);
+        frame
+    }
+
+    #[track_caller]
+    pub(super) fn nothing_sent(&self) {
+        assert!(self.wire.sent.is_empty(), "{} packets were sent", self.wire.sent.len());
+    }
+
+    pub(super) fn stats(&self) -> &Stats {
+        self.server.stats()
+    }
+
+    /// Nothing was dropped but this many packets for this reason.
+    #[track_caller]
+    pub(super) fn dropped_only(&self, reason: DropReason, count: u64) {
+        for other in DropReason::ALL {
+            let expected = if other == reason { count } else { 0 };
+            assert_eq!(self.stats().dropped(other), expected, "{}", other.name());
+        }
+    }
+
+    #[track_caller]
+    fn check_books(&self) {
+        let s = self.stats();
+        assert_eq!(s.opened, s.closed + s.reset + s.timed_out + s.aborted + s.live, "{s}");
+        assert!(s.live <= s.most_live && s.most_live <= s.opened, "{s}");
+        assert_eq!((s.packets_in, s.packets_out), (self.wire.given, self.wire.taken), "{s}");
+        assert_eq!(s.octets_in, s.octets_out, "{s}");
+        assert!(s.datagrams_out <= s.datagrams_in, "{s}");
+    }
+}
+
+fn protocol_of(packet: &[u8]) -> EthernetProtocol {
+    match packet[0] >> 4 {
+        4 => EthernetProtocol::Ipv4,
+        _ => EthernetProtocol::Ipv6,
+    }
+}

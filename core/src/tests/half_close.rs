@@ -1,0 +1,199 @@
+//! The end of a connection in good order: everything that came before the peer's FIN is echoed, then comes ours.
+
+use smoltcp::time::Duration;
+use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh, Rst};
+
+use super::fixture::Net;
+use super::peer::{Peer, letters, upper};
+use super::states::{close_wait, closing, fin_wait_1, fin_wait_2, last_ack, open, stuffed, time_wait};
+
+/// The connection was closed by both sides, and its slot is free.
+#[track_caller]
+fn assert_closed(net: &mut Net) {
+    net.nothing_sent();
+    assert_eq!((net.stats().closed, net.stats().live), (1, 0));
+    net.pass(Duration::from_secs(100));
+    net.nothing_sent();
+    assert_eq!(net.last.deadline, None);
+}
+
+/// Takes all that is sent and acknowledges it, until the FIN comes; returns the octets before it.
+#[track_caller]
+fn read_to_end(net: &mut Net, peer: &mut Peer) -> std::vec::Vec<u8> {
+    let mut data = std::vec::Vec::new();
+    loop {
+        let seg = peer.take(net);
+        data.extend_from_slice(&seg.data);
+        if seg.control == Fin {
+            peer.ack(net);
+            return data;
+        }
+        if net.wire.sent.is_empty() {
+            peer.ack(net);
+        }
+    }
+}
+
+#[test]
+fn a_fin_is_answered_with_a_fin_and_the_slot_is_free_again() {
+    let (mut net, mut peer) = last_ack();
+    peer.ack(&mut net);
+    assert_closed(&mut net);
+}
+
+#[test]
+fn a_fin_without_data_is_answered_at_once() {
+    let (mut net, mut peer) = open();
+    peer.send(&mut net, Fin, b"");
+    let answer = peer.take(&mut net);
+    assert_eq!((answer.control, answer.seq, answer.ack, answer.data.len()), (Fin, 1, Some(2), 0));
+    peer.ack(&mut net);
+    assert_closed(&mut net);
+}
+
+#[test]
+fn everything_before_the_fin_is_echoed_however_slowly_the_peer_reads() {
+    for window in [1, 100, 512, 60_000] {
+        let (mut net, mut peer) = close_wait();
+        peer.window = window;
+        peer.ack(&mut net);
+        assert!(read_to_end(&mut net, &mut peer) == upper(&letters(1500)), "window of {window}");
+        assert_closed(&mut net);
+        assert_eq!((net.stats().octets_in, net.stats().octets_out), (1500, 1500));
+    }
+}
+
+#[test]
+fn a_megabyte_and_its_fin_come_back() {
+    let (mut net, mut peer) = open();
+    let data = letters(1_000_000);
+    let (last, most) = data.split_last().unwrap();
+    assert!(peer.exchange(&mut net, most, 512) == upper(most));
+    peer.send(&mut net, Fin, &[*last]);
+    assert_eq!(read_to_end(&mut net, &mut peer), upper(&[*last]));
+    assert_closed(&mut net);
+}
+
+#[test]
+fn our_closed_window_does_not_keep_a_fin_out() {
+    let (mut net, mut peer) = stuffed();
+    peer.send(&mut net, Fin, b"");
+    peer.take_ack(&mut net);
+    peer.window = 60_000;
+    peer.ack(&mut net);
+    assert!(read_to_end(&mut net, &mut peer) == upper(&letters(2048)));
+    assert_closed(&mut net);
+}
+
+#[test]
+fn a_lost_fin_of_ours_is_sent_again_with_the_data_before_it() {
+    let (mut net, mut peer) = last_ack();
+    for seconds in [1, 2, 4] {
+        net.pass_in_silence(Duration::from_secs(seconds));
+        let again = peer.take(&mut net);
+        assert_eq!((again.control, again.seq, again.data.as_slice()), (Fin, 1, &b"BYE"[..]));
+    }
+    peer.ack(&mut net);
+    assert_closed(&mut net);
+}
+
+#[test]
+fn the_data_may_be_acknowledged_before_the_fin() {
+    let (mut net, mut peer) = last_ack();
+    net.arrive(peer.segment(Plain, 5, Some(4), &[]));
+    assert_eq!(net.stats().live, 1);
+    net.pass_in_silence(Duration::from_secs(1));
+    let again = peer.take(&mut net);
+    assert_eq!((again.control, again.seq, again.data.len()), (Fin, 4, 0));
+    peer.ack(&mut net);
+    assert_closed(&mut net);
+}
+
+#[test]
+fn a_fin_that_comes_again_is_acknowledged_again() {
+    let (mut net, mut peer) = last_ack();
+    net.arrive(peer.segment(Fin, 1, Some(1), b"bye"));
+    let answer = peer.take(&mut net);
+    assert_eq!((answer.control, answer.ack, answer.seq), (Plain, Some(5), 5));
+    net.arrive(peer.segment(Fin, 4, Some(1), b""));
+    assert_eq!(peer.take(&mut net).ack, Some(5));
+    peer.ack(&mut net);
+    assert_closed(&mut net);
+
+    let (mut net, mut peer) = close_wait();
+    net.arrive(peer.segment(Fin, peer.next - 1, Some(1), b""));
+    peer.take_ack(&mut net);
+    peer.window = 60_000;
+    peer.ack(&mut net);
+    assert!(read_to_end(&mut net, &mut peer) == upper(&letters(1500)));
+    assert_closed(&mut net);
+}
+
+#[test]
+fn data_behind_the_peers_fin_are_not_echoed() {
+    let (mut net, mut peer) = close_wait();
+    net.arrive(peer.segment(Psh, peer.next, Some(1), b"more"));
+    net.arrive(peer.segment(Fin, peer.next, Some(1), b"more"));
+    net.arrive(peer.segment(Psh, peer.next - 4, Some(1), b"more and more"));
+    net.wire.sent.clear();
+    peer.window = 60_000;
+    peer.ack(&mut net);
+    assert!(read_to_end(&mut net, &mut peer) == upper(&letters(1500)));
+    assert_closed(&mut net);
+}
+
+#[test]
+fn simultaneous_close_ends_in_time_wait() {
+    let (mut net, mut peer) = closing();
+    assert_eq!((net.stats().closed, net.stats().live), (0, 1));
+    peer.ack(&mut net);
+    assert_closed(&mut net);
+}
+
+#[test]
+fn a_fin_that_acknowledges_ours_ends_in_time_wait() {
+    let (mut net, mut peer) = fin_wait_1();
+    peer.send(&mut net, Fin, b"");
+    peer.take_ack(&mut net);
+    assert_closed(&mut net);
+}
+
+#[test]
+fn a_fin_lost_while_closing_is_sent_again() {
+    for (mut net, mut peer) in [fin_wait_1(), closing()] {
+        net.pass_in_silence(Duration::from_secs(1));
+        let again = peer.take(&mut net);
+        assert_eq!((again.control, again.seq, again.ack), (Fin, 1, Some(peer.next)));
+    }
+}
+
+#[test]
+fn time_wait_acknowledges_a_fin_that_comes_again_and_begins_anew() {
+    let (mut net, mut peer) = time_wait();
+    net.pass(Duration::from_secs(9));
+    net.arrive(peer.segment(Fin, 1, Some(2), b""));
+    peer.take_ack(&mut net);
+    net.pass(Duration::from_secs(10) - super::fixture::TICK);
+    net.arrive(peer.segment(Fin, 1, Some(2), b""));
+    peer.take_ack(&mut net);
+    net.pass(Duration::from_secs(10));
+    net.arrive(peer.segment(Fin, 1, Some(2), b""));
+    let rst = peer.take(&mut net);
+    assert_eq!((rst.control, rst.seq), (Rst, 2), "the slot was free");
+    assert_closed(&mut net);
+}
+
+/// Nobody will answer them: the peer must not take them for delivered (RFC 1122, section 4.2.2.13).
+#[test]
+fn data_that_come_after_our_fin_do_not_end_in_good_order() {
+    for (mut net, mut peer) in [fin_wait_1(), fin_wait_2()] {
+        peer.send(&mut net, Psh, b"too late");
+        peer.send(&mut net, Fin, b"");
+        let mut reset = false;
+        while !net.wire.sent.is_empty() {
+            reset |= peer.take(&mut net).control == Rst;
+        }
+        assert!(reset);
+        assert_eq!((net.stats().closed, net.stats().live), (0, 0));
+    }
+}

@@ -1,0 +1,216 @@
+//! From SYN to an open connection.
+
+use smoltcp::time::Duration;
+use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh, Rst, Syn};
+
+use super::fixture::{FAMILIES, net, net_from, storage};
+use super::peer::{letters, peer, peer_from, upper};
+use super::states::{half_open, open};
+use crate::DropReason;
+
+#[test]
+fn a_syn_is_answered_with_the_window_and_the_segment_size_of_the_device() {
+    for (&(client, server), mss) in FAMILIES.iter().zip([1460, 1440]) {
+        let (mut net, mut peer) = (net(), peer_from(client, server, 40_000));
+        let answer = peer.syn(&mut net);
+        assert_eq!((answer.window, answer.mss, answer.scale), (1024, Some(mss), None));
+        assert_eq!((net.stats().opened, net.stats().live), (0, 0));
+
+        peer.ack(&mut net);
+        net.nothing_sent();
+        assert_eq!((net.stats().opened, net.stats().live, net.stats().most_live), (1, 1, 1));
+    }
+}
+
+#[test]
+fn the_peers_segment_size_holds_up_to_half_a_buffer() {
+    for (mss, largest) in [
+        (None, 512), // RFC 9293, section 3.7.1: 536 octets, which is above half a buffer
+        (Some(0), 512),
+        (Some(1460), 512),
+        (Some(513), 512),
+        (Some(511), 511),
+        (Some(100), 100),
+        (Some(47), 48), // smoltcp takes no smaller one
+        (Some(1), 48),
+    ] {
+        let (mut net, mut peer) = (net(), peer(40_000));
+        peer.mss = mss;
+        peer.connect(&mut net);
+        peer.send(&mut net, Psh, &letters(1024));
+        let mut lengths = std::vec::Vec::new();
+        while !net.wire.sent.is_empty() {
+            lengths.push(peer.take(&mut net).data.len());
+        }
+        assert_eq!(lengths.iter().max(), Some(&largest), "{mss:?}: {lengths:?}");
+        assert_eq!(lengths.iter().sum::<usize>(), 1024);
+    }
+}
+
+#[test]
+fn segments_are_no_longer_than_the_device_carries() {
+    // Below 1280 octets there is no IPv6.
+    let mut net = net_from(storage(1, 8192, 0), 576, |config| config.addresses.truncate(1));
+    let mut peer = peer(40_000);
+    peer.mss = None;
+    assert_eq!(peer.syn(&mut net).mss, Some(536));
+    peer.ack(&mut net);
+    assert_eq!(peer.exchange(&mut net, &letters(20_000), 536), upper(&letters(20_000)));
+}
+
+#[test]
+fn a_window_above_65535_is_scaled_if_the_peer_scales_its_own() {
+    let (mut net, mut peer) = (net_from(storage(2, 1 << 18, 0), 1500, |_| {}), peer(40_000));
+    peer.scale = Some(7);
+    let answer = peer.syn(&mut net);
+    assert_eq!((answer.window, answer.scale), (65_535, Some(3)));
+    peer.ack(&mut net);
+    net.nothing_sent();
+    let data = letters(1_000_000);
+    assert!(peer.exchange(&mut net, &data, 1460) == upper(&data));
+    assert_eq!(peer.edge - peer.next, 1 << 18);
+}
+
+#[test]
+fn a_large_window_stays_below_65536_if_the_peer_does_not_scale() {
+    let (mut net, mut peer) = (net_from(storage(2, 1 << 18, 0), 1500, |_| {}), peer(40_000));
+    let answer = peer.syn(&mut net);
+    assert_eq!((answer.window, answer.scale), (65_535, None));
+    peer.ack(&mut net);
+    let data = letters(300_000);
+    assert!(peer.exchange(&mut net, &data, 1460) == upper(&data));
+    assert_eq!(peer.edge - peer.next, 65_535);
+}
+
+#[test]
+fn nothing_behind_the_window_of_the_syn_ack_is_taken_though_smoltcp_scales_it() {
+    let data = letters(600_000);
+    // The first two are in the buffer, the third reaches beyond it, and the last two are behind it.
+    for seq in [65_437, 65_536, 262_100, 262_145, 524_000] {
+        let (mut net, mut peer) = (net_from(storage(1, 1 << 18, 0), 1500, |_| {}), peer(40_000));
+        peer.scale = Some(7);
+        peer.syn(&mut net);
+        net.arrive(peer.segment(Psh, seq, Some(1), &data[usize::try_from(seq).unwrap() - 1..][..100]));
+        assert_eq!(peer.take_ack(&mut net).ack, Some(1));
+        net.dropped_only(DropReason::Unacceptable, 1);
+        peer.ack(&mut net);
+        assert!(peer.exchange(&mut net, &data, 1460) == upper(&data));
+    }
+}
+
+#[test]
+fn data_on_a_syn_is_not_taken_until_it_comes_again() {
+    let (mut net, mut peer) = (net(), peer(40_000));
+    net.arrive(peer.segment(Syn, 0, None, b"early"));
+    peer.take_syn_ack(&mut net);
+    peer.send(&mut net, Psh, b"early");
+    assert_eq!(peer.take_data(&mut net), b"EARLY");
+    assert_eq!(net.stats().octets_in, 5);
+}
+
+#[test]
+fn a_syn_ack_without_an_answer_is_sent_again_after_1_and_3_seconds() {
+    let (mut net, mut peer) = half_open();
+    for seconds in [1, 2] {
+        net.pass_in_silence(Duration::from_secs(seconds));
+        let again = peer.take(&mut net);
+        assert_eq!((again.control, again.seq, again.ack), (Syn, 0, Some(1)));
+        assert_eq!((again.window, again.mss), (1024, Some(1460)));
+    }
+    peer.ack(&mut net);
+    assert_eq!(net.stats().opened, 1);
+    assert_eq!(peer.exchange(&mut net, b"late", 4), b"LATE");
+}
+
+#[test]
+fn the_same_syn_again_changes_nothing() {
+    let (mut net, mut peer) = half_open();
+    net.arrive(peer.segment(Syn, 0, None, &[]));
+    net.nothing_sent(); // the SYN|ACK comes again by itself
+    net.dropped_only(DropReason::Unacceptable, 1);
+    peer.ack(&mut net);
+    assert_eq!((net.stats().opened, net.stats().abandoned), (1, 0));
+    assert_eq!(peer.exchange(&mut net, b"hello", 5), b"HELLO");
+}
+
+#[test]
+fn another_syn_of_the_same_peer_takes_the_place_of_the_first() {
+    let (mut net, mut old) = half_open();
+    let mut new = peer(40_000);
+    new.iss = 5_000_000;
+    new.syn(&mut net);
+    assert!(new.irs.wrapping_sub(old.irs) > 0);
+    new.ack(&mut net);
+    assert_eq!((net.stats().opened, net.stats().abandoned, net.stats().evicted), (1, 1, 0));
+    old.ack(&mut net); // far away from the new one's numbers
+    assert_eq!(new.take(&mut net).ack, Some(1));
+    net.dropped_only(DropReason::Unacceptable, 1);
+    assert_eq!(new.exchange(&mut net, b"new", 3), b"NEW");
+}
+
+#[test]
+fn a_wrong_acknowledgement_of_the_syn_ack_draws_a_rst_and_opens_nothing() {
+    let (mut net, mut peer) = half_open();
+    for wrong in [0, 2, -70_000, i32::MAX] {
+        net.arrive(peer.segment(Plain, 1, Some(wrong), &[]));
+        let rst = peer.take(&mut net);
+        assert_eq!((rst.control, rst.seq), (Rst, wrong));
+    }
+    net.nothing_sent();
+    assert_eq!(net.stats().opened, 0);
+    peer.ack(&mut net);
+    assert_eq!(net.stats().opened, 1);
+}
+
+#[test]
+fn the_acknowledgement_may_bring_data_and_a_fin_with_it() {
+    let (mut net, mut peer) = half_open();
+    peer.send(&mut net, Psh, b"at once");
+    assert_eq!(peer.take_data(&mut net), b"AT ONCE");
+
+    let (mut net, mut peer) = half_open();
+    peer.send(&mut net, Fin, b"at once");
+    let answer = peer.take(&mut net);
+    assert_eq!((answer.control, answer.data.as_slice(), answer.ack), (Fin, &b"AT ONCE"[..], Some(9)));
+    peer.ack(&mut net);
+    assert_eq!((net.stats().opened, net.stats().closed), (1, 1));
+}
+
+#[test]
+fn a_rst_frees_a_half_open_slot() {
+    let (mut net, peer) = half_open();
+    net.arrive(peer.segment(Rst, 1, None, &[]));
+    net.nothing_sent();
+    assert_eq!((net.stats().opened, net.stats().abandoned), (0, 1));
+    net.pass(Duration::from_secs(100));
+    net.nothing_sent();
+    assert_eq!(net.last.deadline, None);
+}
+
+#[test]
+fn initial_sequence_numbers_tell_nothing_about_those_of_others() {
+    let mut net = net();
+    let mut numbers: std::vec::Vec<i32> = (40_000..40_004)
+        .map(|port| {
+            let mut peer = peer(port);
+            peer.syn(&mut net);
+            peer.irs
+        })
+        .collect();
+    let first = numbers[0];
+    numbers.iter_mut().for_each(|number| *number = number.wrapping_sub(first));
+    numbers.sort_unstable();
+    for pair in numbers.windows(2) {
+        assert!(pair[1].abs_diff(pair[0]) > 100_000, "{numbers:?}");
+    }
+}
+
+#[test]
+fn initial_sequence_numbers_of_one_peer_follow_the_clock() {
+    let (mut net, first) = open();
+    net.arrive(first.segment(Rst, first.next, Some(1), &[]));
+    net.pass(Duration::from_secs(2));
+    let mut again = peer(40_000);
+    again.syn(&mut net);
+    assert_eq!(again.irs.wrapping_sub(first.irs), 500_000); // a tick takes 4 µs
+}

@@ -1,0 +1,32 @@
+//! The server as a whole, over an in-memory device and in virtual time, with packets made by hand.
+
+mod back_pressure;
+mod config;
+mod deadlines;
+mod drops;
+mod echo;
+mod ethernet;
+mod fixture;
+#[cfg(feature = "fragments")]
+mod fragments;
+mod half_close;
+mod hammer;
+mod handshake;
+mod icmp;
+mod idle;
+mod journal;
+mod memory;
+#[cfg(feature = "ipv6")]
+mod ndisc;
+mod packets;
+mod peer;
+mod refusing_device;
+mod reset;
+mod reuse;
+mod segments;
+mod shutdown;
+mod slots;
+mod stalls;
+mod states;
+mod timers;
+mod udp;

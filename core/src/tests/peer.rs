@@ -1,0 +1,225 @@
+//! A client that sends what it is told to, segment by segment.
+
+use std::vec::Vec;
+
+use smoltcp::phy::ChecksumCapabilities;
+use smoltcp::wire::{IpAddress, IpProtocol, TcpControl, TcpPacket, TcpRepr, TcpSeqNumber};
+
+use super::fixture::{CLIENT, Net, PORT, SERVER};
+use super::packets::{ip, tcp_packet};
+
+/// A segment as a test sees it; its numbers are relative to the initial sequence numbers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Seg {
+    pub(super) control: TcpControl,
+    pub(super) seq: i32,
+    pub(super) ack: Option<i32>,
+    pub(super) window: u16,
+    pub(super) mss: Option<u16>,
+    pub(super) scale: Option<u8>,
+    pub(super) data: Vec<u8>,
+}
+
+/// A client that sends what it is told to; its numbers are relative to the initial sequence numbers.
+pub(super) struct Peer {
+    pub(super) address: IpAddress,
+    pub(super) server: IpAddress,
+    pub(super) port: u16,
+    pub(super) iss: i32,
+    /// The server's.
+    pub(super) irs: i32,
+    pub(super) window: u16,
+    pub(super) mss: Option<u16>,
+    pub(super) scale: Option<u8>,
+    /// The next octet to send, and to receive.
+    pub(super) next: i32,
+    pub(super) acked: i32,
+    /// The right edge of the window that the server offered last.
+    pub(super) edge: i32,
+    /// The scale of the server's windows.
+    pub(super) shift: u8,
+}
+
+pub(super) fn peer(port: u16) -> Peer {
+    peer_from(CLIENT, SERVER, port)
+}
+
+pub(super) fn peer_from(address: IpAddress, server: IpAddress, port: u16) -> Peer {
+    Peer {
+        address,
+        server,
+        port,
+        iss: 0x7fff_ffff, // the numbers change their sign at once
+        irs: 0,
+        window: 60_000,
+        mss: Some(1460),
+        scale: None,
+        next: 0,
+        acked: 0,
+        edge: 0,
+        shift: 0,
+    }
+}
+
+impl Peer {
+    /// A segment with a right checksum; `seq` and `ack` are relative.
+    pub(super) fn segment(&self, control: TcpControl, seq: i32, ack: Option<i32>, payload: &[u8]) -> Vec<u8> {
+        let syn = control == TcpControl::Syn;
+        tcp_packet(
+            self.address,
+            self.server,
+            &TcpRepr {
+                src_port: self.port,
+                dst_port: PORT,
+                control,
+                seq_number: TcpSeqNumber(self.iss.wrapping_add(seq)),
+                ack_number: ack.map(|ack| TcpSeqNumber(self.irs.wrapping_add(ack))),
+                window_len: self.window,
+                window_scale: self.scale.filter(|_| syn),
+                max_seg_size: self.mss.filter(|_| syn),
+                sack_permitted: false,
+                sack_ranges: [None; 3],
+                timestamp: None,
+                payload,
+            },
+        )
+    }
+
+    /// Sends SYN, and takes the SYN|ACK.
+    #[track_caller]
+    pub(super) fn syn(&mut self, net: &mut Net) -> Seg {
+        net.arrive(self.segment(TcpControl::Syn, 0, None, &[]));
+        self.take_syn_ack(net)
+    }
+
+    #[track_caller]
+    pub(super) fn take_syn_ack(&mut self, net: &mut Net) -> Seg {
+        (self.irs, self.next, self.acked, self.shift) = (0, 0, 0, 0);
+        let answer = self.take(net);
+        assert_eq!((answer.control, answer.ack), (TcpControl::Syn, Some(1)));
+        self.irs = answer.seq;
+        self.shift = answer.scale.unwrap_or(0);
+        (self.next, self.acked) = (1, 1);
+        Seg { seq: 0, ..answer }
+    }
+
+    /// The whole handshake.
+    #[track_caller]
+    pub(super) fn connect(&mut self, net: &mut Net) {
+        self.syn(net);
+        self.send(net, TcpControl::None, &[]);
+        net.nothing_sent();
+    }
+
+    /// Sends the next segment in order, which acknowledges everything taken so far.
+    #[track_caller]
+    pub(super) fn send(&mut self, net: &mut Net, control: TcpControl, payload: &[u8]) {
+        net.arrive(self.segment(control, self.next, Some(self.acked), payload));
+        self.next += length(payload) + i32::from(control == TcpControl::Fin);
+    }
+
+    /// Sends an acknowledgement of everything taken so far.
+    #[track_caller]
+    pub(super) fn ack(&mut self, net: &mut Net) {
+        self.send(net, TcpControl::None, &[]);
+    }
+
+    /// Takes the next packet sent, which must be a segment for this peer; counts its octets as received.
+    #[track_caller]
+    pub(super) fn take(&mut self, net: &mut Net) -> Seg {
+        let packet = net.next_sent();
+        let seg = self.read(&packet);
+        if seg.seq == self.acked {
+            self.acked += length(&seg.data) + i32::from(seg.control == TcpControl::Fin);
+        }
+        if let Some(ack) = seg.ack.filter(|_| seg.control != TcpControl::Rst) {
+            let edge = ack.wrapping_add(i32::from(seg.window) << self.shift);
+            // RFC 7323, section 2.4: only the octets that scaling cannot express may be missing.
+            let rounding = (1 << self.shift) - 1;
+            assert!(edge.wrapping_sub(self.edge) >= -rounding || ack == 1, "the window shrinks: {seg:?}");
+            self.edge = edge;
+        }
+        seg
+    }
+
+    /// Takes everything that was sent, octets in order; returns them.
+    #[track_caller]
+    pub(super) fn take_data(&mut self, net: &mut Net) -> Vec<u8> {
+        let mut data = Vec::new();
+        while !net.wire.sent.is_empty() {
+            let expected = self.acked;
+            let seg = self.take(net);
+            assert!(matches!(seg.control, TcpControl::None | TcpControl::Psh), "{seg:?}");
+            assert_eq!((seg.seq, seg.ack), (expected, Some(self.next)));
+            data.extend_from_slice(&seg.data);
+        }
+        data
+    }
+
+    /// Takes one segment, which must be the only one, and an empty acknowledgement of everything sent.
+    #[track_caller]
+    pub(super) fn take_ack(&mut self, net: &mut Net) -> Seg {
+        let seg = self.take(net);
+        net.nothing_sent();
+        assert_eq!((seg.control, seg.seq, seg.ack), (TcpControl::None, self.acked, Some(self.next)));
+        assert_eq!(seg.data, b"");
+        seg
+    }
+
+    /// Takes one segment, which must be the only one, and a RST at the next octet.
+    #[track_caller]
+    pub(super) fn take_rst(&mut self, net: &mut Net) {
+        let seg = self.take(net);
+        net.nothing_sent();
+        assert_eq!((seg.control, seg.seq), (TcpControl::Rst, self.acked));
+    }
+
+    /// Sends all this in segments of at most `most` octets and as the window allows, and takes the echo.
+    #[track_caller]
+    pub(super) fn exchange(&mut self, net: &mut Net, data: &[u8], most: usize) -> Vec<u8> {
+        let (mut echo, mut left) = (Vec::new(), data);
+        while echo.len() < data.len() {
+            let room = usize::try_from(self.edge - self.next).unwrap();
+            let (now, later) = left.split_at(left.len().min(room).min(most));
+            left = later;
+            self.send(net, if now.is_empty() { TcpControl::None } else { TcpControl::Psh }, now);
+            let part = self.take_data(net);
+            assert!(!now.is_empty() || !part.is_empty(), "nobody sends anything");
+            echo.extend_from_slice(&part);
+        }
+        self.ack(net);
+        net.nothing_sent();
+        echo
+    }
+
+    #[track_caller]
+    fn read(&self, packet: &[u8]) -> Seg {
+        let (source, destination, protocol, payload) = ip(packet);
+        assert_eq!((source, destination, protocol), (self.server, self.address, IpProtocol::Tcp));
+        let packet = TcpPacket::new_checked(payload).unwrap();
+        let repr = TcpRepr::parse(&packet, &source, &destination, &ChecksumCapabilities::default()).unwrap();
+        assert_eq!((repr.src_port, repr.dst_port), (PORT, self.port));
+        Seg {
+            control: repr.control,
+            seq: repr.seq_number.0.wrapping_sub(self.irs),
+            ack: repr.ack_number.map(|ack| ack.0.wrapping_sub(self.iss)),
+            window: repr.window_len,
+            mss: repr.max_seg_size,
+            scale: repr.window_scale,
+            data: repr.payload.to_vec(),
+        }
+    }
+}
+
+/// Octets of which no two runs of a few hundred are the same, all of them lower case letters.
+pub(super) fn letters(length: usize) -> Vec<u8> {
+    (0..length).map(|at| b'a' + u8::try_from((at + at / 26 + at / 650) % 26).unwrap()).collect()
+}
+
+pub(super) fn upper(data: &[u8]) -> Vec<u8> {
+    data.to_ascii_uppercase()
+}
+
+fn length(data: &[u8]) -> i32 {
+    i32::try_from(data.len()).unwrap()
+}

@@ -1,0 +1,200 @@
+//! RST and SYN on a live connection (RFC 5961): only a RST at exactly RCV.NXT ends it.
+
+use smoltcp::time::Duration;
+use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh, Rst, Syn};
+
+use super::fixture::Net;
+use super::peer::{Peer, letters, peer, upper};
+use super::states::{
+    close_wait, closing, fin_wait_1, fin_wait_2, half_open, last_ack, open, stuffed, time_wait,
+};
+use crate::DropReason;
+
+/// All states of a connection that was established and has not ended.
+fn live_states() -> [(&'static str, (Net, Peer)); 7] {
+    [
+        ("open", open()),
+        ("stuffed", stuffed()),
+        ("CLOSE-WAIT", close_wait()),
+        ("LAST-ACK", last_ack()),
+        ("FIN-WAIT-1", fin_wait_1()),
+        ("FIN-WAIT-2", fin_wait_2()),
+        ("CLOSING", closing()),
+    ]
+}
+
+#[test]
+fn an_exact_rst_ends_a_connection_in_every_state() {
+    for (state, (mut net, peer)) in live_states() {
+        net.arrive(peer.segment(Rst, peer.next, None, &[]));
+        net.nothing_sent();
+        assert_eq!((net.stats().reset, net.stats().live), (1, 0), "{state}");
+        net.pass(Duration::from_secs(100));
+        net.nothing_sent();
+        assert_eq!(net.last.deadline, None, "{state}");
+        // The slot is free, and nobody knows the connection.
+        net.arrive(peer.segment(Psh, peer.next, Some(peer.acked), b"?"));
+        assert_eq!(net.wire.sent.len(), 1, "{state}");
+    }
+}
+
+#[test]
+fn the_acknowledgement_of_an_exact_rst_does_not_matter() {
+    for ack in [None, Some(1), Some(77), Some(i32::MIN)] {
+        let (mut net, peer) = open();
+        net.arrive(peer.segment(Rst, 1, ack, &[]));
+        assert_eq!(net.stats().reset, 1);
+    }
+}
+
+#[test]
+fn a_rst_in_the_window_that_is_not_exact_draws_a_challenge_and_changes_nothing() {
+    for offset in [1, 2, 1023] {
+        let (mut net, mut peer) = open();
+        peer.exchange(&mut net, &letters(300), 300);
+        net.arrive(peer.segment(Rst, peer.next + offset, None, &[]));
+        assert_eq!(peer.take_ack(&mut net).window, 1024);
+        net.dropped_only(DropReason::Unacceptable, 1);
+        assert_eq!(peer.exchange(&mut net, b"alive", 5), b"ALIVE");
+    }
+}
+
+#[test]
+fn a_rst_outside_the_window_is_ignored() {
+    for offset in [-1, -300, 1024, 1025, 1 << 30, i32::MAX, i32::MIN] {
+        let (mut net, mut peer) = open();
+        peer.exchange(&mut net, &letters(300), 300);
+        net.arrive(peer.segment(Rst, peer.next.wrapping_add(offset), None, &[]));
+        net.nothing_sent();
+        net.dropped_only(DropReason::Unacceptable, 1);
+        assert_eq!(peer.exchange(&mut net, b"alive", 5), b"ALIVE");
+    }
+}
+
+#[test]
+fn a_closed_window_has_no_place_for_a_rst_but_the_exact_one() {
+    let (mut net, peer) = stuffed();
+    for offset in [-1, 1, 512] {
+        net.arrive(peer.segment(Rst, peer.next + offset, None, &[]));
+    }
+    net.nothing_sent();
+    assert_eq!(net.stats().live, 1);
+}
+
+#[test]
+fn a_syn_draws_a_challenge_and_changes_nothing_in_every_state() {
+    for (state, (mut net, mut peer)) in live_states() {
+        let (acked, before) = (peer.acked, *net.stats());
+        for (seq, ack) in [(0, None), (peer.next, None), (77_777, None), (peer.next, Some(acked))] {
+            net.arrive(peer.segment(Syn, seq, ack, &[]));
+            let challenge = peer.take(&mut net);
+            net.nothing_sent();
+            assert_eq!((challenge.control, challenge.ack), (Plain, Some(peer.next)), "{state}");
+            net.now += Duration::from_secs(1);
+            net.poll();
+            net.wire.sent.clear(); // what the connection had to say at this time anyway
+        }
+        let after = net.stats();
+        assert_eq!(
+            (after.live, after.opened, after.octets_in),
+            (1, before.opened, before.octets_in),
+            "{state}"
+        );
+    }
+}
+
+#[test]
+fn a_connection_gets_one_challenge_a_second() {
+    let (mut net, mut peer) = open();
+    for _ in 0..3 {
+        net.arrive(peer.segment(Syn, 0, None, &[]));
+        peer.take_ack(&mut net);
+        for millis in [0, 499, 500] {
+            net.now += Duration::from_millis(millis);
+            net.arrive(peer.segment(Syn, 0, None, &[]));
+            net.arrive(peer.segment(Rst, 2, None, &[]));
+            net.nothing_sent();
+        }
+        net.now += Duration::from_millis(1);
+    }
+    net.dropped_only(DropReason::Unacceptable, 21);
+}
+
+#[test]
+fn a_conversation_goes_on_under_a_rain_of_syns_and_rsts() {
+    let (mut net, mut peer) = open();
+    let data = letters(10_000);
+    for part in data.chunks(100) {
+        net.arrive(peer.segment(Syn, peer.next + 3, None, &[]));
+        net.arrive(peer.segment(Rst, peer.next + 3, None, &[]));
+        net.arrive(peer.segment(Syn, peer.next, Some(9), b"junk"));
+        net.wire.sent.clear();
+        assert!(peer.exchange(&mut net, part, 100) == upper(part));
+    }
+    assert_eq!(net.stats().dropped(DropReason::Unacceptable), 300);
+}
+
+#[test]
+fn a_peer_that_restarted_gets_a_new_connection_by_way_of_the_challenge() {
+    let (mut net, mut old) = open();
+    old.exchange(&mut net, b"before", 6);
+    // It has forgotten everything, and happens to use the same port.
+    let mut new = peer(40_000);
+    new.iss = 123_456;
+    net.arrive(new.segment(Syn, 0, None, &[]));
+    let challenge = old.take_ack(&mut net);
+    // A stack that did not ask for this answers with the number that it was told (RFC 9293, figure 10).
+    net.arrive(old.segment(Rst, challenge.ack.unwrap(), None, &[]));
+    assert_eq!((net.stats().reset, net.stats().live), (1, 0));
+    new.connect(&mut net);
+    assert_eq!(new.exchange(&mut net, b"after", 5), b"AFTER");
+}
+
+#[test]
+fn only_an_exact_rst_ends_a_half_open_connection() {
+    let (mut net, mut peer) = half_open();
+    for offset in [-1, 1, 5000] {
+        net.arrive(peer.segment(Rst, 1 + offset, None, &[]));
+    }
+    net.wire.sent.clear();
+    peer.ack(&mut net);
+    assert_eq!(net.stats().opened, 1);
+
+    let (mut net, peer) = half_open();
+    net.arrive(peer.segment(Rst, 1, Some(1), &[]));
+    net.nothing_sent();
+    assert_eq!((net.stats().abandoned, net.stats().opened), (1, 0));
+}
+
+#[test]
+fn a_rst_ends_time_wait_and_is_not_counted_twice() {
+    let (mut net, peer) = time_wait();
+    net.arrive(peer.segment(Rst, 2, None, &[]));
+    net.nothing_sent();
+    assert_eq!((net.stats().closed, net.stats().reset, net.stats().live), (1, 0, 0));
+}
+
+#[test]
+fn segments_of_nobodys_connection_draw_a_rst_and_rsts_nothing() {
+    let (mut net, peer) = (super::fixture::net(), peer(40_000));
+    net.arrive(peer.segment(Rst, 1, Some(1), &[]));
+    net.arrive(peer.segment(Rst, 1, None, &[]));
+    net.nothing_sent();
+    for (control, data) in [(Plain, &b""[..]), (Psh, b"x"), (Fin, b""), (Syn, b"")] {
+        net.arrive(peer.segment(control, 5, Some(4711), data));
+        let packet = net.next_sent();
+        net.nothing_sent();
+        let (_, _, _, payload) = super::packets::ip(&packet);
+        let rst = smoltcp::wire::TcpPacket::new_checked(payload).unwrap();
+        assert!(rst.rst() && rst.seq_number().0 == 4711);
+    }
+    assert_eq!(net.last.deadline, None);
+}
+
+#[test]
+fn a_stray_syn_ack_on_a_live_connection_is_challenged() {
+    let (mut net, mut peer) = open();
+    net.arrive(peer.segment(Syn, 5, Some(1), &[]));
+    peer.take_ack(&mut net);
+    assert_eq!(peer.exchange(&mut net, b"alive", 5), b"ALIVE");
+}

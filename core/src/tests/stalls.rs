@@ -1,0 +1,103 @@
+//! States in which smoltcp alone would wait for ever, or send what it must not.
+
+use smoltcp::time::Duration;
+use smoltcp::wire::TcpControl::{None as Plain, Psh};
+
+use super::fixture::Net;
+use super::peer::{Peer, letters, upper};
+use super::states::open;
+
+/// `letters(1000)` have come; of the echo the peer has `letters(600)`, and the rest was sent and lost.
+#[track_caller]
+fn tail_lost() -> (Net, Peer) {
+    let (mut net, mut peer) = open();
+    peer.window = 600;
+    peer.ack(&mut net);
+    peer.send(&mut net, Psh, &letters(1000));
+    assert_eq!(peer.take_data(&mut net).len(), 600);
+    peer.window = 60_000;
+    peer.ack(&mut net);
+    assert_eq!(peer.take(&mut net).data.len(), 400);
+    net.nothing_sent();
+    peer.acked = 601;
+    (net, peer)
+}
+
+/// The server says something by itself within this time; the peer answers that its window is open, and gets the rest.
+#[track_caller]
+fn assert_goes_on(net: &mut Net, peer: &mut Peer, within: Duration) {
+    net.pass(within);
+    assert!(!net.wire.sent.is_empty(), "the server waits for ever");
+    net.wire.sent.clear();
+    peer.window = 60_000;
+    let end = net.now + Duration::from_secs(10);
+    while peer.acked < 1001 && net.now < end {
+        net.arrive(peer.segment(Plain, peer.next, Some(peer.acked), &[]));
+        net.pass(Duration::from_secs(1));
+        while !net.wire.sent.is_empty() {
+            let at = usize::try_from(peer.acked).unwrap() - 1;
+            let before = peer.acked;
+            let data = peer.take(net).data;
+            if peer.acked > before {
+                assert_eq!(data, upper(&letters(1000)[at..at + data.len()]));
+            }
+        }
+    }
+    assert_eq!(peer.acked, 1001);
+    peer.ack(net);
+    assert_eq!(peer.exchange(net, b"on", 2), b"ON");
+}
+
+#[test]
+fn what_was_lost_before_the_window_closed_is_sent_again_when_it_opens() {
+    let (mut net, mut peer) = tail_lost();
+    peer.window = 0;
+    net.arrive(peer.segment(Plain, peer.next, Some(601), &[]));
+    net.pass(Duration::from_secs(1));
+    net.wire.sent.clear();
+    assert_goes_on(&mut net, &mut peer, Duration::from_secs(10));
+}
+
+#[test]
+fn a_window_that_shrinks_stops_nothing_for_ever() {
+    let (mut net, mut peer) = tail_lost();
+    for window in [300, 100, 0] {
+        peer.window = window;
+        net.arrive(peer.segment(Plain, peer.next, Some(601), &[]));
+    }
+    assert_goes_on(&mut net, &mut peer, Duration::from_secs(10));
+}
+
+#[test]
+fn duplicate_acknowledgements_do_not_push_more_through_a_window_than_it_allows() {
+    let (mut net, mut peer) = tail_lost();
+    peer.window = 100;
+    for _ in 0..5 {
+        net.arrive(peer.segment(Plain, peer.next, Some(601), &[]));
+    }
+    net.pass(Duration::from_secs(5));
+    while !net.wire.sent.is_empty() {
+        let segment = peer.take(&mut net);
+        peer.acked = 601;
+        assert!(segment.seq + i32::try_from(segment.data.len()).unwrap() <= 701, "{segment:?}");
+    }
+    net.arrive(peer.segment(Plain, peer.next, Some(601), &[]));
+    assert_goes_on(&mut net, &mut peer, Duration::from_secs(10));
+}
+
+/// A probe of an idle connection has an octet at the place of the last one. If that one has not arrived, it is taken.
+#[test]
+fn no_probe_stands_in_the_place_of_octets_in_flight() {
+    for length in [1, 100, 1000] {
+        let (mut net, mut peer) = open();
+        net.pass(Duration::from_secs(15));
+        peer.send(&mut net, Psh, &letters(length));
+        net.pass(Duration::from_secs(59));
+        while !net.wire.sent.is_empty() {
+            let segment = peer.take(&mut net);
+            peer.acked = 1;
+            let at = usize::try_from(segment.seq).unwrap() - 1;
+            assert_eq!(segment.data, upper(&letters(length)[at..at + segment.data.len()]));
+        }
+    }
+}

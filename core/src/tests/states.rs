@@ -1,0 +1,112 @@
+//! A connection in each of its states.
+
+use smoltcp::time::Duration;
+use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh};
+
+use super::fixture::{Net, net, net_with};
+use super::peer::{Peer, letters, peer, upper};
+
+/// After this much silence, the server of these states closes: else it would never be the first.
+pub(super) const IDLE: Duration = Duration::from_secs(10);
+
+/// The SYN was answered, the SYN|ACK not yet.
+pub(super) fn half_open() -> (Net, Peer) {
+    let (mut net, mut peer) = (net(), peer(40_000));
+    peer.syn(&mut net);
+    (net, peer)
+}
+
+#[track_caller]
+pub(super) fn open() -> (Net, Peer) {
+    let (mut net, mut peer) = (net(), peer(40_000));
+    peer.connect(&mut net);
+    (net, peer)
+}
+
+/// The peer sends this while its window is closed. smoltcp probes at once, in vain, and then says what it has.
+#[track_caller]
+pub(super) fn stuff(net: &mut Net, peer: &mut Peer, data: &[u8]) {
+    peer.window = 0;
+    for part in data.chunks(512) {
+        peer.send(net, Psh, part);
+        if net.wire.sent.len() > 1 {
+            assert_eq!(peer.take(net).data, b"A");
+            peer.acked = 1;
+        }
+        peer.take_ack(net);
+    }
+}
+
+/// The peer reads nothing: `letters(2048)` fill both buffers, and nothing of them was taken by the peer.
+#[track_caller]
+pub(super) fn stuffed() -> (Net, Peer) {
+    let (mut net, mut peer) = open();
+    stuff(&mut net, &mut peer, &letters(2048));
+    assert_eq!(peer.edge, peer.next);
+    (net, peer)
+}
+
+/// The peer has closed after `letters(1500)`, and reads nothing.
+#[track_caller]
+pub(super) fn close_wait() -> (Net, Peer) {
+    let (mut net, mut peer) = open();
+    let data = letters(1500);
+    stuff(&mut net, &mut peer, &data[..1024]);
+    peer.send(&mut net, Fin, &data[1024..]);
+    peer.take_ack(&mut net);
+    (net, peer)
+}
+
+/// Both have closed; our FIN has not been acknowledged.
+#[track_caller]
+pub(super) fn last_ack() -> (Net, Peer) {
+    let (mut net, mut peer) = open();
+    peer.send(&mut net, Fin, b"bye");
+    let answer = peer.take(&mut net);
+    assert_eq!((answer.control, answer.data, answer.ack), (Fin, upper(b"bye"), Some(5)));
+    net.nothing_sent();
+    (net, peer)
+}
+
+/// The server has closed a connection without data.
+#[track_caller]
+pub(super) fn fin_wait_1() -> (Net, Peer) {
+    let (mut net, mut peer) = (net_with::<4>(|config| config.idle_timeout = Some(IDLE)), peer(40_000));
+    peer.connect(&mut net);
+    net.pass_in_silence(IDLE);
+    let fin = peer.take(&mut net);
+    assert_eq!((fin.control, fin.seq, fin.ack), (Fin, 1, Some(1)));
+    net.nothing_sent();
+    (net, peer)
+}
+
+/// The peer has acknowledged that the server closed.
+#[track_caller]
+pub(super) fn fin_wait_2() -> (Net, Peer) {
+    let (mut net, mut peer) = fin_wait_1();
+    peer.ack(&mut net);
+    net.nothing_sent();
+    (net, peer)
+}
+
+/// Both have closed at once; our FIN has not been acknowledged.
+#[track_caller]
+pub(super) fn closing() -> (Net, Peer) {
+    let (mut net, mut peer) = fin_wait_1();
+    net.arrive(peer.segment(Fin, 1, Some(1), b""));
+    peer.next = 2;
+    let answer = peer.take(&mut net);
+    assert_eq!((answer.control, answer.ack), (Plain, Some(2)));
+    net.nothing_sent();
+    (net, peer)
+}
+
+/// The server closed first, then the peer.
+#[track_caller]
+pub(super) fn time_wait() -> (Net, Peer) {
+    let (mut net, mut peer) = fin_wait_2();
+    peer.send(&mut net, Fin, b"");
+    peer.take_ack(&mut net);
+    assert_eq!((net.stats().closed, net.stats().live), (1, 0));
+    (net, peer)
+}

@@ -1,0 +1,225 @@
+//! One reply for one datagram, from the address that was asked.
+
+use std::vec::Vec;
+
+use smoltcp::time::Duration;
+use smoltcp::wire::{IpAddress, IpCidr, IpEndpoint};
+
+use super::fixture::{CLIENT, FAMILIES, Net, PORT, SERVER, TICK, net, net_from, net_with, storage};
+use super::packets::{udp, udp_packet, with_udp_checksum};
+use super::peer::{letters, peer, upper};
+use crate::DropReason;
+
+const CLIENT_PORT: u16 = 50_000;
+
+/// A datagram from this port of the client.
+pub(super) fn question(from: IpAddress, port: u16, to: IpAddress, payload: &[u8]) -> Vec<u8> {
+    udp_packet(IpEndpoint::new(from, port), IpEndpoint::new(to, PORT), payload)
+}
+
+/// Takes the next packet, which must be the server's reply to this port of the client.
+#[track_caller]
+pub(super) fn take_reply(net: &mut Net, to: IpAddress, port: u16, from: IpAddress) -> Vec<u8> {
+    let packet = net.next_sent();
+    let (source, destination, payload) = udp(&packet);
+    assert_eq!((source, destination), (IpEndpoint::new(from, PORT), IpEndpoint::new(to, port)));
+    payload.to_vec()
+}
+
+/// Sends a datagram and takes the reply, the only one, and at once.
+#[track_caller]
+fn ask(net: &mut Net, from: IpAddress, to: IpAddress, payload: &[u8]) -> Vec<u8> {
+    net.arrive(question(from, CLIENT_PORT, to, payload));
+    let reply = take_reply(net, from, CLIENT_PORT, to);
+    net.nothing_sent();
+    reply
+}
+
+/// A server with room for this many delayed replies.
+fn delaying(delay: Duration, replies: usize) -> Net {
+    net_from(storage(2, 1024, replies), 1500, |config| config.delay = Some(delay))
+}
+
+#[test]
+fn a_datagram_comes_back_in_upper_case_and_is_cut_at_1024_octets() {
+    for &(client, server) in FAMILIES {
+        let mut net = net();
+        let mut count = 0;
+        for length in [0, 1, 2, 511, 1023, 1024, 1025, 1452, 1472] {
+            if length == 1472 && client != CLIENT {
+                continue; // the header of IPv6 is longer by 20 octets
+            }
+            let data = letters(length);
+            assert!(ask(&mut net, client, server, &data) == upper(&data[..length.min(1024)]), "{length}");
+            count += 1;
+        }
+        assert_eq!((net.stats().datagrams_in, net.stats().datagrams_out), (count, count));
+        assert_eq!(net.last.deadline, None);
+    }
+}
+
+#[test]
+fn a_datagram_as_long_as_the_largest_mtu_is_answered() {
+    let mut net = net_from(storage(1, 1024, 0), 65_535, |_| {});
+    let data = letters(65_507);
+    assert!(ask(&mut net, CLIENT, SERVER, &data) == upper(&data[..1024]));
+}
+
+#[test]
+fn only_ascii_letters_change() {
+    let every: Vec<u8> = (0..=255).collect();
+    assert_eq!(ask(&mut net(), CLIENT, SERVER, &every), every.to_ascii_uppercase());
+}
+
+#[test]
+fn datagrams_that_come_together_are_answered_one_by_one_and_in_order() {
+    let mut net = net();
+    for length in 0..50 {
+        net.wire.arriving.push_back(question(CLIENT, CLIENT_PORT, SERVER, &letters(length)));
+    }
+    net.poll();
+    for length in 0..50 {
+        assert_eq!(take_reply(&mut net, CLIENT, CLIENT_PORT, SERVER), upper(&letters(length)));
+    }
+    net.nothing_sent();
+}
+
+#[test]
+fn the_reply_comes_from_the_address_that_was_asked() {
+    let mut net = net_with::<2>(|config| {
+        for last in 2..=7 {
+            if !config.addresses.is_full() {
+                config.addresses.push(IpCidr::new(IpAddress::v4(198, 51, 100, last), 24)).unwrap();
+            }
+        }
+    });
+    let clients = [CLIENT, IpAddress::v4(198, 51, 100, 200), IpAddress::v4(203, 0, 113, 5)];
+    for client in clients {
+        for last in [7, 2, 4] {
+            let address = IpAddress::v4(198, 51, 100, last);
+            assert_eq!(ask(&mut net, client, address, b"you"), b"YOU");
+        }
+        assert_eq!(ask(&mut net, client, SERVER, b"you"), b"YOU");
+    }
+}
+
+#[test]
+fn a_checksum_may_be_absent_over_ipv4_only() {
+    for &(client, server) in FAMILIES {
+        let mut net = net();
+        net.arrive(with_udp_checksum(question(client, CLIENT_PORT, server, b"x"), |_| 0));
+        if client == CLIENT {
+            assert_eq!(take_reply(&mut net, client, CLIENT_PORT, server), b"X");
+        } else {
+            net.nothing_sent();
+            net.dropped_only(DropReason::Checksum, 1);
+        }
+    }
+}
+
+#[test]
+fn a_delayed_reply_leaves_exactly_then() {
+    for &(client, server) in FAMILIES {
+        let mut net = delaying(Duration::from_secs(10), 4);
+        for data in [&b"hello"[..], b"", &letters(1472)] {
+            net.arrive(question(client, CLIENT_PORT, server, data));
+            net.nothing_sent();
+            net.pass_in_silence(Duration::from_secs(10));
+            let reply = take_reply(&mut net, client, CLIENT_PORT, server);
+            assert!(reply == upper(&data[..data.len().min(1024)]));
+        }
+        assert_eq!(net.last.deadline, None);
+    }
+}
+
+#[test]
+fn delayed_replies_keep_their_order_and_each_its_time() {
+    let mut net = delaying(Duration::from_millis(100), 20);
+    // Of other lengths each, so that the memory for them wraps around its end.
+    let lengths: Vec<usize> = (0..100).map(|turn| turn * 197 % 1025).collect();
+    let mut expected = lengths.iter();
+    for (port, &length) in (50_000..).zip(&lengths) {
+        net.arrive(question(CLIENT, port, SERVER, &letters(length)));
+        net.pass(Duration::from_millis(10) - TICK);
+        net.nothing_sent();
+        net.pass(TICK);
+        // The reply to what came ten turns ago.
+        if port >= 50_009 {
+            let length = *expected.next().unwrap();
+            assert!(take_reply(&mut net, CLIENT, port - 9, SERVER) == upper(&letters(length)));
+        }
+        net.nothing_sent();
+    }
+    net.pass(Duration::from_millis(90));
+    assert_eq!(net.stats().datagrams_out, 100);
+}
+
+#[test]
+fn replies_that_are_due_together_leave_together() {
+    let mut net = delaying(Duration::from_secs(1), 20);
+    for port in 0..20 {
+        net.arrive(question(CLIENT, 50_000 + port, SERVER, &letters(1024)));
+    }
+    net.pass_in_silence(Duration::from_secs(1));
+    for port in 0..20 {
+        assert_eq!(take_reply(&mut net, CLIENT, 50_000 + port, SERVER).len(), 1024);
+    }
+}
+
+#[test]
+fn tcp_does_not_wait_for_delayed_replies() {
+    let mut net = delaying(Duration::from_secs(10), 4);
+    let mut peer = peer(40_000);
+    peer.connect(&mut net);
+    net.arrive(question(CLIENT, CLIENT_PORT, SERVER, b"later"));
+    for _ in 0..9 {
+        net.pass_in_silence(Duration::from_secs(1));
+        assert_eq!(peer.exchange(&mut net, b"now", 3), b"NOW");
+    }
+    net.pass_in_silence(Duration::from_secs(1));
+    assert_eq!(take_reply(&mut net, CLIENT, CLIENT_PORT, SERVER), b"LATER");
+}
+
+#[test]
+fn replies_beyond_the_delay_queue_are_dropped_and_counted() {
+    let mut net = delaying(Duration::from_secs(1), 4);
+    for port in 0..7 {
+        net.arrive(question(CLIENT, 50_000 + port, SERVER, b"x"));
+    }
+    net.dropped_only(DropReason::ReplyQueue, 3);
+    assert_eq!(net.stats().datagrams_in, 7);
+    net.pass_in_silence(Duration::from_secs(1));
+    for port in 0..4 {
+        assert_eq!(take_reply(&mut net, CLIENT, 50_000 + port, SERVER), b"X");
+    }
+    net.nothing_sent();
+    assert_eq!(net.stats().datagrams_out, 4);
+    // There is room again.
+    net.arrive(question(CLIENT, CLIENT_PORT, SERVER, b"x"));
+    net.pass_in_silence(Duration::from_secs(1));
+    assert_eq!(take_reply(&mut net, CLIENT, CLIENT_PORT, SERVER), b"X");
+}
+
+#[test]
+fn source_ports_that_might_answer_for_ever_get_no_reply() {
+    for &(client, server) in FAMILIES {
+        let mut net = net();
+        for (port, count) in [(0, 1), (PORT, 2)] {
+            net.arrive(question(client, port, server, b"echo"));
+            net.nothing_sent();
+            net.dropped_only(DropReason::EchoLoop, count);
+        }
+        assert_eq!(ask(&mut net, client, server, b"echo"), b"ECHO");
+        assert_eq!(net.stats().datagrams_in, 1);
+    }
+}
+
+#[test]
+fn the_port_is_configured() {
+    let mut net = net_with::<2>(|config| config.port = 7);
+    net.arrive(udp_packet(IpEndpoint::new(CLIENT, PORT), IpEndpoint::new(SERVER, 7), b"x"));
+    let packet = net.next_sent();
+    assert_eq!(udp(&packet), (IpEndpoint::new(SERVER, 7), IpEndpoint::new(CLIENT, PORT), &b"X"[..]));
+    net.arrive(udp_packet(IpEndpoint::new(CLIENT, 7), IpEndpoint::new(SERVER, 7), b"x"));
+    net.dropped_only(DropReason::EchoLoop, 1);
+}
