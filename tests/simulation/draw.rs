@@ -1,0 +1,167 @@
+//! Plans drawn at random.
+
+use fastrand::Rng;
+use shout_tests::asker::Request;
+use shout_tests::caller::{Ending, Manners, Pace};
+use shout_tests::content::Content;
+use shout_tests::link::Faults;
+use shout_tests::plan::{AskerPlan, BEGIN, CallerPlan, Habits, Plan, Refusal, Tcp};
+use smoltcp::phy::Medium;
+use smoltcp::time::Duration;
+
+/// Clients come within this time.
+const COME_WITHIN: Duration = Duration::from_secs(3);
+
+/// Anything that can happen.
+pub(crate) fn plan(seed: u64) -> Plan {
+    let random = &mut Rng::with_seed(seed);
+    let medium = if random.u8(..4) == 0 { Medium::Ethernet } else { Medium::Ip };
+    let mtu = pick(random, &[576, 1280, 1500, 1500, 1500, 9000]);
+    let buffer = pick(random, &[64, 100, 1024, 1024, 1024, 4096, 65535, 1 << 20]);
+    let slots = random.usize(1..=if buffer > 65535 { 2 } else { 10 });
+    let idle_timeout = sometimes(random, 15, |random| seconds(random, 1, 30));
+    let delay = sometimes(random, 25, |random| seconds(random, 0, 10));
+    let faults = faults(random);
+    let refusal = sometimes(random, 40, |random| Refusal {
+        room: pick(random, &[1, 2, 8, 100]),
+        lasts: Duration::from_micros(random.u64(1..20_000)),
+        deaf: random.bool(),
+    });
+    let shutdown = sometimes(random, 10, |random| BEGIN + seconds(random, 0, 6));
+    let (callers, askers) = (random.usize(1..=12), random.usize(0..=3));
+    let mut plan = Plan {
+        seed,
+        medium,
+        mtu,
+        slots,
+        buffer,
+        idle_timeout,
+        delay,
+        faults,
+        refusal,
+        shutdown,
+        ..Plan::new(seed)
+    };
+    for index in 0..callers {
+        let caller = caller(random, &plan, index);
+        plan.callers.push(caller);
+    }
+    plan.askers = (0..askers).map(|_| asker(random, mtu)).collect();
+    plan
+}
+
+fn faults(random: &mut Rng) -> Faults {
+    // None; a few, which every connection has to survive; many.
+    let most = pick(random, &[0, 5, 5, 100, 250]);
+    let slowest = pick(random, &[100, 1000, 50_000, 200_000]);
+    Faults {
+        lose: random.u32(0..=most),
+        duplicate: random.u32(0..=most),
+        corrupt: random.u32(0..=most),
+        hold_up: (random.u32(0..=most), Duration::from_micros(random.u64(0..=400_000))),
+        delay: slowest / random.u64(1..=10)..=slowest,
+    }
+}
+
+fn caller(random: &mut Rng, plan: &Plan, index: usize) -> CallerPlan {
+    let most =
+        pick(random, &[0, 1, 10, 1024, 2048, 5000, 40_000]).min(u32::try_from(plan.buffer).unwrap() * 15);
+    let ending = match random.u8(..10) {
+        0 => Ending::Abort(seconds(random, 0, 4)),
+        1 => Ending::Vanish(seconds(random, 0, 4)),
+        2..6 => Ending::AfterEcho,
+        _ => Ending::HalfClose,
+    };
+    let replaced = (index > 0 && random.u8(..8) == 0).then(|| random.usize(..index));
+    let replaced = replaced.filter(|&other| plan.callers.iter().all(|caller| caller.replaces != Some(other)));
+    if let Some((other, before)) = replaced.and_then(|other| Some((other, plan.callers.get(other)?)))
+        && before.replaces.is_none()
+    {
+        let begin = before.manners.begin + seconds(random, 0, 8);
+        let manners = Manners { begin, octets: random.u32(0..=most), ..before.manners };
+        return CallerPlan { replaces: Some(other), manners, tcp: tcp(random, manners.octets), ..*before };
+    }
+    let octets = random.u32(0..=most);
+    CallerPlan {
+        ipv6: plan.mtu >= 1280 && random.bool(),
+        port: random.u16(1024..),
+        replaces: None,
+        manners: Manners {
+            begin: BEGIN + Duration::from_micros(random.u64(0..COME_WITHIN.total_micros())),
+            content: Content(random.u32(..)),
+            octets,
+            writes: pace(random, octets),
+            reads: pace(random, octets),
+            ending,
+        },
+        tcp: tcp(random, octets),
+    }
+}
+
+/// Some are fast; some take their time; some pause for longer than a dead peer is borne with.
+fn pace(random: &mut Rng, octets: u32) -> Pace {
+    let (pause, pauses) = match random.u8(..20) {
+        0 => (Duration::from_secs(100), 4),
+        1..4 => (Duration::from_secs(5), 10),
+        4..10 => (Duration::from_millis(200), 100),
+        _ => (Duration::ZERO, 0),
+    };
+    let most = random.usize(1..=3000).max(octets as usize / 20);
+    Pace { octets: most, pause, pauses }
+}
+
+fn tcp(random: &mut Rng, octets: u32) -> Tcp {
+    let ack_delay = pick(random, &[0, 10, 40, 200]);
+    if random.bool() {
+        let size = |random: &mut Rng| pick(random, &[64, 500, 1024, 4096, 65535, 100_000]);
+        return Tcp::Smoltcp {
+            buffers: (size(random), size(random)),
+            nagle: random.bool(),
+            ack_delay: (ack_delay > 0).then(|| Duration::from_millis(ack_delay)),
+        };
+    }
+    let buffer: usize = pick(random, &[64, 500, 1024, 4096, 65535, 1 << 20]);
+    // One octet a segment, and each waits for the one before.
+    let least_queue = if octets < 300 { 1 } else { 100 };
+    Tcp::Plain(Habits {
+        mss: pick(
+            random,
+            &[None, Some(0), Some(48), Some(536), Some(1220), Some(1460), Some(8960), Some(65535)],
+        ),
+        // A window that is not a multiple of what can be expressed looks smaller than it is.
+        scale: pick(random, &[None, None, Some(0), Some(3), Some(14)]).filter(|scale| buffer >> scale > 50),
+        buffer,
+        queue: pick(random, &[least_queue, 200, 2000, 65536]),
+        ack_delay: Duration::from_millis(ack_delay),
+        patience: Duration::from_millis(random.u64(200..1500)),
+        iss: pick(random, &[random.clone().u32(..), u32::MAX, 0, 0x7fff_ffff]),
+    })
+}
+
+fn asker(random: &mut Rng, mtu: usize) -> AskerPlan {
+    let ipv6 = mtu >= 1280 && random.bool();
+    let longest = if ipv6 { mtu - 48 } else { (mtu - 28).max(2048 - 8) };
+    let mut requests: Vec<Request> = (0..random.usize(1..=20))
+        .map(|_| {
+            let any = random.usize(0..=longest);
+            let length = pick(random, &[0, 1, 1023, 1024, 1025, longest, any]).min(longest);
+            let at = BEGIN + Duration::from_micros(random.u64(0..COME_WITHIN.total_micros()));
+            Request { at, payload: Content(random.u32(..)).part(0, length), replies: 0 }
+        })
+        .collect();
+    requests.sort_by_key(|request| request.at);
+    AskerPlan { ipv6, requests }
+}
+
+fn pick<T: Copy>(random: &mut Rng, choices: &[T]) -> T {
+    choices[random.usize(..choices.len())]
+}
+
+/// With a chance of so many in a hundred.
+fn sometimes<T>(random: &mut Rng, chance: u8, draw: impl FnOnce(&mut Rng) -> T) -> Option<T> {
+    (random.u8(..100) < chance).then(|| draw(random))
+}
+
+fn seconds(random: &mut Rng, least: u64, most: u64) -> Duration {
+    Duration::from_micros(random.u64(least * 1_000_000..=most * 1_000_000))
+}

@@ -1,0 +1,138 @@
+//! Packets made to do harm, to a server whose device cannot always send: nothing makes it panic, lose a slot, or say
+//! what it must not.
+
+use fastrand::Rng;
+use shout_tests::attacker::{Attacker, garbage, odd_frame};
+use shout_tests::ethernet::Neighbour;
+use shout_tests::memory::ServerMemory;
+use shout_tests::plan::Plan;
+use shout_tests::siege::{Rules, Siege, View};
+use smoltcp::phy::Medium;
+use smoltcp::time::Duration;
+
+use crate::seeds::{for_each_seed, trace};
+
+/// What is done to a server in one run.
+const ACTIONS: u32 = 250;
+
+/// When the device takes no packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    Never,
+    /// Again and again; it gives packets nevertheless.
+    Sending,
+    /// Again and again; it gives none then.
+    Both,
+}
+
+#[test]
+fn a_device_that_refuses_nothing() {
+    for_each_seed(500, |seed| assault(seed, Refusal::Never, false));
+}
+
+#[test]
+fn a_device_that_refuses_to_send_and_goes_on_receiving() {
+    for_each_seed(1000, |seed| assault(seed, Refusal::Sending, false));
+}
+
+#[test]
+fn a_device_that_refuses_to_send_and_to_receive() {
+    for_each_seed(500, |seed| assault(seed, Refusal::Both, false));
+}
+
+#[test]
+fn a_device_that_vouches_for_wrong_checksums() {
+    for_each_seed(1000, |seed| assault(seed, Refusal::Sending, true));
+}
+
+fn assault(seed: u64, refusal: Refusal, trusting: bool) {
+    let random = &mut Rng::with_seed(seed);
+    let rules = Rules {
+        medium: if random.bool() { Medium::Ip } else { Medium::Ethernet },
+        slots: random.usize(1..=4),
+        buffer: [64, 1024, 1024, 4096, 70_000][random.usize(..5)],
+        idle_timeout: (random.u8(..4) == 0).then(|| Duration::from_secs(10)),
+        trusting,
+    };
+    let mut memory = ServerMemory::new(rules.slots, rules.buffer, 0);
+    let mut siege = Siege::new(rules, &mut memory, |_| {});
+    siege.trace = trace();
+    siege.device.deaf_when_full = refusal == Refusal::Both;
+    let attackers: Vec<_> = (0..random.usize(1..=5)).map(|i| Attacker::new(i, i % 2 == 1, random)).collect();
+    for attacker in &attackers {
+        siege.witness.expect(attacker.from(), attacker.content, Some(0));
+    }
+    for _ in 0..ACTIONS {
+        // Now and then, one is not at home when the server asks for him.
+        let at_home = attackers.iter().filter(|_| random.u8(..8) > 0);
+        siege.neighbours = at_home.map(|attacker| attacker.neighbour).collect();
+        act(&mut siege, &attackers, refusal, random);
+        if random.u8(..4) > 0 {
+            siege.poll();
+        }
+    }
+    aftermath(rules, &mut siege);
+}
+
+/// One thing that happens to the server.
+fn act(siege: &mut Siege<'_>, attackers: &[Attacker], refusal: Refusal, random: &mut Rng) {
+    let attacker = &attackers[random.usize(..attackers.len())];
+    let view = siege.views.get(&attacker.from()).copied().unwrap_or_default();
+    let peer = &attacker.neighbour;
+    match random.u8(..100) {
+        0..8 => siege.arrive_from(peer, &attacker.syn(random).to_packet()),
+        8..12 => {
+            siege.connect(peer, attacker.port, random.u32(..));
+        }
+        12..34 => siege.arrive_from(peer, &attacker.polite(&view, random).to_packet()),
+        34..70 => siege.arrive_from(peer, &attacker.hostile(&view, random).to_packet()),
+        70..74 => siege.arrive_from(peer, &attacker.datagram(random)),
+        74..77 => siege.arrive_from(peer, &attacker.icmp(&view, random)),
+        77..83 => disguise(siege, attacker, &view, random),
+        83..92 => {
+            let magnitude = 10_u64.pow(random.u32(3..=8));
+            siege.pass(Duration::from_micros(random.u64(..magnitude)));
+        }
+        _ => {
+            siege.device.room = match refusal {
+                Refusal::Never => usize::MAX,
+                Refusal::Sending | Refusal::Both => [0, 0, 1, 2, usize::MAX][random.usize(..5)],
+            };
+        }
+    }
+}
+
+/// Sends something that is no packet, or hardly one.
+fn disguise(siege: &mut Siege<'_>, attacker: &Attacker, view: &View, random: &mut Rng) {
+    let packet = match random.u8(..4) {
+        0 => attacker.datagram(random),
+        1 => attacker.syn(random).to_packet(),
+        _ => attacker.polite(view, random).to_packet(),
+    };
+    if random.u8(..4) == 0 {
+        siege.arrive(odd_frame(attacker.neighbour.mac, random));
+        return;
+    }
+    siege.arrive_from(&attacker.neighbour, &garbage(&packet, 1, random));
+}
+
+/// The attackers are gone, and time passes: all slots are free again.
+fn aftermath(rules: Rules, siege: &mut Siege<'_>) {
+    siege.device.room = usize::MAX;
+    siege.neighbours.clear();
+    siege.pass(Duration::from_secs(130));
+    let before = *siege.stats();
+    assert_eq!(before.live, 0, "connections are left, and their peers are gone:\n{before}");
+    for index in 0..rules.slots {
+        let peer =
+            Neighbour { mac: [2, 0, 0, 1, 0, 0], address: Plan::address(1000 + index, index % 2 == 0) };
+        siege.neighbours = vec![peer];
+        assert!(siege.connect(&peer, 1024, 7), "a slot is missing:\n{}", siege.stats());
+    }
+    let stats = siege.stats();
+    assert_eq!(
+        (stats.live, stats.evicted),
+        (rules.slots as u64, before.evicted),
+        "slots are missing:\n{stats}"
+    );
+}

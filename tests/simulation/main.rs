@@ -1,0 +1,17 @@
+//! The server among many clients, over links with faults, in virtual time.
+//!
+//! Everything comes from a seed: `SHOUT_SIM_SEED` runs one again, `SHOUT_SIM_RUNS` says how many runs each test makes.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed expectation is how a test fails"
+)]
+
+mod claims;
+mod draw;
+mod hostile;
+mod many_clients;
+mod regressions;
+mod run;
+mod seeds;

@@ -1,0 +1,28 @@
+//! Thousands of runs, each with clients, a link and a device of its own kind.
+
+use shout_tests::caller::Outcome;
+
+use crate::draw;
+use crate::run::{Tally, run};
+use crate::seeds::{are_many, for_each_seed};
+
+const RUNS: u64 = 3000;
+
+#[test]
+fn every_octet_comes_back_once_and_in_order_or_both_ends_know_that_it_does_not() {
+    let mut tally = Tally::default();
+    for_each_seed(RUNS, |seed| tally.add(&run(&draw::plan(seed))));
+    println!("{tally:#?}");
+    if !are_many(RUNS) {
+        return;
+    }
+    // The runs would prove little if nothing happened in them.
+    use Outcome::{Aborted, Broken, CutShort, Served, Unserved, Vanished};
+    for outcome in [Served, CutShort, Broken, Unserved, Aborted, Vanished] {
+        let count = tally.outcomes.get(&outcome).copied().unwrap_or_default();
+        assert!(count > RUNS / 100, "only {count} were {outcome:?}");
+    }
+    assert!(tally.outcomes[&Served] > 4 * RUNS, "{tally:?}");
+    assert!(tally.timed_out > 0 && tally.refused > 0 && tally.evicted > 0, "{tally:?}");
+    assert!(tally.replies > tally.datagrams / 2, "{tally:?}");
+}

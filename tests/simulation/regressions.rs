@@ -1,0 +1,121 @@
+//! Single cases that went wrong once, in smoltcp or in the server.
+
+use shout_tests::content::Content;
+use shout_tests::ethernet::Neighbour;
+use shout_tests::memory::ServerMemory;
+use shout_tests::plan::Plan;
+use shout_tests::siege::{Rules, Siege};
+use shout_tests::wire::{ACK, FIN, PSH};
+use smoltcp::phy::Medium;
+use smoltcp::time::Duration;
+
+const PORT: u16 = 40_000;
+
+fn peer() -> Neighbour {
+    Neighbour { mac: [2, 0, 0, 0, 0, 9], address: Plan::address(0, false) }
+}
+
+/// Fills the window, with a FIN on top of it, and then sends segments from half the number space away. smoltcp puts
+/// the right edge of its window before the left one as long as it has not sent the acknowledgement of such a FIN, and then
+/// panics over what lies in "between" (`SeqNumber::sub` in 0.14.0).
+fn fill_finish_and_go_far_away(siege: &mut Siege<'_>, peer: &Neighbour, iss: u32) {
+    let from = (peer.address, PORT).into();
+    let mut full = siege.segment(from, iss.wrapping_add(1), ACK | PSH | FIN);
+    full.payload = Content(0).part(0, 1024);
+    siege.arrive_from(peer, &full.to_packet());
+    siege.poll();
+    let behind = iss.wrapping_add(1 + 1024);
+    for length in [0, 1, 10] {
+        for offset in [-2, -1, 0, 1, 2] {
+            let seq = behind.wrapping_add(1 << 31).wrapping_add_signed(offset);
+            let mut far = siege.segment(from, seq, ACK);
+            far.payload = Content(0).part(seq, length);
+            siege.arrive_from(peer, &far.to_packet());
+            siege.poll();
+        }
+    }
+}
+
+#[test]
+fn a_fin_in_a_full_window_and_a_segment_from_far_away_while_the_device_refuses() {
+    for iss in [0, u32::MAX, 1 << 31] {
+        let mut memory = ServerMemory::new(1, 1024, 0);
+        let mut siege = Siege::new(Rules::USUAL, &mut memory, |_| {});
+        assert!(siege.connect(&peer(), PORT, iss));
+        siege.device.room = 0;
+        fill_finish_and_go_far_away(&mut siege, &peer(), iss);
+        assert!(siege.is_blocked());
+        siege.device.room = usize::MAX;
+        siege.pass(Duration::from_secs(1));
+        let view = siege.views[&(peer().address, PORT).into()];
+        assert_eq!(view.expected, iss.wrapping_add(1 + 1024 + 1), "the data and the FIN were taken");
+        assert_eq!(view.sent, view.initial.1.wrapping_add(1 + 1024 + 1), "and answered");
+    }
+}
+
+#[test]
+fn a_fin_in_a_full_window_and_a_segment_from_far_away_while_the_router_is_unknown() {
+    let router = Neighbour { mac: [2, 0, 0, 0, 0, 9], address: [10, 69, 0, 254].into() };
+    let peer = Neighbour { address: [203, 0, 113, 5].into(), ..router };
+    let rules = Rules { medium: Medium::Ethernet, ..Rules::USUAL };
+    let mut memory = ServerMemory::new(4, 1024, 0);
+    let mut siege = Siege::new(rules, &mut memory, |config| {
+        config.gateways.push(router.address.into()).unwrap();
+    });
+    siege.neighbours = vec![router];
+    assert!(siege.connect(&peer, PORT, 7));
+    // smoltcp forgets neighbours after a minute; the connection is kept.
+    for _ in 0..3 {
+        siege.pass(Duration::from_secs(25));
+        let alive = siege.segment((peer.address, PORT).into(), 8, ACK);
+        siege.neighbours.clear();
+        siege.arrive_from(&peer, &alive.to_packet());
+        siege.poll();
+    }
+    fill_finish_and_go_far_away(&mut siege, &peer, 7);
+    let view = siege.views[&(peer.address, PORT).into()];
+    assert_eq!(view.expected, 8, "nothing could be acknowledged yet");
+    siege.neighbours = vec![router];
+    siege.pass(Duration::from_secs(5));
+    let view = siege.views[&(peer.address, PORT).into()];
+    assert_eq!(view.expected, 8 + 1024 + 1, "the data and the FIN were taken");
+}
+
+#[test]
+fn sequence_numbers_wrap_in_both_directions() {
+    let mut memory = ServerMemory::new(1, 1024, 0);
+    let mut siege = Siege::new(Rules::USUAL, &mut memory, |_| {});
+    assert!(siege.connect(&peer(), PORT, 0));
+    let first = siege.views[&(peer().address, PORT).into()].initial.1;
+
+    // The clock that the initial sequence numbers follow ticks every 4 µs: some hours later, the numbers begin close to the end.
+    let mut memory = ServerMemory::new(1, 1024, 0);
+    let mut siege = Siege::new(Rules::USUAL, &mut memory, |_| {});
+    let ticks = u32::MAX.wrapping_sub(first).wrapping_sub(1500);
+    siege.now += Duration::from_micros(4 * u64::from(ticks));
+    let from = (peer().address, PORT).into();
+    siege.witness.expect(from, Content(3), None);
+    assert!(siege.connect(&peer(), PORT, u32::MAX - 2000));
+    assert_eq!(siege.views[&from].initial.1, u32::MAX - 1500);
+    for turn in 0..10 {
+        let view = siege.views[&from];
+        let mut segment = siege.segment(from, view.expected, ACK | PSH);
+        segment.payload = Content(3).part(turn * 500, 500);
+        siege.arrive_from(&peer(), &segment.to_packet());
+        siege.poll();
+    }
+    assert_eq!(siege.stats().octets_out, 5000);
+    assert_eq!(siege.views[&from].sent, 5000 - 1500, "behind the wrap");
+}
+
+#[test]
+fn a_packet_without_octets_is_dropped() {
+    for medium in [Medium::Ip, Medium::Ethernet] {
+        let mut memory = ServerMemory::new(4, 1024, 0);
+        let mut siege = Siege::new(Rules { medium, ..Rules::USUAL }, &mut memory, |_| {});
+        siege.arrive(Vec::new());
+        siege.arrive_from(&peer(), &[]);
+        siege.poll();
+        assert_eq!(siege.stats().dropped(shout_core::DropReason::Malformed), 2);
+    }
+}

@@ -1,0 +1,43 @@
+//! Which runs a test makes.
+
+use core::str::FromStr;
+use std::env;
+
+/// Runs with one seed after the other. If one fails, its output says which.
+pub(crate) fn for_each_seed(default_runs: u64, mut run: impl FnMut(u64)) {
+    let seeds = match variable("SHOUT_SIM_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..variable("SHOUT_SIM_RUNS").unwrap_or(default_runs),
+    };
+    for seed in seeds {
+        let _note = Note(seed);
+        run(seed);
+    }
+}
+
+/// True if so many runs are made that their numbers together say something.
+pub(crate) fn are_many(runs: u64) -> bool {
+    let asked = variable::<u64>("SHOUT_SIM_RUNS");
+    variable::<u64>("SHOUT_SIM_SEED").is_none() && asked.is_none_or(|asked| asked >= runs)
+}
+
+/// True if every packet is to be printed.
+pub(crate) fn trace() -> bool {
+    env::var_os("SHOUT_SIM_TRACE").is_some()
+}
+
+fn variable<T: FromStr>(name: &str) -> Option<T> {
+    let value = env::var(name).ok()?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{name} has to be a number, and is {value}")))
+}
+
+/// Names the seed if the test fails while it lives.
+struct Note(u64);
+
+impl Drop for Note {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("this was seed {0}: SHOUT_SIM_SEED={0} runs it again", self.0);
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! Draws packets that do the most harm: near the edges of a live connection's numbers, and half the space away from them.
+
+use core::net::SocketAddr;
+
+use fastrand::Rng;
+
+use crate::content::Content;
+use crate::ethernet::{Mac, Neighbour, SERVER_MAC};
+use crate::plan::{PORT, Plan};
+use crate::siege::View;
+use crate::wire::{ACK, Datagram, FIN, Fragment, PSH, RST, SYN, Segment, ip_packet, syn_options};
+
+/// A host with one port that it attacks from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attacker {
+    /// Where it is.
+    pub neighbour: Neighbour,
+    /// Its port.
+    pub port: u16,
+    /// The octet at each of its sequence numbers, whatever the segment that it comes in.
+    pub content: Content,
+}
+
+impl Attacker {
+    /// The attacker with this index.
+    pub fn new(index: usize, ipv6: bool, random: &mut Rng) -> Attacker {
+        let mac: Mac = crate::world::mac(index);
+        let neighbour = Neighbour { mac, address: Plan::address(index, ipv6) };
+        Attacker { neighbour, port: random.u16(1024..), content: Content(random.u32(..)) }
+    }
+
+    /// Its end of its connection.
+    pub fn from(&self) -> SocketAddr {
+        SocketAddr::new(self.neighbour.address, self.port)
+    }
+
+    fn to(&self) -> SocketAddr {
+        SocketAddr::new(Plan::server(self.neighbour.address.is_ipv6()), PORT)
+    }
+
+    /// The next segment of an honest conversation.
+    pub fn polite(&self, view: &View, random: &mut Rng) -> Segment {
+        let length = pick(random, &[0, 1, 10, 100, usize::from(view.window), 1400]);
+        let window = pick(random, &[0, 0, 1, 100, 1024, 65535]);
+        self.segment(view.expected, view.sent, ACK | PSH, window, length)
+    }
+
+    /// A SYN.
+    pub fn syn(&self, random: &mut Rng) -> Segment {
+        let seq = pick(random, &[0, u32::MAX, u32::MAX - 500, 1 << 31, random.clone().u32(..)]);
+        let length = pick(random, &[0, 0, 0, 100]);
+        let mut syn = self.segment(seq, 0, SYN, pick(random, &[0, 1, 64, 1024, 65535]), length);
+        let mss = pick(random, &[None, Some(0), Some(1), Some(48), Some(536), Some(1460), Some(65535)]);
+        syn.options =
+            syn_options(mss, pick(random, &[None, Some(0), Some(7), Some(14), Some(15), Some(255)]));
+        syn
+    }
+
+    /// Any segment, most of them near what the server expects or as far away as can be.
+    pub fn hostile(&self, view: &View, random: &mut Rng) -> Segment {
+        let edge = view.expected.wrapping_add(u32::from(view.window));
+        let seq = pick(random, &[view.expected, view.expected, view.expected, edge, view.initial.0])
+            .wrapping_add(pick(random, &[0, 0, 0, 1 << 30, 1 << 31, 1 << 31, u32::MAX - (1 << 30)]))
+            .wrapping_add(small(random));
+        let ack = pick(random, &[view.sent, view.sent, view.sent, view.initial.1])
+            .wrapping_add(pick(random, &[0, 0, 0, 0, 1 << 31]))
+            .wrapping_add(small(random));
+        let flags = match random.u8(..20) {
+            0..8 => ACK,
+            8..11 => ACK | PSH,
+            11..15 => ACK | FIN,
+            15 => RST,
+            16 => RST | ACK,
+            17 => SYN,
+            18 => SYN | ACK,
+            _ => random.u8(..),
+        };
+        let window = pick(random, &[0, 0, 1, 63, 64, 1024, 65535, random.clone().u16(..)]);
+        let full = usize::from(view.window);
+        let length = pick(random, &[0, 0, 1, 2, 100, full, full + 1, full.saturating_sub(1), 1400]);
+        let mut segment = self.segment(seq, ack, flags, window, length);
+        if random.u8(..8) == 0 {
+            let octets = 4 * random.usize(..=10);
+            segment.options = (0..octets).map(|_| pick(random, &[0, 1, 2, 3, 4, 5, 8, 255, 10])).collect();
+        }
+        segment
+    }
+
+    fn segment(&self, seq: u32, ack: u32, flags: u8, window: u16, length: usize) -> Segment {
+        // The SYN comes before the octets of a segment.
+        let first = seq.wrapping_add(u32::from(flags & SYN != 0));
+        let payload = self.content.part(first, length.min(1400));
+        let options = Vec::new();
+        Segment { from: self.from(), to: self.to(), seq, ack, flags, window, options, payload }
+    }
+
+    /// A datagram that is to be answered, whole.
+    pub fn datagram(&self, random: &mut Rng) -> Vec<u8> {
+        let length = pick(random, &[0, 1, 100, 1024, 1400]);
+        let payload = self.content.part(random.u32(..), length);
+        Datagram { from: self.from(), to: self.to(), payload }.to_packets(1500, 1).remove(0)
+    }
+
+    /// An ICMP message: a ping, or an error that quotes a segment of the server's.
+    pub fn icmp(&self, view: &View, random: &mut Rng) -> Vec<u8> {
+        let mut quoted = self.segment(view.sent, view.expected, ACK, 1000, 0);
+        (quoted.from, quoted.to) = (quoted.to, quoted.from);
+        let ipv6 = self.neighbour.address.is_ipv6();
+        let (protocol, kinds) = if ipv6 { (58, [1, 2, 3, 4, 128]) } else { (1, [3, 4, 5, 11, 8]) };
+        let mut message = vec![pick(random, &kinds), random.u8(..16), 0, 0, 0, 0, 5, 0xdc];
+        message.extend(quoted.to_packet());
+        message.truncate(random.usize(..=message.len()));
+        let (from, to) = (self.from().ip(), self.to().ip());
+        if message.len() >= 4 {
+            let sum = match ipv6 {
+                true => crate::wire::transport_checksum(from, to, protocol, &message),
+                false => crate::wire::checksum(0, &message),
+            };
+            message[2..4].copy_from_slice(&sum.to_be_bytes());
+        }
+        ip_packet(from, to, protocol, Fragment::default(), &message)
+    }
+}
+
+/// A packet that is not what it seems: any octets, the beginning of a packet, or one with other bits. A single `flip` is
+/// sure to be found out by a checksum; several may cancel each other.
+pub fn garbage(packet: &[u8], flips: usize, random: &mut Rng) -> Vec<u8> {
+    let mut garbage = packet.to_vec();
+    match random.u8(..4) {
+        0 => {
+            garbage = (0..random.usize(..200)).map(|_| random.u8(..)).collect();
+            if let Some(first) = garbage.first_mut() {
+                *first = pick(random, &[0x45, 0x46, 0x4f, 0x60, *first]);
+            }
+        }
+        1 => garbage.truncate(random.usize(..=packet.len())),
+        2 => garbage.extend((0..random.usize(..50)).map(|_| random.u8(..))),
+        _ if packet.is_empty() => {}
+        _ => {
+            for _ in 0..random.usize(1..=flips) {
+                // Most of what is to be found out lies in the headers.
+                let at = random.usize(..garbage.len()).min(random.usize(..80));
+                garbage[at] ^= 1 << random.u32(..8);
+            }
+        }
+    }
+    garbage
+}
+
+/// A frame of ARP, or of anything, that is not what it seems.
+pub fn odd_frame(from: Mac, random: &mut Rng) -> Vec<u8> {
+    let kind = pick(random, &[[8, 6], [8, 6], [8, 6], [8, 0], [0x86, 0xdd], [0x81, 0x00], [0, 46]]);
+    let to = pick(random, &[SERVER_MAC, [0xff; 6], [0x33, 0x33, 0xff, 0, 0, 1], from]);
+    let mut body = vec![0, 1, 8, 0, 6, 4, 0, random.u8(..4)];
+    body.extend((0..20).map(|_| pick(random, &[10, 69, 0, 1, 2, 255, 0])));
+    body.truncate(random.usize(..=28));
+    [&to[..], &pick(random, &[from, from, [0xff; 6], [0; 6]]), &kind, &body].concat()
+}
+
+fn small(random: &mut Rng) -> u32 {
+    let near = random.u32(..2000);
+    pick(random, &[0, 0, 0, 0, 1, u32::MAX, 2, u32::MAX - 1, near, near.wrapping_neg()])
+}
+
+fn pick<T: Copy>(random: &mut Rng, choices: &[T]) -> T {
+    choices[random.usize(..choices.len())]
+}

@@ -1,0 +1,251 @@
+//! Whoever uses a client's TCP: writes and reads in a manner of his own, and checks what comes back.
+
+use fastrand::Rng;
+use smoltcp::time::{Duration, Instant};
+
+use crate::content::Content;
+use crate::transport::{Status, Transport};
+
+/// How long a caller waits for something to happen before he gives up: longer than the server does.
+pub const PATIENCE: Duration = Duration::from_secs(150);
+
+/// How a caller behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Manners {
+    /// When he connects.
+    pub begin: Instant,
+    /// What he sends.
+    pub content: Content,
+    /// How much of it.
+    pub octets: u32,
+    /// How he writes.
+    pub writes: Pace,
+    /// How he reads.
+    pub reads: Pace,
+    /// How it ends.
+    pub ending: Ending,
+}
+
+/// How many octets at once, and how long until the next ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// The most at once; 1 at least.
+    pub octets: usize,
+    /// The longest pause.
+    pub pause: Duration,
+    /// How many pauses there are.
+    pub pauses: u32,
+}
+
+impl Pace {
+    /// All that there is, at once.
+    pub const FAST: Pace = Pace { octets: 65536, pause: Duration::ZERO, pauses: 0 };
+}
+
+/// How a caller ends his connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Closes as soon as everything is written, and reads to the end.
+    HalfClose,
+    /// Closes when everything has come back.
+    AfterEcho,
+    /// Resets the connection so long after it began.
+    Abort(Duration),
+    /// Is never heard of again so long after it began.
+    Vanish(Duration),
+}
+
+/// What became of a caller's connection, as he sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// Everything came back, and both ends closed.
+    Served,
+    /// The server closed before everything had come back.
+    CutShort,
+    /// It was reset, or nothing happened any more.
+    Broken,
+    /// It never came about.
+    Unserved,
+    /// He reset it.
+    Aborted,
+    /// He went away without a word.
+    Vanished,
+}
+
+/// A caller and his connection.
+pub struct Caller<'a> {
+    /// How he behaves.
+    pub manners: Manners,
+    /// What became of him, if it is known yet.
+    pub outcome: Option<Outcome>,
+    /// Octets written.
+    pub written: u32,
+    /// Octets that came back.
+    pub echoed: u32,
+    transport: Box<dyn Transport + 'a>,
+    random: Rng,
+    next_write: Instant,
+    next_read: Instant,
+    closed: bool,
+    /// When something last happened.
+    moved: Instant,
+}
+
+impl<'a> Caller<'a> {
+    /// A caller who has not begun.
+    pub fn new(manners: Manners, transport: Box<dyn Transport + 'a>, random: Rng) -> Caller<'a> {
+        Caller {
+            manners,
+            outcome: None,
+            written: 0,
+            echoed: 0,
+            transport,
+            random,
+            next_write: manners.begin,
+            next_read: manners.begin,
+            closed: false,
+            moved: manners.begin,
+        }
+    }
+
+    /// True if the server's FIN has reached him.
+    pub fn server_finished(&self) -> bool {
+        self.transport.server_finished()
+    }
+
+    /// True if he is connected, as far as he knows.
+    pub fn is_connected(&self) -> bool {
+        self.outcome.is_none() && self.transport.status() == Status::Open
+    }
+
+    /// A packet has arrived, or a frame.
+    pub fn receive(&mut self, now: Instant, packet: &[u8]) {
+        if now >= self.manners.begin && self.outcome != Some(Outcome::Vanished) {
+            self.transport.receive(now, packet);
+        }
+    }
+
+    /// Does what is due, and gives what is to be sent.
+    pub fn act(&mut self, now: Instant, out: &mut Vec<Vec<u8>>) {
+        if now < self.manners.begin {
+            return;
+        }
+        if self.outcome.is_none() {
+            self.outcome = self.proceed(now);
+        }
+        if self.outcome != Some(Outcome::Vanished) {
+            self.transport.transmit(now, out);
+        }
+    }
+
+    /// When he has something to do.
+    pub fn deadline(&mut self, now: Instant) -> Option<Instant> {
+        if now < self.manners.begin {
+            return Some(self.manners.begin);
+        }
+        if self.outcome == Some(Outcome::Vanished) {
+            return None;
+        }
+        let transport = self.transport.deadline(now);
+        if self.outcome.is_some() {
+            return transport;
+        }
+        let end = match self.manners.ending {
+            Ending::Abort(after) | Ending::Vanish(after) => Some(self.manners.begin + after),
+            Ending::HalfClose | Ending::AfterEcho => None,
+        };
+        let later = |at: Instant| (at > now).then_some(at);
+        let own = [end, later(self.next_write), later(self.next_read), Some(self.gives_up())];
+        own.into_iter().chain([transport]).flatten().min()
+    }
+
+    fn gives_up(&self) -> Instant {
+        self.moved.max(self.next_write).max(self.next_read) + PATIENCE
+    }
+
+    fn proceed(&mut self, now: Instant) -> Option<Outcome> {
+        match self.manners.ending {
+            Ending::Abort(after) if now >= self.manners.begin + after => {
+                self.transport.abort();
+                return Some(Outcome::Aborted);
+            }
+            Ending::Vanish(after) if now >= self.manners.begin + after => return Some(Outcome::Vanished),
+            _ => {}
+        }
+        let connecting = self.transport.status() == Status::Connecting;
+        if now >= self.gives_up() {
+            self.transport.abort();
+            return Some(if connecting { Outcome::Unserved } else { Outcome::Broken });
+        }
+        match self.transport.status() {
+            Status::Connecting => return None,
+            // Whoever is refused has nothing from the server at all.
+            Status::Reset if self.written == 0 => return Some(Outcome::Unserved),
+            Status::Reset => return Some(Outcome::Broken),
+            Status::Open | Status::Finished => {}
+        }
+        self.write(now);
+        let drained = self.read(now);
+        let complete = self.echoed == self.manners.octets;
+        let close = match self.manners.ending {
+            Ending::HalfClose => self.written == self.manners.octets,
+            Ending::AfterEcho | Ending::Abort(_) | Ending::Vanish(_) => complete,
+        };
+        if close && !self.closed {
+            self.closed = true;
+            self.transport.close();
+        }
+        if drained && self.transport.server_finished() {
+            if !complete || !self.closed {
+                self.transport.close();
+                return Some(Outcome::CutShort);
+            }
+            if self.transport.status() == Status::Finished {
+                return Some(Outcome::Served);
+            }
+        }
+        None
+    }
+
+    fn write(&mut self, now: Instant) {
+        while now >= self.next_write && self.written < self.manners.octets {
+            let left = (self.manners.octets - self.written) as usize;
+            let most = self.random.usize(1..=self.manners.writes.octets).min(left);
+            let most = most.min(self.transport.room());
+            if most == 0 {
+                return;
+            }
+            let taken = self.transport.write(&self.manners.content.part(self.written, most));
+            self.written += u32::try_from(taken).expect("no more than was given");
+            self.moved = now;
+            self.next_write = now + pause(&mut self.random, &mut self.manners.writes);
+        }
+    }
+
+    /// True if everything that has come is read.
+    fn read(&mut self, now: Instant) -> bool {
+        let mut buffer = [0; 1024];
+        while now >= self.next_read {
+            let most = self.random.usize(1..=self.manners.reads.octets.min(buffer.len()));
+            let given = self.transport.read(&mut buffer[..most]);
+            if given == 0 {
+                return true;
+            }
+            self.manners.content.assert_echo(self.echoed, &buffer[..given]);
+            self.echoed += u32::try_from(given).expect("no more than was asked for");
+            assert!(self.echoed <= self.written, "more came back than was sent");
+            self.moved = now;
+            self.next_read = now + pause(&mut self.random, &mut self.manners.reads);
+        }
+        false
+    }
+}
+
+/// Takes one of the pauses, if there are any left.
+fn pause(random: &mut Rng, pace: &mut Pace) -> Duration {
+    if pace.pauses == 0 {
+        return Duration::ZERO;
+    }
+    pace.pauses -= 1;
+    Duration::from_micros(random.u64(0..=pace.pause.total_micros()))
+}

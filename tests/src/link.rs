@@ -1,0 +1,148 @@
+//! A link that loses, duplicates, delays, reorders and corrupts what is sent over it.
+
+use core::cmp::Reverse;
+use core::ops::RangeInclusive;
+use std::collections::BinaryHeap;
+
+use fastrand::Rng;
+use smoltcp::time::{Duration, Instant};
+
+use crate::wire::{Fragment, Ip, TCP};
+
+/// What the link does to packets. Chances are in a thousand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Faults {
+    /// The packet is gone.
+    pub lose: u32,
+    /// It arrives twice.
+    pub duplicate: u32,
+    /// A bit is wrong, or the end is cut off.
+    pub corrupt: u32,
+    /// It takes this much longer than others, and is overtaken.
+    pub hold_up: (u32, Duration),
+    /// What every packet takes, in microseconds.
+    pub delay: RangeInclusive<u64>,
+}
+
+impl Faults {
+    /// A link without faults; every packet takes one millisecond.
+    pub fn none() -> Faults {
+        Faults { lose: 0, duplicate: 0, corrupt: 0, hold_up: (0, Duration::ZERO), delay: 1000..=1000 }
+    }
+
+    /// Only this chance, in a thousand, that a packet is lost.
+    pub fn loss(lose: u32) -> Faults {
+        Faults { lose, ..Faults::none() }
+    }
+}
+
+/// An end of the link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum End {
+    /// The server's.
+    Server,
+    /// That of one client.
+    Client(usize),
+}
+
+/// When it arrives, its turn among those of that time, where, and what.
+type InFlight = (Instant, u64, End, Vec<u8>);
+
+/// A link between a server and its clients.
+#[derive(Debug)]
+pub struct Link {
+    /// What it does to packets from now on.
+    pub faults: Faults,
+    /// What it has done so far.
+    pub done: Done,
+    /// By time of arrival; those of one time in the order in which they were sent.
+    in_flight: BinaryHeap<Reverse<InFlight>>,
+    sent: u64,
+    random: Rng,
+}
+
+/// How often each fault has occurred.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Done {
+    /// Packets lost.
+    pub lost: u64,
+    /// Packets that arrived twice.
+    pub duplicated: u64,
+    /// Packets damaged.
+    pub corrupted: u64,
+}
+
+impl Link {
+    /// A link on which nothing is on its way.
+    pub fn new(faults: Faults, random: Rng) -> Link {
+        Link { faults, done: Done::default(), in_flight: BinaryHeap::new(), sent: 0, random }
+    }
+
+    /// Sends a packet: of IP, or a frame of Ethernet with this many octets before the packet.
+    pub fn send(&mut self, now: Instant, to: End, packet: Vec<u8>, link_header: usize) {
+        if self.happens(self.faults.lose) {
+            self.done.lost += 1;
+            return;
+        }
+        if self.happens(self.faults.duplicate) {
+            self.done.duplicated += 1;
+            self.carry(now, to, packet.clone(), link_header);
+        }
+        self.carry(now, to, packet, link_header);
+    }
+
+    /// When the next packet arrives.
+    pub fn next(&self) -> Option<Instant> {
+        self.in_flight.peek().map(|Reverse((at, ..))| *at)
+    }
+
+    /// A packet that has arrived by now.
+    pub fn arrive(&mut self, now: Instant) -> Option<(End, Vec<u8>)> {
+        if self.next()? > now {
+            return None;
+        }
+        self.in_flight.pop().map(|Reverse((_, _, to, packet))| (to, packet))
+    }
+
+    fn carry(&mut self, now: Instant, to: End, mut packet: Vec<u8>, link_header: usize) {
+        if self.happens(self.faults.corrupt) && self.corrupt(&mut packet, link_header) {
+            self.done.corrupted += 1;
+        }
+        let mut takes = Duration::from_micros(self.random.u64(self.faults.delay.clone()).max(1));
+        if self.happens(self.faults.hold_up.0) {
+            takes += self.faults.hold_up.1;
+        }
+        self.sent += 1;
+        self.in_flight.push(Reverse((now + takes, self.sent, to, packet)));
+    }
+
+    /// Damages a packet, if that is sure to be noticed. Frames carry a check sequence that leaves no error of this kind
+    /// undetected, so that only the packet in one can be damaged, on its way through a router.
+    fn corrupt(&mut self, frame: &mut Vec<u8>, link_header: usize) -> bool {
+        let Some(ip) = frame.get(link_header..).and_then(Ip::read) else {
+            return false;
+        };
+        if ip.fragment != Fragment::default() {
+            // Only the whole has a checksum, and with copies of parts it is a matter of taste which ones make it up.
+            return false;
+        }
+        // A UDP datagram that is cut where its length field, damaged, says might have a right sum by chance.
+        let transport = frame.len() - ip.payload.len();
+        let lengths = if ip.protocol == TCP { 0..0 } else { transport + 4..transport + 6 };
+        let packet_length = if ip.from.is_ipv4() { 0..0 } else { link_header + 4..link_header + 6 };
+        if self.random.u32(..8) == 0 {
+            frame.truncate(self.random.usize(link_header..frame.len()));
+            return true;
+        }
+        let at = self.random.usize(link_header..frame.len());
+        let noticed = !lengths.contains(&at) && !packet_length.contains(&at);
+        if noticed {
+            frame[at] ^= 1 << self.random.u32(..8);
+        }
+        noticed
+    }
+
+    fn happens(&mut self, chance: u32) -> bool {
+        chance > 0 && self.random.u32(..1000) < chance
+    }
+}

@@ -1,0 +1,80 @@
+//! Memory of any size for servers, and for clients made of smoltcp's sockets.
+
+use shout_core::{BUFFER_SIZE, Bucket, DelayedMetadata, FlowEntry, Slot, Storage, UdpStorage};
+use smoltcp::iface::SocketStorage;
+use smoltcp::socket::udp::PacketMetadata;
+use smoltcp::time::Instant;
+
+/// What a server needs.
+#[derive(Debug)]
+pub struct ServerMemory<'a> {
+    slots: Vec<Slot<'a>>,
+    sockets: Vec<SocketStorage<'a>>,
+    flows: Vec<FlowEntry>,
+    buckets: Vec<Bucket>,
+    deadlines: Vec<Instant>,
+    tcp_buffers: Vec<u8>,
+    udp_socket: SocketStorage<'a>,
+    udp_metadata: [Vec<PacketMetadata>; 2],
+    udp_buffers: [Vec<u8>; 2],
+    delayed_metadata: Vec<DelayedMetadata>,
+    delayed: Vec<u8>,
+}
+
+impl<'a> ServerMemory<'a> {
+    /// For this many TCP connections with buffers of this size, and this many delayed UDP replies.
+    pub fn new(slots: usize, buffer: usize, delayed: usize) -> ServerMemory<'a> {
+        let metadata = || vec![PacketMetadata::EMPTY; 4];
+        ServerMemory {
+            slots: (0..slots).map(|_| Slot::EMPTY).collect(),
+            sockets: (0..slots).map(|_| SocketStorage::EMPTY).collect(),
+            flows: vec![FlowEntry::EMPTY; slots],
+            buckets: vec![Bucket::EMPTY; slots],
+            deadlines: vec![Instant::ZERO; slots],
+            tcp_buffers: vec![0; 2 * slots * buffer],
+            udp_socket: SocketStorage::EMPTY,
+            udp_metadata: [metadata(), metadata()],
+            udp_buffers: [vec![0; 16 * 1024], vec![0; 4 * BUFFER_SIZE]],
+            delayed_metadata: vec![DelayedMetadata::EMPTY; delayed],
+            delayed: vec![0; delayed * BUFFER_SIZE],
+        }
+    }
+
+    /// Lends all of it to a server.
+    pub fn storage(&'a mut self) -> Storage<'a> {
+        let [rx_metadata, tx_metadata] = &mut self.udp_metadata;
+        let [rx, tx] = &mut self.udp_buffers;
+        Storage {
+            slots: &mut self.slots,
+            sockets: &mut self.sockets,
+            flows: &mut self.flows,
+            buckets: &mut self.buckets,
+            deadlines: &mut self.deadlines,
+            tcp_buffers: &mut self.tcp_buffers,
+            udp: UdpStorage {
+                socket: &mut self.udp_socket,
+                rx_metadata,
+                rx,
+                tx_metadata,
+                tx,
+                delayed_metadata: &mut self.delayed_metadata,
+                delayed: &mut self.delayed,
+            },
+        }
+    }
+}
+
+/// What a client made of a smoltcp socket needs.
+#[derive(Debug)]
+pub struct ClientMemory<'a> {
+    pub(crate) socket: [SocketStorage<'a>; 1],
+    pub(crate) rx: Vec<u8>,
+    pub(crate) tx: Vec<u8>,
+}
+
+impl ClientMemory<'_> {
+    /// With buffers of these sizes.
+    pub fn new(rx: usize, tx: usize) -> Self {
+        ClientMemory { socket: [SocketStorage::EMPTY], rx: vec![0; rx], tx: vec![0; tx] }
+    }
+}

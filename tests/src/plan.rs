@@ -1,0 +1,187 @@
+//! What happens in one run of a world.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use smoltcp::phy::Medium;
+use smoltcp::time::{Duration, Instant};
+
+use crate::asker::Request;
+use crate::caller::{Ending, Manners, Pace};
+use crate::content::Content;
+use crate::link::Faults;
+
+/// The server's port.
+pub const PORT: u16 = 8080;
+
+/// When a world begins.
+pub const BEGIN: Instant = Instant::from_micros_const(1_000_000_000);
+
+/// What happens in one run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// What is left open here is drawn from it.
+    pub seed: u64,
+    /// When it begins.
+    pub begin: Instant,
+    /// With or without frames.
+    pub medium: Medium,
+    /// That of IP.
+    pub mtu: usize,
+    /// The server's.
+    pub slots: usize,
+    /// Octets a direction of a connection.
+    pub buffer: usize,
+    /// The server's idle timeout.
+    pub idle_timeout: Option<Duration>,
+    /// The delay of UDP replies.
+    pub delay: Option<Duration>,
+    /// What the link does.
+    pub faults: Faults,
+    /// What the server's device does.
+    pub refusal: Option<Refusal>,
+    /// When the server is shut down.
+    pub shutdown: Option<Instant>,
+    /// The TCP clients.
+    pub callers: Vec<CallerPlan>,
+    /// The UDP clients.
+    pub askers: Vec<AskerPlan>,
+}
+
+/// A device that is full again and again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refusal {
+    /// The most packets that it takes before it is full.
+    pub room: usize,
+    /// The longest that it is full.
+    pub lasts: Duration,
+    /// It gives no packet then either.
+    pub deaf: bool,
+}
+
+/// One TCP client.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CallerPlan {
+    /// Whether it has an IPv6 address.
+    pub ipv6: bool,
+    /// Its port.
+    pub port: u16,
+    /// It comes in the place of the caller with this index, with the same address and port.
+    pub replaces: Option<usize>,
+    /// What its user does.
+    pub manners: Manners,
+    /// What TCP it has.
+    pub tcp: Tcp,
+}
+
+/// A client's TCP.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Tcp {
+    /// Made for these tests.
+    Plain(Habits),
+    /// smoltcp's, with buffers of these sizes, Nagle's algorithm, and delayed acknowledgements.
+    Smoltcp {
+        /// Receive and send buffer.
+        buffers: (usize, usize),
+        /// RFC 896.
+        nagle: bool,
+        /// None: none are delayed.
+        ack_delay: Option<Duration>,
+    },
+}
+
+/// What one TCP does in another way than the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Habits {
+    /// The maximum segment size option, if it sends one.
+    pub mss: Option<u16>,
+    /// The window scale option, if it sends one.
+    pub scale: Option<u8>,
+    /// Octets that it keeps for a reader.
+    pub buffer: usize,
+    /// Octets that it keeps until they are acknowledged.
+    pub queue: usize,
+    /// How long an acknowledgement waits for company.
+    pub ack_delay: Duration,
+    /// How long it waits for an acknowledgement at first.
+    pub patience: Duration,
+    /// Its initial sequence number.
+    pub iss: u32,
+}
+
+/// One UDP client.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AskerPlan {
+    /// Whether it has an IPv6 address.
+    pub ipv6: bool,
+    /// What it sends, in the order of time.
+    pub requests: Vec<Request>,
+}
+
+impl Plan {
+    /// A server as it is by default, a link without faults, and nobody there.
+    pub fn new(seed: u64) -> Plan {
+        Plan {
+            seed,
+            begin: BEGIN,
+            medium: Medium::Ip,
+            mtu: 1500,
+            slots: 16,
+            buffer: shout_core::BUFFER_SIZE,
+            idle_timeout: None,
+            delay: None,
+            faults: Faults::none(),
+            refusal: None,
+            shutdown: None,
+            callers: Vec::new(),
+            askers: Vec::new(),
+        }
+    }
+
+    /// The address of the client with this index; callers come first.
+    pub fn address(index: usize, ipv6: bool) -> IpAddr {
+        let host = u16::try_from(index).expect("fewer clients than addresses") + 0x100;
+        let [high, low] = host.to_be_bytes();
+        if ipv6 {
+            Ipv6Addr::new(0xfd69, 0, 0, 0, 0, 0, 0, host).into()
+        } else {
+            Ipv4Addr::new(10, 69, high, low).into()
+        }
+    }
+
+    /// The server's address for these clients.
+    pub fn server(ipv6: bool) -> IpAddr {
+        if ipv6 {
+            Ipv6Addr::new(0xfd69, 0, 0, 0, 0, 0, 0, 1).into()
+        } else {
+            Ipv4Addr::new(10, 69, 0, 1).into()
+        }
+    }
+}
+
+impl CallerPlan {
+    /// A client that connects at this time, sends so many octets at once, reads as they come, and half-closes.
+    pub fn new(begin: Instant, octets: u32) -> CallerPlan {
+        CallerPlan {
+            ipv6: false,
+            port: 40_000,
+            replaces: None,
+            manners: Manners {
+                begin,
+                content: Content(octets),
+                octets,
+                writes: Pace::FAST,
+                reads: Pace::FAST,
+                ending: Ending::HalfClose,
+            },
+            tcp: Tcp::Plain(Habits {
+                mss: Some(1460),
+                scale: None,
+                buffer: 65535,
+                queue: 65536,
+                ack_delay: Duration::from_millis(10),
+                patience: Duration::from_millis(300),
+                iss: 0xffff_ff00,
+            }),
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! A server on its own, that takes whatever a test hands it, from peers that exist only as packets.
+
+use core::net::SocketAddr;
+use std::collections::HashMap;
+
+use shout_core::{Config, Server, Stats};
+use smoltcp::phy::Medium;
+use smoltcp::time::{Duration, Instant};
+use smoltcp::wire::IpCidr;
+
+use crate::device::{Device, Passed};
+use crate::ethernet::{Arrived, HEADER, Neighbour, SERVER_MAC};
+use crate::memory::ServerMemory;
+use crate::plan::{BEGIN, PORT, Plan};
+use crate::trace::InWords;
+use crate::wire::{ACK, SYN, Segment};
+use crate::witness::Witness;
+use crate::world::hardware_addr;
+
+/// What kind of server it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rules {
+    /// With or without frames.
+    pub medium: Medium,
+    /// Of the server.
+    pub slots: usize,
+    /// Octets a direction of a connection.
+    pub buffer: usize,
+    /// Of the server.
+    pub idle_timeout: Option<Duration>,
+    /// Packets with wrong checksums count too, and nothing can be said of what is echoed.
+    pub trusting: bool,
+}
+
+impl Rules {
+    /// As it is by default, without frames.
+    pub const USUAL: Rules =
+        Rules { medium: Medium::Ip, slots: 4, buffer: 1024, idle_timeout: None, trusting: false };
+}
+
+/// Where a peer's connection stands, by the last segment that the server sent it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct View {
+    /// Both initial sequence numbers, the peer's and the server's.
+    pub initial: (u32, u32),
+    /// What the server expects next.
+    pub expected: u32,
+    /// Its window, as it stands in the header.
+    pub window: u16,
+    /// Behind the last octet that it has sent.
+    pub sent: u32,
+}
+
+/// The server and what is around it.
+pub struct Siege<'a> {
+    /// The server.
+    pub server: Server<'a>,
+    /// Its device.
+    pub device: Device,
+    /// The time.
+    pub now: Instant,
+    /// TCP segments that the server has sent, until somebody takes them.
+    pub sent: Vec<Segment>,
+    /// Where each peer's connection stands.
+    pub views: HashMap<SocketAddr, View>,
+    /// What the server has to keep to.
+    pub witness: Witness,
+    /// Peers that answer when the server asks for their hardware address.
+    pub neighbours: Vec<Neighbour>,
+    /// Prints every packet.
+    pub trace: bool,
+    rules: Rules,
+    due: Option<Instant>,
+    blocked: bool,
+}
+
+impl<'a> Siege<'a> {
+    /// A server that has seen nothing yet. `change` is for what the rules leave open.
+    pub fn new(
+        rules: Rules,
+        memory: &'a mut ServerMemory<'a>,
+        change: impl FnOnce(&mut Config),
+    ) -> Siege<'a> {
+        let mut device = Device::new(rules.medium, 1500);
+        if rules.trusting {
+            device.trust_checksums();
+        }
+        device.deaf_when_full = false;
+        let mut config = Config::new(hardware_addr(rules.medium, SERVER_MAC), *b"0123456789abcdef");
+        config.addresses.push(IpCidr::new(Plan::server(false).into(), 16)).unwrap();
+        config.addresses.push(IpCidr::new(Plan::server(true).into(), 64)).unwrap();
+        config.idle_timeout = rules.idle_timeout;
+        change(&mut config);
+        let server = Server::new(&config, memory.storage(), &mut device, BEGIN).unwrap();
+        Siege {
+            server,
+            device,
+            now: BEGIN,
+            sent: Vec::new(),
+            views: HashMap::new(),
+            witness: Witness::new(PORT, 1500, Duration::ZERO),
+            neighbours: Vec::new(),
+            trace: false,
+            rules,
+            due: None,
+            blocked: false,
+        }
+    }
+
+    /// The server's counters.
+    pub fn stats(&self) -> &Stats {
+        self.server.stats()
+    }
+
+    /// True if the server waits for room in the device.
+    pub fn is_blocked(&self) -> bool {
+        self.blocked
+    }
+
+    /// A packet, or a frame, waits in the device.
+    pub fn arrive(&mut self, packet: Vec<u8>) {
+        self.device.arriving.push_back(packet);
+    }
+
+    /// A segment waits in the device.
+    pub fn arrive_from(&mut self, peer: &Neighbour, packet: &[u8]) {
+        let packet = if self.rules.medium == Medium::Ethernet { peer.frame(packet) } else { packet.to_vec() };
+        self.arrive(packet);
+    }
+
+    /// Polls the server until it has nothing to do at this time.
+    pub fn poll(&mut self) {
+        let packets = self.device.arriving.len();
+        for polls in 0.. {
+            let most = 4 + packets / 64;
+            assert!(polls <= most, "polled {polls} times at one instant for {packets} packets");
+            let next = self.server.poll(self.now, &mut self.device);
+            (self.due, self.blocked) = (next.deadline, next.blocked);
+            self.check();
+            let deaf = self.blocked || self.device.room == 0 && self.device.deaf_when_full;
+            let waits = deaf || self.device.arriving.is_empty();
+            if waits && self.due.is_none_or(|at| at > self.now) || self.server.is_shut_down() {
+                break;
+            }
+        }
+        self.look();
+    }
+
+    /// Goes from deadline to deadline until this much time is over. Peers are asked for their hardware addresses meanwhile.
+    pub fn pass(&mut self, duration: Duration) {
+        let end = self.now + duration;
+        self.poll();
+        while let Some(at) = self.due.filter(|&at| at <= end) {
+            self.now = self.now.max(at);
+            self.poll();
+        }
+        self.now = end;
+        self.poll();
+    }
+
+    /// Connects a peer as anybody would; false if there is no answer.
+    pub fn connect(&mut self, peer: &Neighbour, port: u16, iss: u32) -> bool {
+        let from = SocketAddr::new(peer.address, port);
+        let mut segment = self.segment(from, iss, SYN);
+        self.arrive_from(peer, &segment.to_packet());
+        self.poll();
+        self.poll(); // for the answer to a question about the peer
+        let Some(view) = self.views.get(&from).filter(|view| view.expected == iss.wrapping_add(1)) else {
+            return false;
+        };
+        (segment.seq, segment.ack, segment.flags) = (view.expected, view.sent, ACK);
+        self.arrive_from(peer, &segment.to_packet());
+        self.poll();
+        true
+    }
+
+    /// A segment to the server, without data.
+    pub fn segment(&self, from: SocketAddr, seq: u32, flags: u8) -> Segment {
+        Segment {
+            from,
+            to: SocketAddr::new(Plan::server(from.is_ipv6()), PORT),
+            seq,
+            ack: self.views.get(&from).map_or(0, |view| view.sent),
+            flags,
+            window: 60_000,
+            options: Vec::new(),
+            payload: Vec::new(),
+        }
+    }
+
+    fn check(&self) {
+        let stats = self.server.stats();
+        let ended = stats.closed + stats.reset + stats.timed_out + stats.aborted;
+        assert_eq!(stats.opened, ended + stats.live, "connections do not add up:\n{stats}");
+        assert_eq!(stats.octets_in, stats.octets_out, "octets do not add up:\n{stats}");
+        assert!(stats.live <= stats.most_live && stats.most_live <= self.rules.slots as u64, "{stats}");
+    }
+
+    /// Looks at what has passed the device.
+    fn look(&mut self) {
+        let header = if self.rules.medium == Medium::Ethernet { HEADER } else { 0 };
+        for passed in self.device.journal.split_off(0) {
+            let (way, Passed::In(frame) | Passed::Out(frame)) = match &passed {
+                Passed::In(_) => ("in ", &passed),
+                Passed::Out(_) => ("out", &passed),
+            };
+            let packet = frame.get(header..).unwrap_or_default();
+            if self.trace {
+                println!("{} {way} {}", self.now, InWords(packet));
+            }
+            if way == "in " {
+                if !self.rules.trusting {
+                    self.witness.heard(self.now, packet);
+                }
+                continue;
+            }
+            let is_ip = header == 0 || frame[12..14] != [8, 6];
+            if is_ip && !self.rules.trusting {
+                self.witness.said(self.now, packet);
+            }
+            if let Some(segment) = Segment::read(packet).filter(|_| is_ip) {
+                self.views.entry(segment.to).or_default().update(&segment);
+                self.sent.push(segment);
+            }
+            if header > 0 {
+                self.device.arriving.extend(self.neighbours.iter().filter_map(
+                    |peer| match peer.receive(frame) {
+                        Arrived::Question(answer) => Some(answer),
+                        Arrived::Packet(_) | Arrived::Nothing => None,
+                    },
+                ));
+            }
+        }
+    }
+}
+
+impl View {
+    fn update(&mut self, segment: &Segment) {
+        if !segment.has(ACK) {
+            return;
+        }
+        if segment.has(SYN) {
+            self.initial = (segment.ack.wrapping_sub(1), segment.seq);
+        }
+        let length = u32::try_from(segment.payload.len()).expect("a packet's payload");
+        let controls = segment.flags & (SYN | crate::wire::FIN);
+        self.sent = segment.seq.wrapping_add(length).wrapping_add(u32::from(controls != 0));
+        (self.expected, self.window) = (segment.ack, segment.window);
+    }
+}

@@ -1,0 +1,399 @@
+//! A client's TCP, made without smoltcp. It keeps to RFC 9293 in the plainest way: it sends everything again from
+//! the first octet that was not acknowledged.
+
+use core::net::SocketAddr;
+use std::collections::VecDeque;
+
+use smoltcp::time::{Duration, Instant};
+
+use crate::plan::Habits;
+use crate::transport::{Status, Transport};
+use crate::wire::{ACK, FIN, PSH, RST, SYN, Segment, ahead, syn_options};
+
+/// The longest that it waits for an acknowledgement before it sends again.
+const LONGEST_WAIT: Duration = Duration::from_secs(8);
+/// The most segments that it keeps behind a gap.
+const MOST_EARLY: usize = 100;
+
+/// The connection.
+#[derive(Debug)]
+pub struct TcpClient {
+    local: SocketAddr,
+    remote: SocketAddr,
+    habits: Habits,
+    state: State,
+    /// What was written and has not been acknowledged, from `unacknowledged` on.
+    queue: VecDeque<u8>,
+    unacknowledged: u32,
+    /// The next octet to send; behind those sent already, unless they are being sent again.
+    next: u32,
+    /// Behind all that was ever sent.
+    farthest: u32,
+    closing: bool,
+    /// The server has acknowledged the FIN.
+    finished: bool,
+    /// The right edge of the server's window, and the segment that it is from.
+    send_edge: u32,
+    edge_from: (u32, u32),
+    send_mss: usize,
+    send_shift: u8,
+    wait: Duration,
+    again_at: Option<Instant>,
+    /// What has arrived and was not read, up to `expected`.
+    arrived: VecDeque<u8>,
+    expected: u32,
+    /// Segments behind a gap.
+    early: Vec<Segment>,
+    server_finished: bool,
+    /// The right edge of the window that was offered.
+    receive_edge: u32,
+    ack_at: Option<Instant>,
+    answers: Vec<Segment>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    SynSent,
+    /// From ESTABLISHED to TIME-WAIT, which lasts for ever here.
+    Open,
+    Reset,
+}
+
+impl TcpClient {
+    /// A connection that begins when it is first asked what to transmit.
+    pub fn new(local: SocketAddr, remote: SocketAddr, habits: Habits) -> TcpClient {
+        TcpClient {
+            local,
+            remote,
+            habits,
+            state: State::SynSent,
+            queue: VecDeque::new(),
+            unacknowledged: habits.iss,
+            next: habits.iss,
+            farthest: habits.iss,
+            closing: false,
+            finished: false,
+            send_edge: 0,
+            edge_from: (0, 0),
+            send_mss: 0,
+            send_shift: 0,
+            wait: habits.patience,
+            again_at: Some(Instant::ZERO),
+            arrived: VecDeque::new(),
+            expected: 0,
+            early: Vec::new(),
+            server_finished: false,
+            receive_edge: 0,
+            ack_at: None,
+            answers: Vec::new(),
+        }
+    }
+
+    fn segment(&self, seq: u32, flags: u8, payload: Vec<u8>) -> Segment {
+        let shift = if flags & SYN == 0 && self.scales() { self.habits.scale.unwrap_or(0) } else { 0 };
+        let window = ahead(self.receive_edge, self.expected).max(0).unsigned_abs() >> shift;
+        Segment {
+            from: self.local,
+            to: self.remote,
+            seq,
+            ack: if flags & ACK == 0 { 0 } else { self.expected },
+            flags,
+            window: u16::try_from(window).unwrap_or(u16::MAX),
+            options: Vec::new(),
+            payload,
+        }
+    }
+
+    /// True if both ends scale their windows.
+    fn scales(&self) -> bool {
+        self.state == State::Open && self.send_shift != u8::MAX
+    }
+
+    /// The number of a segment without data, such that it lies in the server's window.
+    fn acceptable(&self) -> u32 {
+        if ahead(self.send_edge, self.farthest) < 0 { self.send_edge } else { self.farthest }
+    }
+
+    fn answer(&mut self, flags: u8, seq: u32) {
+        let answer = self.segment(seq, flags, Vec::new());
+        self.answers.push(answer);
+    }
+
+    fn connecting(&mut self, segment: &Segment) {
+        let acceptable = segment.has(ACK) && segment.ack == self.habits.iss.wrapping_add(1);
+        if segment.has(RST) {
+            if acceptable {
+                self.state = State::Reset;
+            }
+        } else if segment.has(ACK) && !acceptable {
+            // The server still knows an old connection of these ports (RFC 9293, section 3.5.1).
+            self.answer(RST, segment.ack);
+        } else if segment.has(SYN | ACK) {
+            let (mss, scale) = segment.mss_and_scale();
+            self.state = State::Open;
+            self.send_mss = usize::from(mss.unwrap_or(536));
+            self.send_shift = match (self.habits.scale, scale) {
+                (Some(_), Some(scale)) => scale,
+                _ => u8::MAX,
+            };
+            self.unacknowledged = segment.ack;
+            self.next = segment.ack;
+            self.expected = segment.seq.wrapping_add(1);
+            self.receive_edge = self.expected;
+            self.send_edge = segment.ack.wrapping_add(u32::from(segment.window));
+            self.edge_from = (segment.seq, segment.ack);
+            (self.wait, self.again_at) = (self.habits.patience, None);
+            self.offer();
+            self.ack_at = Some(Instant::ZERO);
+        }
+    }
+
+    fn open(&mut self, now: Instant, segment: &Segment) {
+        let length = u32::try_from(segment.payload.len()).expect("a packet's payload");
+        let offset = ahead(segment.seq, self.expected);
+        let edge = ahead(self.receive_edge, self.expected);
+        if segment.has(RST) {
+            // RFC 5961, section 3.2; nobody is told to give up what is complete (RFC 1337).
+            match offset {
+                _ if self.status() == Status::Finished => {}
+                0 => self.state = State::Reset,
+                1.. if offset < edge => self.answer(ACK, self.acceptable()),
+                _ => {}
+            }
+            return;
+        }
+        if segment.has(SYN) || !segment.has(ACK) {
+            if segment.has(SYN) {
+                self.answer(ACK, self.acceptable());
+            }
+            return;
+        }
+        // In order, or just before, or beyond the window.
+        let empty = length == 0 && !segment.has(FIN);
+        if offset < 0 && (empty || ahead(segment.seq.wrapping_add(length), self.expected) < 0)
+            || offset > edge
+        {
+            self.answer(ACK, self.acceptable());
+            if ahead(segment.ack, self.unacknowledged) <= 0 {
+                return;
+            }
+        }
+        if ahead(segment.ack, self.farthest) > 0 {
+            self.answer(ACK, self.acceptable());
+            return;
+        }
+        self.acknowledged(now, segment.ack);
+        let (seq, ack) = self.edge_from;
+        if ahead(segment.seq, seq) > 0 || segment.seq == seq && ahead(segment.ack, ack) >= 0 {
+            let shift = if self.scales() { self.send_shift } else { 0 };
+            self.edge_from = (segment.seq, segment.ack);
+            self.send_edge = segment.ack.wrapping_add(u32::from(segment.window) << shift);
+        }
+        if !empty {
+            self.take(now, segment, offset);
+        }
+    }
+
+    fn acknowledged(&mut self, now: Instant, ack: u32) {
+        let newly = ahead(ack, self.unacknowledged);
+        if newly <= 0 {
+            return;
+        }
+        let newly = newly.unsigned_abs() as usize;
+        self.finished = newly > self.queue.len();
+        self.queue.drain(..newly.min(self.queue.len()));
+        self.unacknowledged = ack;
+        if ahead(self.next, ack) < 0 {
+            self.next = ack;
+        }
+        self.wait = self.habits.patience;
+        self.again_at = (self.farthest != ack).then(|| now + self.wait);
+    }
+
+    fn take(&mut self, now: Instant, segment: &Segment, offset: i32) {
+        let gap = !self.early.is_empty();
+        if offset > 0 && self.early.len() < MOST_EARLY {
+            self.early.push(segment.clone());
+        }
+        let before = self.expected;
+        self.take_in_order(segment);
+        while let Some(index) = self.early.iter().position(|early| ahead(early.seq, self.expected) <= 0) {
+            let early = self.early.swap_remove(index);
+            self.take_in_order(&early);
+        }
+        // Only what comes as it should may wait for company (RFC 5681, section 4.2).
+        let as_expected = self.expected != before && !gap && !self.server_finished && self.ack_at.is_none();
+        self.ack_at = Some(if as_expected { now + self.habits.ack_delay } else { now });
+    }
+
+    /// Takes what is new of a segment that leaves no gap.
+    fn take_in_order(&mut self, segment: &Segment) {
+        let known = self.expected.wrapping_sub(segment.seq) as usize;
+        if known > segment.payload.len() || self.server_finished {
+            return;
+        }
+        let new = &segment.payload[known..];
+        let room = new.len().min(ahead(self.receive_edge, self.expected).max(0).unsigned_abs() as usize);
+        self.arrived.extend(&new[..room]);
+        self.expected = self.expected.wrapping_add(u32::try_from(room).expect("a packet's payload"));
+        if segment.has(FIN) && room == new.len() {
+            self.expected = self.expected.wrapping_add(1);
+            // Nothing more can come: the window stays closed from here on.
+            self.receive_edge = self.expected;
+            self.server_finished = true;
+        }
+    }
+
+    /// Offers as much window as there is room, but not in small pieces (RFC 9293, section 3.8.6.2.2).
+    fn offer(&mut self) -> bool {
+        let offered = ahead(self.receive_edge, self.expected).max(0).unsigned_abs() as usize;
+        let most = usize::from(u16::MAX) << if self.scales() { self.habits.scale.unwrap_or(0) } else { 0 };
+        let room = (self.habits.buffer - self.arrived.len()).min(most);
+        let worthwhile =
+            room >= offered + (self.habits.buffer / 2).min(self.send_mss) && !self.server_finished;
+        if worthwhile {
+            self.receive_edge = self.expected.wrapping_add(u32::try_from(room).expect("at most 1 GiB"));
+        }
+        worthwhile
+    }
+
+    fn transmit_syn(&mut self, now: Instant, out: &mut Vec<Vec<u8>>) {
+        if self.again_at.is_some_and(|at| at <= now) {
+            let mut syn = self.segment(self.habits.iss, SYN, Vec::new());
+            syn.options = syn_options(self.habits.mss, self.habits.scale);
+            syn.window = u16::try_from(self.habits.buffer).unwrap_or(u16::MAX);
+            out.push(syn.to_packet());
+            self.farthest = self.habits.iss.wrapping_add(1);
+            self.back_off(now);
+        }
+    }
+
+    fn back_off(&mut self, now: Instant) {
+        self.again_at = Some(now + self.wait);
+        self.wait = (self.wait * 2).min(LONGEST_WAIT);
+    }
+
+    fn transmit_data(&mut self, now: Instant, out: &mut Vec<Vec<u8>>) {
+        let again = self.again_at.is_some_and(|at| at <= now);
+        if again {
+            self.next = self.unacknowledged;
+            self.back_off(now);
+        }
+        // A window that is closed is tried with one octet (RFC 9293, section 3.8.6.1).
+        let mut probe = usize::from(again);
+        loop {
+            let in_flight = ahead(self.next, self.unacknowledged).unsigned_abs() as usize;
+            let window = ahead(self.send_edge, self.next).max(0).unsigned_abs() as usize;
+            let left = self.queue.len().saturating_sub(in_flight);
+            let length = left.min(self.send_mss).min(window.max(probe));
+            let unfinished = self.closing && !self.finished && in_flight <= self.queue.len();
+            let fin = unfinished && length == left && window.max(probe) > length;
+            if length == 0 && !fin {
+                // Unless something is in flight, nothing but a probe finds out that the window has opened.
+                if (left > 0 || unfinished) && self.again_at.is_none() {
+                    self.again_at = Some(now + self.wait);
+                }
+                return;
+            }
+            probe = 0;
+            let payload = self.queue.range(in_flight..in_flight + length).copied().collect();
+            let flags = ACK | if fin { FIN } else { 0 } | if length == left { PSH } else { 0 };
+            out.push(self.segment(self.next, flags, payload).to_packet());
+            let advance = u32::try_from(length + usize::from(fin)).expect("a segment");
+            self.next = self.next.wrapping_add(advance);
+            if ahead(self.next, self.farthest) > 0 {
+                self.farthest = self.next;
+            }
+            self.ack_at = None;
+            if self.again_at.is_none() {
+                self.again_at = Some(now + self.wait);
+            }
+        }
+    }
+}
+
+impl Transport for TcpClient {
+    fn receive(&mut self, now: Instant, packet: &[u8]) {
+        let Some(segment) = Segment::read(packet) else { return };
+        if (segment.from, segment.to) != (self.remote, self.local) {
+            return;
+        }
+        match self.state {
+            State::SynSent => self.connecting(&segment),
+            State::Open => self.open(now, &segment),
+            State::Reset if segment.has(RST) => {}
+            State::Reset => self.answer(RST, segment.ack),
+        }
+    }
+
+    fn transmit(&mut self, now: Instant, out: &mut Vec<Vec<u8>>) {
+        out.extend(self.answers.drain(..).map(|answer| answer.to_packet()));
+        match self.state {
+            State::SynSent => self.transmit_syn(now, out),
+            State::Open => {
+                self.transmit_data(now, out);
+                if self.ack_at.is_some_and(|at| at <= now) {
+                    self.ack_at = None;
+                    out.push(self.segment(self.acceptable(), ACK, Vec::new()).to_packet());
+                }
+            }
+            State::Reset => {}
+        }
+    }
+
+    fn deadline(&mut self, now: Instant) -> Option<Instant> {
+        if !self.answers.is_empty() {
+            return Some(now);
+        }
+        match self.state {
+            State::SynSent => self.again_at,
+            State::Open => [self.again_at, self.ack_at].into_iter().flatten().min(),
+            State::Reset => None,
+        }
+    }
+
+    fn room(&mut self) -> usize {
+        if self.closing { 0 } else { self.habits.queue - self.queue.len() }
+    }
+
+    fn write(&mut self, octets: &[u8]) -> usize {
+        let taken = self.room().min(octets.len());
+        self.queue.extend(&octets[..taken]);
+        taken
+    }
+
+    fn read(&mut self, octets: &mut [u8]) -> usize {
+        let given = octets.len().min(self.arrived.len());
+        for (octet, arrived) in octets.iter_mut().zip(self.arrived.drain(..given)) {
+            *octet = arrived;
+        }
+        if self.state == State::Open && self.offer() {
+            self.ack_at = Some(Instant::ZERO);
+        }
+        given
+    }
+
+    fn close(&mut self) {
+        self.closing = true;
+    }
+
+    fn abort(&mut self) {
+        if self.state == State::Open {
+            self.answer(RST | ACK, self.acceptable());
+        }
+        self.state = State::Reset;
+    }
+
+    fn status(&self) -> Status {
+        match self.state {
+            State::SynSent => Status::Connecting,
+            State::Open if self.finished && self.server_finished => Status::Finished,
+            State::Open => Status::Open,
+            State::Reset => Status::Reset,
+        }
+    }
+
+    fn server_finished(&self) -> bool {
+        self.server_finished
+    }
+}

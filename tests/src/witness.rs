@@ -1,0 +1,256 @@
+//! Sees every packet that the server takes and gives, in order, and knows what it must never give.
+
+use core::net::SocketAddr;
+use std::collections::HashMap;
+
+use smoltcp::time::{Duration, Instant};
+
+use crate::asker::{Reassembly, reply_to};
+use crate::content::Content;
+use crate::wire::{ACK, Datagram, FIN, Ip, RST, SYN, Segment, UDP, ahead};
+
+/// The witness of one server.
+#[derive(Debug)]
+pub struct Witness {
+    /// The server's port.
+    port: u16,
+    mtu: usize,
+    delay: Duration,
+    flows: HashMap<SocketAddr, Flow>,
+    /// Datagrams that may be answered, and when they came.
+    asked: HashMap<SocketAddr, Vec<(Instant, Vec<u8>)>>,
+    reassembly: [Reassembly; 2],
+}
+
+/// What is known of all connections that one client's port has had.
+#[derive(Debug)]
+struct Flow {
+    content: Content,
+    /// The content begins at this sequence number; none: at the connection's first.
+    origin: Option<u32>,
+    /// The SYNs that came, of which the server may have taken any: sequence number, segment size and window scale.
+    syns: Vec<(u32, Option<u16>, Option<u8>)>,
+    /// The newest connection, unless nothing has been said of it but to turn down a segment.
+    connection: Option<Connection>,
+    unannounced: bool,
+}
+
+/// A connection, from the server's SYN|ACK on.
+#[derive(Debug)]
+struct Connection {
+    /// The sequence number of the first octet from the client, and from the server.
+    first: (u32, u32),
+    /// Octets from the client that reached the server without a gap, and those behind gaps.
+    heard: u32,
+    islands: Vec<(u32, u32)>,
+    /// Where FINs of the client stood, in octets; and the one that the server has acknowledged.
+    fins: Vec<u32>,
+    finished: Option<u32>,
+    /// Behind everything that the server has sent.
+    sent: u32,
+    /// What the server has acknowledged, and the right edge of its window.
+    acknowledged: u32,
+    edge: u32,
+    /// What the client has acknowledged, and the right edge of its window.
+    client_acknowledged: u32,
+    client_edge: u32,
+    client_mss: u16,
+    shifts: Option<(u8, u8)>,
+}
+
+impl Witness {
+    /// Of a server with this port, MTU of IP and delay of UDP replies.
+    pub fn new(port: u16, mtu: usize, delay: Duration) -> Witness {
+        let (flows, asked, reassembly) = Default::default();
+        Witness { port, mtu, delay, flows, asked, reassembly }
+    }
+
+    /// Tells what a client's port will send; with `origin`, from which sequence number on.
+    pub fn expect(&mut self, client: SocketAddr, content: Content, origin: Option<u32>) {
+        self.flows
+            .insert(client, Flow { content, origin, syns: Vec::new(), connection: None, unannounced: false });
+    }
+
+    /// The server takes an IP packet.
+    pub fn heard(&mut self, now: Instant, packet: &[u8]) {
+        if let Some(segment) = Segment::read(packet).filter(|segment| segment.to.port() == self.port) {
+            if let Some(flow) = self.flows.get_mut(&segment.from) {
+                flow.heard(&segment);
+            }
+        } else if let Some(request) =
+            self.datagram(0, packet).filter(|request| request.to.port() == self.port)
+        {
+            self.asked.entry(request.from).or_default().push((now, reply_to(&request.payload)));
+        }
+    }
+
+    /// The server gives an IP packet.
+    pub fn said(&mut self, now: Instant, packet: &[u8]) {
+        assert!(packet.len() <= self.mtu, "a packet of {} octets, and the MTU is {}", packet.len(), self.mtu);
+        assert!(Ip::read(packet).is_some(), "a malformed packet");
+        if let Some(segment) = Segment::read(packet) {
+            if segment.from.port() == self.port
+                && let Some(flow) = self.flows.get_mut(&segment.to)
+            {
+                flow.said(&segment);
+            }
+        } else if let Some(reply) = self.datagram(1, packet) {
+            assert_eq!(reply.from.port(), self.port);
+            let asked = self.asked.get_mut(&reply.to).expect("a datagram to somebody who asked nothing");
+            let due = |(at, due): &(Instant, Vec<u8>)| *at + self.delay <= now && *due == reply.payload;
+            let index = asked.iter().position(due).expect("a reply that nobody waits for");
+            asked.remove(index);
+        }
+    }
+
+    /// Datagrams that came whole and were not answered.
+    pub fn unanswered(&self) -> usize {
+        self.asked.values().map(Vec::len).sum()
+    }
+
+    fn datagram(&mut self, way: usize, packet: &[u8]) -> Option<Datagram> {
+        let ip = Ip::read(packet).filter(|ip| ip.protocol == UDP)?;
+        let udp = self.reassembly[way].add(&ip)?;
+        Datagram::read(ip.from, ip.to, &udp)
+    }
+}
+
+impl Flow {
+    fn heard(&mut self, segment: &Segment) {
+        if segment.has(SYN) {
+            let (mss, scale) = segment.mss_and_scale();
+            self.syns.push((segment.seq, mss, scale));
+        }
+        let Some(connection) = &mut self.connection else { return };
+        connection.heard(segment);
+    }
+
+    fn said(&mut self, segment: &Segment) {
+        if segment.has(RST) {
+            assert!(segment.payload.is_empty());
+            return;
+        }
+        assert!(segment.has(ACK), "a segment without an acknowledgement: {segment:?}");
+        if segment.has(SYN) {
+            // Also if it is sent again: nothing has happened on the connection then.
+            self.connection = Some(self.begin(segment));
+            return;
+        }
+        let is_new = self.connection.as_ref().is_none_or(|connection| {
+            let (given, taken) =
+                (segment.seq.wrapping_sub(connection.first.1), segment.ack.wrapping_sub(connection.first.0));
+            given.wrapping_add(1) > connection.heard + 2 || taken > connection.heard + 1
+        });
+        let challenge = segment.payload.is_empty() && !segment.has(FIN);
+        if is_new && challenge && self.syns.iter().any(|syn| syn.0 == segment.ack.wrapping_sub(1)) {
+            // Its SYN|ACK still waits to be sent. The client may do without, as it knows all numbers now.
+            (self.connection, self.unannounced) = (None, true);
+        }
+        match &mut self.connection {
+            Some(connection) => connection.said(segment, self.content, self.origin),
+            None => assert!(self.unannounced, "a segment before any SYN|ACK"),
+        }
+    }
+
+    fn begin(&self, segment: &Segment) -> Connection {
+        let (first, scale) = ((segment.ack, segment.seq.wrapping_add(1)), segment.mss_and_scale().1);
+        // Of several that differ in their options, any can be meant; RFC 9293, section 3.7.1 has 536. smoltcp takes no
+        // segment size below 48.
+        let meant = self.syns.iter().filter(|(seq, _, offered)| {
+            *seq == segment.ack.wrapping_sub(1) && offered.is_some() == scale.is_some()
+        });
+        let options =
+            meant.map(|&(_, mss, offered)| (mss.filter(|&mss| mss > 0).unwrap_or(536).max(48), offered));
+        let (client_mss, offered) = options
+            .reduce(|(mss, scale), (other, another)| (mss.max(other), scale.max(another)))
+            .expect("a SYN|ACK to a SYN that never came");
+        Connection {
+            first,
+            heard: 0,
+            islands: Vec::new(),
+            fins: Vec::new(),
+            finished: None,
+            sent: first.1,
+            acknowledged: first.0,
+            edge: first.0.wrapping_add(u32::from(segment.window)),
+            client_acknowledged: first.1,
+            client_edge: first.1,
+            client_mss,
+            shifts: offered.zip(scale),
+        }
+    }
+}
+
+impl Connection {
+    fn heard(&mut self, segment: &Segment) {
+        let from = ahead(segment.seq, self.first.0);
+        let to = from.saturating_add(i32::try_from(segment.payload.len()).expect("a packet's payload"));
+        // What comes with a SYN may not be taken.
+        if to > 0 && !segment.has(SYN) {
+            self.islands.push((from.max(0).unsigned_abs(), to.unsigned_abs()));
+        }
+        if segment.has(FIN) && to >= 0 {
+            self.fins.push(to.unsigned_abs());
+        }
+        while let Some(index) = self.islands.iter().position(|&(from, _)| from <= self.heard) {
+            let (_, to) = self.islands.swap_remove(index);
+            self.heard = self.heard.max(to);
+        }
+        let shift = self.shifts.filter(|_| !segment.has(SYN)).map_or(0, |(client, _)| client);
+        let edge = segment.ack.wrapping_add(u32::from(segment.window) << shift);
+        let possible = (0..=self.heard + 1).contains(&segment.ack.wrapping_sub(self.first.1));
+        if segment.has(ACK) && possible {
+            self.client_edge = farther(self.client_edge, edge);
+            self.client_acknowledged = farther(self.client_acknowledged, segment.ack);
+        }
+    }
+
+    fn said(&mut self, segment: &Segment, content: Content, origin: Option<u32>) {
+        self.acknowledge(segment);
+        let length = u32::try_from(segment.payload.len()).expect("a packet's payload");
+        let end = segment.seq.wrapping_add(length);
+        // RFC 9293, section 3.8.4: an octet of no meaning, where the client has another already.
+        let keep_alive = segment.payload == [0] && ahead(end, self.client_acknowledged) <= 0;
+        if length == 0 && !segment.has(FIN) || keep_alive {
+            return;
+        }
+        let from = ahead(segment.seq, self.first.1);
+        assert!(from >= 0, "a segment before the first");
+        let from = from.unsigned_abs();
+        let (echoed, most) = (from + length, self.finished.unwrap_or(self.heard));
+        assert!(echoed <= most, "{echoed} octets echoed, and only {most} have come");
+        let shift = self.first.0.wrapping_sub(origin.unwrap_or(self.first.0));
+        content.assert_echo(shift.wrapping_add(from), &segment.payload);
+        assert!(segment.payload.len() <= usize::from(self.client_mss), "longer than the client's segments");
+        // A closed window is tried with one octet. smoltcp's fast retransmission does not look at the window at all.
+        let (again, beyond) = (ahead(segment.seq, self.sent) < 0, ahead(end, self.client_edge));
+        assert!(again || beyond <= 1, "{beyond} octets outside the client's window");
+
+        self.sent = farther(self.sent, end.wrapping_add(u32::from(segment.has(FIN))));
+    }
+
+    fn acknowledge(&mut self, segment: &Segment) {
+        let acknowledged = ahead(segment.ack, self.first.0);
+        assert!(acknowledged >= 0, "it acknowledges what was before the connection");
+        let acknowledged = acknowledged.unsigned_abs();
+        // A client that contradicts itself may have sent octets from behind its FIN before.
+        if acknowledged == self.heard + 1 && self.fins.iter().any(|&fin| fin <= self.heard) {
+            self.finished = Some(self.heard);
+        }
+        let most = self.finished.map_or(self.heard, |octets| octets + 1);
+        assert!(acknowledged <= most, "{acknowledged} octets acknowledged, and only {most} have come");
+
+        assert!(ahead(segment.ack, self.acknowledged) >= 0, "an acknowledgement is taken back");
+        self.acknowledged = segment.ack;
+        let shift = self.shifts.filter(|_| !segment.has(SYN)).map_or(0, |(_, server)| server);
+        let edge = segment.ack.wrapping_add(u32::from(segment.window) << shift);
+        // RFC 7323, section 2.4: as much as the scaled window cannot express may be taken back.
+        let back = ahead(self.edge, edge);
+        assert!(back < 1 << shift, "the window shrinks by {back} octets");
+        self.edge = farther(self.edge, edge);
+    }
+}
+
+fn farther(a: u32, b: u32) -> u32 {
+    if ahead(b, a) > 0 { b } else { a }
+}
