@@ -1,0 +1,195 @@
+//! Lines that a person types, with line editing and history.
+//!
+//! The editor blocks until a line is complete, so it runs on a thread of its
+//! own, and the client can watch its sockets meanwhile. It shows a prompt only
+//! when asked to: the reply to one line comes before the prompt for the next.
+
+use core::cell::Cell;
+use core::mem;
+use std::io::{self, IsTerminal, PipeReader, PipeWriter, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
+use rustyline::config::Behavior;
+use rustyline::error::ReadlineError;
+use rustyline::{Config, DefaultEditor, ExternalPrinter, Prompt};
+
+use super::Output;
+use super::input::{Entry, strip};
+use super::output;
+
+const PROMPT: &str = ">>: ";
+
+/// The client's end of the editor's thread.
+pub(super) struct Terminal {
+    requests: Sender<()>,
+    entries: Receiver<io::Result<Entry>>,
+    /// Readable when an entry is there: a channel cannot be polled.
+    bell: PipeReader,
+    /// Whether a line was asked for that has not come yet.
+    asked: bool,
+    /// Locked while the editor takes the terminal over.
+    gate: Arc<Mutex<()>>,
+    /// The terminal as it was found.
+    mode: Termios,
+    /// Prints above the prompt, where standard error is that terminal, too.
+    printer: Option<Sender<String>>,
+}
+
+impl Terminal {
+    /// Takes the terminal on standard input.
+    pub(super) fn open() -> io::Result<Self> {
+        let mode = tcgetattr(io::stdin())?;
+        let mut editor = DefaultEditor::with_config(config()).map_err(into_io)?;
+        let printer = match editor.create_external_printer() {
+            Ok(printer) if io::stderr().is_terminal() => Some(start_printer(printer)?),
+            // It cannot on a terminal without cursor movement.
+            Ok(_) | Err(_) => None,
+        };
+        let (bell, ringer) = io::pipe()?;
+        let (requests, asked_for) = mpsc::channel();
+        let (answers, entries) = mpsc::channel();
+        let gate = Arc::new(Mutex::new(()));
+        let editors_gate = Arc::clone(&gate);
+        thread::Builder::new()
+            .name("editor".to_owned())
+            .spawn(move || edit(editor, &editors_gate, &asked_for, &answers, ringer))?;
+        Ok(Self { requests, entries, bell, asked: false, gate, mode, printer })
+    }
+
+    /// Shows the prompt, unless it stands there already.
+    pub(super) fn ask(&mut self) {
+        // A failure means that the thread is gone: `read` says so.
+        self.asked = self.asked || self.requests.send(()).is_ok();
+    }
+
+    /// The line that has come; blocks until it has.
+    pub(super) fn read(&mut self) -> io::Result<Option<Entry>> {
+        self.bell.read_exact(&mut [0])?;
+        self.asked = false;
+        self.entries.recv().map_err(io::Error::other)?.map(Some)
+    }
+
+    /// Says something above the prompt, which stays.
+    pub(super) fn interject(&mut self, sentence: &str, output: &mut Output<'_>) {
+        match &self.printer {
+            Some(printer) if printer.send(output::note_line(&sentence)).is_ok() => {}
+            Some(_) | None => output.note(&sentence),
+        }
+    }
+}
+
+impl AsFd for Terminal {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.bell.as_fd()
+    }
+}
+
+impl Drop for Terminal {
+    /// Gives the terminal back, also from under the editor, which nothing but
+    /// a key can stop: when the server closes, nobody should have to press one.
+    fn drop(&mut self) {
+        if !self.asked {
+            return;
+        }
+        // Never unlocked again: the editor either has taken the terminal, and
+        // it is taken back below, or never will.
+        mem::forget(self.gate.lock());
+        // If it fails the terminal is gone, and its mode with it.
+        let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &self.mode);
+        if io::stdout().is_terminal() {
+            let _ = io::stdout().write_all(b"\n");
+        }
+    }
+}
+
+/// A prompt that unlocks the gate when it is first looked at. The editor does
+/// that right after it has put the terminal into raw mode.
+struct GatedPrompt<'a> {
+    gate: Cell<Option<MutexGuard<'a, ()>>>,
+}
+
+impl Prompt for GatedPrompt<'_> {
+    fn raw(&self) -> &str {
+        drop(self.gate.take());
+        PROMPT
+    }
+}
+
+fn config() -> Config {
+    // A prompt does not belong into a file or another program's input: where
+    // standard output is not the terminal, the terminal itself is opened.
+    let behavior = if io::stdout().is_terminal() { Behavior::Stdio } else { Behavior::PreferTerm };
+    Config::builder()
+        .behavior(behavior)
+        // Pasted lines are lines like typed ones, not one line with line feeds.
+        .bracketed_paste(false)
+        .build()
+}
+
+/// The editor's thread: one entry for each request.
+fn edit(
+    mut editor: DefaultEditor,
+    gate: &Mutex<()>,
+    requests: &Receiver<()>,
+    entries: &Sender<io::Result<Entry>>,
+    mut bell: PipeWriter,
+) {
+    for () in requests {
+        let entry = read_entry(&mut editor, gate);
+        // The client is gone when it does not listen.
+        if entries.send(entry).is_err() || bell.write_all(b"\n").is_err() {
+            return;
+        }
+    }
+}
+
+fn read_entry(editor: &mut DefaultEditor, gate: &Mutex<()>) -> io::Result<Entry> {
+    loop {
+        let locked = gate.lock().unwrap_or_else(PoisonError::into_inner);
+        let prompt = GatedPrompt { gate: Cell::new(Some(locked)) };
+        match editor.readline(&prompt) {
+            Ok(text) => {
+                let line = strip(text.as_bytes()).to_vec();
+                if !line.is_empty() {
+                    editor.add_history_entry(text).map_err(into_io)?;
+                }
+                return Ok(Entry::Line(line));
+            }
+            Err(ReadlineError::Eof) => return Ok(Entry::End),
+            Err(ReadlineError::Interrupted) => return Ok(Entry::Interrupted),
+            // The editor has dropped the whole line by then.
+            Err(ReadlineError::Io(error)) if error.kind() == io::ErrorKind::InvalidData => {
+                let advice = "that line was not UTF-8 and is not sent; type it again";
+                let _ = io::stderr().write_all(output::note_line(&advice).as_bytes());
+            }
+            Err(error) => return Err(into_io(error)),
+        }
+    }
+}
+
+/// Starts what prints above the prompt. Its own thread, because the printer
+/// blocks while the editor has not shown an earlier message yet, which it may
+/// not do before the client asks it for the next line.
+fn start_printer(mut printer: impl ExternalPrinter + Send + 'static) -> io::Result<Sender<String>> {
+    let (sender, messages) = mpsc::channel();
+    thread::Builder::new().name("printer".to_owned()).spawn(move || {
+        for message in messages {
+            if printer.print(message).is_err() {
+                return;
+            }
+        }
+    })?;
+    Ok(sender)
+}
+
+fn into_io(error: ReadlineError) -> io::Error {
+    match error {
+        ReadlineError::Io(error) => error,
+        ReadlineError::Errno(errno) => errno.into(),
+        error => io::Error::other(error),
+    }
+}

@@ -1,0 +1,170 @@
+//! Why `serve` ends with 1: each a sentence with its remedy.
+
+use core::net::IpAddr;
+use std::io;
+
+use thiserror::Error;
+
+/// Why `serve` could not start or go on.
+#[derive(Debug, Error)]
+pub(crate) enum Error {
+    /// The kernel has no TUN driver, or there is no node for it.
+    #[error(
+        "{TUN_NODE} is not there ({0}): load the driver with `sudo modprobe tun`, make the node with `sudo mkdir -p \
+         /dev/net && sudo mknod -m 666 {TUN_NODE} c 10 200`, or start the container with `--device {TUN_NODE}`"
+    )]
+    NoTun(io::Error),
+    /// The node is there and may not be opened.
+    #[error(
+        "{TUN_NODE} may not be opened ({0}): run shout with sudo, open it to all with `sudo chmod 666 {TUN_NODE}`, or \
+         start the container with `--device {TUN_NODE}`"
+    )]
+    TunRefused(io::Error),
+    /// No right to make the device, or to attach to it.
+    #[error(
+        "the device {device} can be neither made nor attached to without CAP_NET_ADMIN: run shout with sudo, give it \
+         that right with `sudo setcap cap_net_admin+ep {program}`, have the device made beforehand with `sudo ip tuntap \
+         add dev {device} mode tun user $USER`, set it up and use --no-configure, or see it work in a private namespace \
+         with `{program} demo`"
+    )]
+    NoPrivilege {
+        /// The device.
+        device: String,
+        /// The path of this program.
+        program: String,
+    },
+    /// No right to set the device up.
+    #[error(
+        "{what} was refused: that takes CAP_NET_ADMIN (run shout with sudo, or give it that right with `sudo setcap \
+         cap_net_admin+ep {program}`); if {device} has been set up already, use --no-configure"
+    )]
+    ConfigureRefused {
+        /// What was being done.
+        what: String,
+        /// The device.
+        device: String,
+        /// The path of this program.
+        program: String,
+    },
+    /// Another program has the device.
+    #[error(
+        "the device {device} is held by another program: end that one (another shout?), or choose another device with \
+         --tun and other addresses with --address and --host-address"
+    )]
+    DeviceBusy {
+        /// The device.
+        device: String,
+    },
+    /// The name is that of something else.
+    #[error("{device} is there already and is not a plain TUN device: choose another name with --tun")]
+    NotTun {
+        /// The device.
+        device: String,
+    },
+    /// The device cannot be opened for another reason.
+    #[error("the device {device} cannot be opened: {source}")]
+    Open {
+        /// The device.
+        device: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// An address that this machine has already.
+    #[error(
+        "{address} ({option}) is in use already: it is this machine's address on {interface}; choose others with \
+         --address and --host-address"
+    )]
+    AddressInUse {
+        /// The address.
+        address: IpAddr,
+        /// The option that asks for it.
+        option: &'static str,
+        /// Who has it.
+        interface: String,
+    },
+    /// An address that this machine would look for on another network.
+    #[error(
+        "this machine looks for {address} on {interface}, not on {device}: its subnet is that of {interface} too; choose \
+         another with --address and --host-address"
+    )]
+    OtherWay {
+        /// The address.
+        address: IpAddr,
+        /// The device that it should be found on.
+        device: String,
+        /// The one that the route leads to.
+        interface: String,
+    },
+    /// Only IPv6 addresses were asked for, on a machine without IPv6.
+    #[error(
+        "this machine has no IPv6 and no IPv4 address was given: enable IPv6 (`sudo sysctl \
+         net.ipv6.conf.default.disable_ipv6=0`), or add an IPv4 --address and --host-address"
+    )]
+    NoIpv6,
+    /// The slots and their buffers do not fit.
+    #[error(
+        "{connections} connections with two buffers of {buffer} bytes each do not fit in memory ({needed} needed, \
+         {available}): ask for fewer with --connections or smaller ones with --buffer"
+    )]
+    Memory {
+        /// The number of slots.
+        connections: u16,
+        /// The size of a buffer.
+        buffer: u32,
+        /// What it comes to, readable.
+        needed: String,
+        /// What there is, readable, or why it cannot be had.
+        available: String,
+    },
+    /// The file of the capture cannot be opened.
+    #[error(
+        "{path} (--pcap) cannot be opened for writing: {source}; choose another file, or see to that directory"
+    )]
+    Capture {
+        /// The file.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The core refused its configuration.
+    #[error("the server cannot be made: {0}")]
+    Server(#[from] shout_core::ConfigError),
+    /// The device was deleted.
+    #[error("the device {device} is gone: it was deleted while shout served on it; start shout again")]
+    DeviceGone {
+        /// The device.
+        device: String,
+    },
+    /// The device failed in a way that it should not.
+    #[error("the device {device} failed: {source}; start shout again")]
+    Device {
+        /// The device.
+        device: String,
+        /// How.
+        source: io::Error,
+    },
+    /// The system refused something that it usually grants.
+    #[error("{what} failed: {source}")]
+    System {
+        /// What was being done.
+        what: String,
+        /// Why it failed.
+        source: io::Error,
+    },
+}
+
+/// The node of the TUN driver.
+pub(crate) const TUN_NODE: &str = "/dev/net/tun";
+
+impl Error {
+    /// For `map_err`: the system refused `what`.
+    pub(crate) fn system<E: Into<io::Error>>(what: &str) -> impl FnOnce(E) -> Error {
+        let what = what.to_owned();
+        move |source| Error::System { what, source: source.into() }
+    }
+}
+
+/// The path of this program, for commands that the user can copy.
+pub(crate) fn program() -> String {
+    std::env::current_exe().map_or_else(|_| "shout".to_owned(), |path| path.display().to_string())
+}

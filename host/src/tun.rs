@@ -1,0 +1,62 @@
+//! Opening the TUN device, by way of tun-tap.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+
+use nix::errno::Errno;
+use tun_tap::{Iface, Mode};
+
+use crate::device::PacketIo;
+use crate::error::{Error, TUN_NODE, program};
+
+/// A TUN device that never waits. It goes away when this is dropped, unless it was there before.
+#[derive(Debug)]
+pub(crate) struct Tun(Iface);
+
+impl Tun {
+    /// Attaches to the device of that name, making it if it is not there.
+    pub(crate) fn open(name: &str) -> Result<Tun, Error> {
+        let device = || name.to_owned();
+        // tun-tap opens the node too, but its error does not tell whether the node or the device was refused.
+        if let Err(source) = File::options().read(true).write(true).open(TUN_NODE) {
+            return Err(match source.raw_os_error().map(Errno::from_raw) {
+                Some(Errno::EACCES | Errno::EPERM) => Error::TunRefused(source),
+                Some(Errno::ENOENT | Errno::ENODEV | Errno::ENXIO) => Error::NoTun(source),
+                _ => Error::Open { device: device(), source },
+            });
+        }
+        let iface = Iface::without_packet_info(name, Mode::Tun).map_err(|source| {
+            match source.raw_os_error().map(Errno::from_raw) {
+                Some(Errno::EPERM | Errno::EACCES) => {
+                    Error::NoPrivilege { device: device(), program: program() }
+                }
+                Some(Errno::EBUSY) => Error::DeviceBusy { device: device() },
+                Some(Errno::EINVAL) => Error::NotTun { device: device() },
+                _ => Error::Open { device: device(), source },
+            }
+        })?;
+        iface.set_non_blocking().map_err(Error::system("making the device non-blocking"))?;
+        Ok(Tun(iface))
+    }
+}
+
+impl PacketIo for Tun {
+    fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.recv(buffer)
+    }
+
+    fn send(&self, packet: &[u8]) -> io::Result<usize> {
+        self.0.send(packet)
+    }
+}
+
+// The only unsafe code of the program.
+#[allow(unsafe_code)]
+impl AsFd for Tun {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        // SAFETY: the descriptor is that of a file which the `Iface` owns, and so it stays open for as long as
+        // `self` is borrowed. tun-tap 0.1.4 gives it out as a number only.
+        unsafe { BorrowedFd::borrow_raw(self.0.as_raw_fd()) }
+    }
+}
