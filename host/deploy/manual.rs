@@ -1,0 +1,31 @@
+//! Writes the manual pages and the shells' completions for the package, from the command line's own definition:
+//! `cargo run -p shout-host --example manual -- DIRECTORY`.
+
+#[allow(dead_code, reason = "of all that is to be known of the command line, its definition is enough here")]
+#[path = "../src/cli.rs"]
+mod cli;
+#[allow(dead_code, reason = "as above")]
+#[path = "../src/fault_options.rs"]
+mod fault_options;
+#[allow(dead_code, reason = "as above")]
+#[path = "../src/options.rs"]
+mod options;
+#[path = "../src/values.rs"]
+mod values;
+
+use std::path::PathBuf;
+use std::{env, fs, io};
+
+use clap_complete::{Shell, generate_to};
+
+fn main() -> io::Result<()> {
+    let Some(directory) = env::args_os().nth(1).map(PathBuf::from) else {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "give the directory to write to"));
+    };
+    fs::create_dir_all(&directory)?;
+    clap_mangen::generate_to(cli::definition(), &directory)?;
+    for shell in [Shell::Bash, Shell::Fish, Shell::Zsh] {
+        generate_to(shell, &mut cli::definition(), "shout", &directory)?;
+    }
+    Ok(())
+}
