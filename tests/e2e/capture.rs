@@ -1,0 +1,100 @@
+//! Every TCP segment that passes between the client and the server, with the time at which the kernel saw it.
+
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
+use std::io::IoSliceMut;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockProtocol, SockType, recvmsg, setsockopt,
+    socket, sockopt,
+};
+use nix::sys::time::{TimeSpec, TimeVal};
+use smoltcp::wire::{Ipv4Packet, TcpOption, TcpPacket};
+
+use crate::gap_analysis::Segment;
+
+/// A running capture.
+pub(crate) struct Capture {
+    ended: Arc<AtomicBool>,
+    thread: JoinHandle<Vec<Segment>>,
+}
+
+impl Capture {
+    /// Captures from now on what passes in this network, in which nothing but the server should be spoken to.
+    pub(crate) fn start() -> Self {
+        let flags = SockFlag::SOCK_CLOEXEC;
+        let socket = socket(AddressFamily::Packet, SockType::Datagram, flags, SockProtocol::EthAll).unwrap();
+        setsockopt(&socket, sockopt::ReceiveTimestampns, &true).unwrap();
+        setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::new(0, 5000)).unwrap();
+        // Only real root may have more than the system's limit; a user's capture may miss packets on a busy machine.
+        if setsockopt(&socket, sockopt::RcvBufForce, &(64 << 20)).is_err() {
+            setsockopt(&socket, sockopt::RcvBuf, &(4 << 20)).unwrap();
+        }
+        let ended = Arc::new(AtomicBool::new(false));
+        let stop = Arc::clone(&ended);
+        let thread = thread::spawn(move || record(&socket, &stop));
+        Self { ended, thread }
+    }
+
+    /// Ends the capture once nothing more has come for a few milliseconds.
+    pub(crate) fn finish(self) -> Vec<Segment> {
+        self.ended.store(true, Ordering::Release);
+        self.thread.join().unwrap()
+    }
+}
+
+fn record(socket: &OwnedFd, ended: &AtomicBool) -> Vec<Segment> {
+    let mut segments = Vec::new();
+    let mut packet = [0; 65536];
+    let mut control = nix::cmsg_space!(TimeSpec);
+    loop {
+        let mut slices = [IoSliceMut::new(&mut packet)];
+        let descriptor = socket.as_raw_fd();
+        let (length, time) =
+            match recvmsg::<()>(descriptor, &mut slices, Some(&mut control), MsgFlags::empty()) {
+                Ok(message) => {
+                    let mut messages = message.cmsgs().unwrap();
+                    let time = messages.find_map(|message| match message {
+                        ControlMessageOwned::ScmTimestampns(time) => Some(Duration::from(time)),
+                        _ => None,
+                    });
+                    (message.bytes, time.unwrap())
+                }
+                Err(Errno::EAGAIN) if ended.load(Ordering::Acquire) => return segments,
+                Err(Errno::EAGAIN | Errno::EINTR) => continue,
+                Err(error) => panic!("the capture failed: {error}"),
+            };
+        segments.extend(segment(&packet[..length], time));
+    }
+}
+
+fn segment(packet: &[u8], time: Duration) -> Option<Segment> {
+    let packet = Ipv4Packet::new_checked(packet).ok()?;
+    let tcp = TcpPacket::new_checked(packet.payload()).ok()?;
+    Some(Segment {
+        time,
+        from_server: tcp.src_port() == 8080,
+        number: u32::from_be_bytes(packet.payload()[4..8].try_into().unwrap()),
+        acknowledges: u32::from_be_bytes(packet.payload()[8..12].try_into().unwrap()),
+        window: tcp.window_len(),
+        scale: window_scale(tcp.options()),
+        length: u32::try_from(tcp.payload().len()).unwrap(),
+        syn: tcp.syn(),
+        fin: tcp.fin(),
+    })
+}
+
+fn window_scale(mut options: &[u8]) -> Option<u8> {
+    while let Ok((rest, option)) = TcpOption::parse(options) {
+        match option {
+            TcpOption::WindowScale(scale) => return Some(scale),
+            TcpOption::EndOfList => return None,
+            _ => options = rest,
+        }
+    }
+    None
+}

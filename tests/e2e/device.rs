@@ -1,0 +1,71 @@
+//! What can happen to the device while the server runs.
+
+use core::time::Duration;
+use std::io::{Read, Write};
+
+use crate::namespace::{ip, snapshot};
+use crate::server::{Server, V4, V6};
+use crate::sockets::{ask, assert_echo, connect, udp};
+
+tests![
+    a_link_that_goes_down_and_up_is_survived,
+    connections_survive_the_link_going_down_and_up,
+    a_deleted_device_ends_the_program_with_1,
+    the_device_and_its_routes_are_gone_afterwards,
+];
+
+fn a_link_that_goes_down_and_up_is_survived() {
+    let server = Server::start(&[]);
+    for _ in 0..3 {
+        ip("link set shout0 down");
+        ip("link set shout0 up");
+        assert_echo(&mut connect(V4));
+        assert_echo(&mut connect(V6));
+        assert_eq!(ask(&udp(V6), b"up again"), b"UP AGAIN");
+    }
+    assert_eq!(server.terminate().code(), Some(0));
+}
+
+fn connections_survive_the_link_going_down_and_up() {
+    // Replies that fall due while the link is down meet a device that takes nothing.
+    let _server = Server::start(&["--delay", "100ms"]);
+    let (mut four, mut six) = (connect(V4), connect(V6));
+    assert_echo(&mut four);
+    assert_echo(&mut six);
+    let lost = udp(V4);
+    lost.send(b"no reply will come").unwrap();
+    ip("link set shout0 down");
+    for stream in [&mut four, &mut six] {
+        stream.write_all(b"while down").unwrap();
+        stream.set_read_timeout(Some(Duration::from_millis(150))).unwrap();
+        stream.read(&mut [0]).expect_err("the link is down");
+        stream.set_read_timeout(Some(crate::program::LIMIT)).unwrap();
+    }
+    ip("link set shout0 up");
+    for stream in [&mut four, &mut six] {
+        let mut echo = [0; 10];
+        stream.read_exact(&mut echo).unwrap();
+        assert_eq!(&echo, b"WHILE DOWN");
+        assert_echo(stream);
+    }
+}
+
+fn a_deleted_device_ends_the_program_with_1() {
+    let mut server = Server::start(&[]);
+    let stream = connect(V4);
+    ip("link del shout0");
+    assert_eq!(server.wait().code(), Some(1));
+    let log = server.log().text();
+    let error = log.lines().last().unwrap();
+    assert!(error.contains("shout0") && !log.contains("panicked"), "{log}");
+    drop(stream);
+}
+
+fn the_device_and_its_routes_are_gone_afterwards() {
+    let before = snapshot();
+    let server = Server::start(&[]);
+    assert_echo(&mut connect(V6));
+    assert_ne!(snapshot(), before);
+    assert_eq!(server.terminate().code(), Some(0));
+    assert_eq!(snapshot(), before);
+}

@@ -1,0 +1,119 @@
+//! What keeps the server from starting: each ends with 1, says what to do about it, and leaves nothing behind.
+
+use std::fs;
+use std::process::Command;
+
+use nix::mount::{MsFlags, mount};
+use tun_tap::{Iface, Mode};
+
+use crate::namespace::{has_other_users, ip, own_mounts, snapshot};
+use crate::outsider;
+use crate::program::run;
+use crate::server::{Server, V4, shout};
+use crate::sockets::{assert_echo, connect};
+
+tests![
+    without_privilege,
+    without_permission_to_open_the_device_file,
+    without_the_device_file,
+    a_device_held_by_someone_else,
+    a_second_server_on_the_same_device,
+    a_device_of_the_name_that_is_no_tun_device,
+    the_servers_address_is_in_use_on_this_machine,
+    the_hosts_address_is_in_use_on_another_link,
+    more_memory_than_there_is,
+];
+
+/// Runs a server that cannot start, and checks that it says each of `parts` in a single line.
+#[track_caller]
+fn assert_fails(command: &mut Command, parts: &[&str]) {
+    let before = snapshot();
+    let output = run(command, b"");
+    assert_eq!(output.code(), Some(1), "{output}");
+    assert_eq!(output.stdout(), "");
+    let lines: Vec<_> = output.stderr.lines().collect();
+    let [line] = lines[..] else { panic!("not one line: {output}") };
+    for part in parts {
+        assert!(line.contains(part), "{part:?} is missing in: {line}");
+    }
+    assert_eq!(snapshot(), before, "something was left behind");
+}
+
+/// The three ways to get the privilege.
+const REMEDIES: [&str; 4] = ["CAP_NET_ADMIN", "sudo", "setcap", "ip tuntap add"];
+
+fn without_privilege() {
+    outsider::open_machine();
+    assert_fails(&mut outsider::command(&[]), &REMEDIES);
+    // A device that somebody has made is of no use to anybody else. (In a user namespace there is nobody else.)
+    if has_other_users() {
+        ip("tuntap add dev shout0 mode tun user 12345");
+    }
+    assert_fails(&mut outsider::command(&["--no-configure"]), &REMEDIES);
+}
+
+fn without_permission_to_open_the_device_file() {
+    own_mounts();
+    cover_dev_net();
+    fs::write("/dev/net/tun", "").unwrap();
+    fs::set_permissions("/dev/net/tun", std::os::unix::fs::PermissionsExt::from_mode(0o000)).unwrap();
+    let mut command = Command::new("setpriv");
+    // Root without capabilities is refused what the permissions refuse.
+    command.args(["--bounding-set=-all", "--inh-caps=-all", "--", env!("CARGO_BIN_EXE_shout")]);
+    assert_fails(&mut command, &["/dev/net/tun", "sudo"]);
+}
+
+fn without_the_device_file() {
+    own_mounts();
+    cover_dev_net();
+    assert_fails(&mut shout(&[]), &["/dev/net/tun", "modprobe tun"]);
+}
+
+/// Puts an empty directory over the one that holds the device file.
+fn cover_dev_net() {
+    mount(Some("tmpfs"), "/dev/net", Some("tmpfs"), MsFlags::empty(), Some("mode=755")).unwrap();
+}
+
+fn a_device_held_by_someone_else() {
+    let _held = Iface::without_packet_info("shout0", Mode::Tun).unwrap();
+    assert_fails(&mut shout(&[]), &["shout0", "--tun"]);
+}
+
+fn a_second_server_on_the_same_device() {
+    let _first = Server::start(&[]);
+    assert_fails(&mut shout(&[]), &["shout0", "--tun"]);
+    assert_echo(&mut connect(V4));
+}
+
+fn a_device_of_the_name_that_is_no_tun_device() {
+    ip("link add shout0 type bridge");
+    assert_fails(&mut shout(&[]), &["shout0", "--tun"]);
+    ip("link del shout0");
+    ip("tuntap add dev shout0 mode tap");
+    assert_fails(&mut shout(&[]), &["shout0", "--tun"]);
+}
+
+fn the_servers_address_is_in_use_on_this_machine() {
+    ip("addr add 192.168.69.1/32 dev lo");
+    assert_fails(&mut shout(&[]), &["192.168.69.1", "--address"]);
+    assert_fails(&mut shout(&["--tun", "other0"]), &["192.168.69.1", "--address"]);
+    ip("addr del 192.168.69.1/32 dev lo");
+    ip("addr add fd69::1/128 dev lo");
+    assert_fails(&mut shout(&[]), &["fd69::1", "--address"]);
+}
+
+fn the_hosts_address_is_in_use_on_another_link() {
+    let _first = Server::start(&[]);
+    // A second server with the same addresses and a device of its own would take the first one's clients away.
+    assert_fails(&mut shout(&["--tun", "shout1"]), &["192.168.69.100", "--host-address"]);
+    assert_echo(&mut connect(V4));
+}
+
+fn more_memory_than_there_is() {
+    let mut command = Command::new("prlimit");
+    command.args(["--as=1000000000", "--", env!("CARGO_BIN_EXE_shout")]);
+    assert_fails(
+        command.args(["--connections", "65535", "--buffer", "1048576"]),
+        &["--connections", "--buffer"],
+    );
+}

@@ -1,0 +1,138 @@
+//! No silence of 35 ms or more on a connection is the server's doing: a Linux peer delays an acknowledgement by 40 ms
+//! where both sides wait for each other, so a stall of any kind shows as one.
+
+use core::time::Duration;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::thread;
+
+use nix::sys::signal::Signal;
+use nix::sys::socket::{setsockopt, sockopt};
+
+use crate::capture::Capture;
+use crate::gap_analysis::{Gap, Segment, Whose, gaps};
+use crate::interference::Watch;
+use crate::server::{Server, V4};
+use crate::sockets::{assert_shouted, connect, exchange, pattern};
+
+tests![
+    a_server_that_is_stopped_is_found_silent,
+    a_megabyte_for_a_slow_reader_has_no_silence_of_the_servers,
+    a_megabyte_at_full_speed_has_no_silence_of_the_servers,
+    request_and_reply_have_no_silence_of_the_servers,
+    a_client_with_nagles_algorithm_has_no_silence_of_the_servers,
+];
+
+const SILENCE: Duration = Duration::from_millis(35);
+
+fn a_server_that_is_stopped_is_found_silent() {
+    let server = Server::start(&[]);
+    let (capture, watch) = (Capture::start(), Watch::start(server.id()));
+    let mut stream = connect(V4);
+    talk(&mut stream, &[10]);
+    server.signal(Signal::SIGSTOP);
+    stream.write_all(b"anyone?").unwrap();
+    // On a busy machine much of this counts as interference.
+    thread::sleep(SILENCE * 20);
+    server.signal(Signal::SIGCONT);
+    stream.read_exact(&mut [0; 7]).unwrap();
+    let (segments, interference) = (capture.finish(), watch.finish());
+    let made_it =
+        |gap: &Gap| gap.whose == Whose::Servers && gap.to - gap.from >= SILENCE + interference.during(gap);
+    assert!(gaps(&segments, 17, SILENCE).iter().any(made_it), "the silence was made on purpose");
+}
+
+/// Captures what `talk` says, `total` octets, over a connection of its own, checks whose silences there were, and gives
+/// the number of the client's.
+#[track_caller]
+fn assert_no_silence_of_the_servers(total: usize, talk: impl FnOnce(TcpStream)) -> usize {
+    let server = Server::start(&[]);
+    let (capture, watch) = (Capture::start(), Watch::start(server.id()));
+    talk(connect(V4));
+    let (segments, interference) = (capture.finish(), watch.finish());
+    assert!(segments.len() > total / 1500, "only {} segments were captured", segments.len());
+    let gaps = gaps(&segments, u32::try_from(total).unwrap(), SILENCE);
+    for gap in gaps.iter().filter(|gap| gap.whose == Whose::Servers) {
+        let silence = (gap.to - gap.from).saturating_sub(interference.during(gap));
+        let around = &segments[gap.end.saturating_sub(8)..(gap.end + 3).min(segments.len())];
+        assert!(silence < SILENCE, "the server was silent for {silence:?}, within:\n{}", listed(around));
+    }
+    gaps.iter().filter(|gap| gap.whose == Whose::Clients).count()
+}
+
+fn listed(segments: &[Segment]) -> String {
+    segments.iter().map(|segment| format!("{segment:?}\n")).collect()
+}
+
+/// Sends a megabyte and half-closes, while `read` reads.
+#[track_caller]
+fn say_a_megabyte(mut stream: TcpStream, read: impl FnOnce(&mut TcpStream) -> Vec<u8>) {
+    let data = pattern(1 << 20);
+    let mut writer = stream.try_clone().unwrap();
+    let echo = thread::scope(|scope| {
+        scope.spawn(|| {
+            writer.write_all(&data).unwrap();
+            writer.shutdown(Shutdown::Write).unwrap();
+        });
+        read(&mut stream)
+    });
+    assert_shouted(&data, &echo);
+}
+
+fn a_megabyte_for_a_slow_reader_has_no_silence_of_the_servers() {
+    let silences = assert_no_silence_of_the_servers(1 << 20, |stream| {
+        // A window that closes soon, so that the reader's slowness reaches the server.
+        setsockopt(&stream, sockopt::RcvBuf, &16_384).unwrap();
+        say_a_megabyte(stream, |stream| {
+            let mut echo = Vec::new();
+            let mut chunk = [0; 4096];
+            for turn in 1.. {
+                let length = stream.read(&mut chunk).unwrap();
+                if length == 0 {
+                    break;
+                }
+                echo.extend_from_slice(&chunk[..length]);
+                // A short rest each time, and a long one now and then, are what makes it slow.
+                thread::sleep(Duration::from_millis(if turn % 64 == 0 { 100 } else { 1 }));
+            }
+            echo
+        });
+    });
+    // The reader's long rests show that silences are seen.
+    assert!(silences >= 2, "only {silences} silences of the client's");
+}
+
+fn a_megabyte_at_full_speed_has_no_silence_of_the_servers() {
+    assert_no_silence_of_the_servers(1 << 20, |stream| {
+        say_a_megabyte(stream, |stream| {
+            let mut echo = Vec::new();
+            stream.read_to_end(&mut echo).unwrap();
+            echo
+        });
+    });
+}
+
+/// Messages of many sizes, each sent when the last has come back.
+fn talk(stream: &mut TcpStream, sizes: &[usize]) {
+    for size in sizes {
+        let message = pattern(*size);
+        assert_shouted(&message, &exchange(stream, &message));
+    }
+}
+
+fn sizes() -> Vec<usize> {
+    [1, 64, 511, 512, 513, 1000, 1023, 1024, 1025, 1500, 2048, 5000].repeat(25)
+}
+
+fn request_and_reply_have_no_silence_of_the_servers() {
+    let sizes = sizes();
+    assert_no_silence_of_the_servers(sizes.iter().sum(), |mut stream| talk(&mut stream, &sizes));
+}
+
+fn a_client_with_nagles_algorithm_has_no_silence_of_the_servers() {
+    let sizes = sizes();
+    assert_no_silence_of_the_servers(sizes.iter().sum(), |mut stream| {
+        stream.set_nodelay(false).unwrap();
+        talk(&mut stream, &sizes);
+    });
+}

@@ -1,0 +1,97 @@
+//! What the log says of clients.
+
+use std::io::{self, BufRead, BufReader, PipeReader, Write};
+use std::os::fd::AsFd;
+use std::thread;
+use std::time::Instant;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
+
+use crate::program::Program;
+use crate::server::{Server, V4, V6, shout};
+use crate::sockets::{assert_echo, connect, local, reset};
+
+tests![
+    readiness_names_addresses_port_and_device,
+    each_client_is_logged_as_it_connects_and_leaves,
+    a_flood_of_connections_is_not_a_flood_of_lines,
+    a_full_pipe_holds_up_nobody,
+];
+
+fn readiness_names_addresses_port_and_device() {
+    let server = Server::start(&[]);
+    let expected = "listening on 192.168.69.1:8080 and [fd69::1]:8080 (TCP and UDP) through shout0";
+    assert!(server.ready.ends_with(expected), "{}", server.ready);
+}
+
+fn each_client_is_logged_as_it_connects_and_leaves() {
+    let server = Server::start(&[]);
+    for address in [V4, V6] {
+        let stream = connect(address);
+        let client = local(&stream);
+        server.logs_arrival(client);
+        drop(stream);
+        let line = server.logs_departure(client);
+        assert!(!line.contains("connected"), "{line}");
+    }
+    let mut stream = connect(V4);
+    assert_echo(&mut stream);
+    let client = local(&stream);
+    reset(stream);
+    server.logs_departure(client);
+}
+
+fn a_flood_of_connections_is_not_a_flood_of_lines() {
+    let server = Server::start(&[]);
+    let start = Instant::now();
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..125 {
+                    let mut stream = connect(V4);
+                    assert_echo(&mut stream);
+                    reset(stream);
+                }
+            });
+        }
+    });
+    let seconds = start.elapsed().as_secs();
+    let log = server.log().clone();
+    assert_eq!(server.terminate().code(), Some(0));
+    let lines = log.text().lines().filter(|line| line.contains("192.168.69.100:")).count();
+    // Each of 500 comes and goes; of these lines twenty are allowed in every second, the first and the last begun.
+    let allowed = 20 * (usize::try_from(seconds).unwrap() + 2);
+    assert!(allowed < 1000, "500 connections took {seconds} s: this says nothing");
+    assert!((1..=allowed).contains(&lines), "{lines} lines in {seconds} s");
+}
+
+fn a_full_pipe_holds_up_nobody() {
+    let (reader, mut writer) = io::pipe().unwrap();
+    let mut server = Program::start_with_own_errors(shout(&[]).stderr(writer.try_clone().unwrap()));
+    let _reader = read_until_ready(reader);
+    let has_room = |pipe: &dyn AsFd| {
+        let mut descriptors = [PollFd::new(pipe.as_fd(), PollFlags::POLLOUT)];
+        poll(&mut descriptors, PollTimeout::ZERO).unwrap() > 0
+    };
+    // A pipe is writable while a page fits, so a page at a time never blocks.
+    while has_room(&writer) {
+        writer.write_all(&[b'.'; 4096]).unwrap();
+    }
+    for address in [V4, V6] {
+        assert_echo(&mut connect(address));
+    }
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+/// Reads a server's log up to the line that says that it is ready, and no further.
+fn read_until_ready(reader: PipeReader) -> BufReader<PipeReader> {
+    let mut reader = BufReader::new(reader);
+    let mut line = String::new();
+    while !line.contains("listening on ") {
+        line.clear();
+        assert_ne!(reader.read_line(&mut line).unwrap(), 0, "the server ended");
+    }
+    reader
+}

@@ -1,0 +1,110 @@
+//! End-to-end tests: the built `shout` behind a real TUN device, spoken to through the kernel's sockets.
+//!
+//! The process moves into a network namespace before it starts any thread, as root or through a user namespace,
+//! and every test gets a further one of its own, so all can use the same addresses at the same time and none
+//! touches the machine. That move is why this target has no libtest harness: `unshare(CLONE_NEWUSER)` is refused
+//! to a process with threads, and libtest's `main` has some before a test can run. libtest-mimic understands the
+//! same command line and leaves `main` to us.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed expectation is how a test fails"
+)]
+
+use std::process::ExitCode;
+use std::thread;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+/// Registers the named functions of a module as tests. One that is left out is dead code, which the lints refuse.
+macro_rules! tests {
+    ($($name:ident),* $(,)?) => {
+        pub(crate) fn tests() -> Vec<libtest_mimic::Trial> {
+            vec![$(crate::test(concat!(module_path!(), "::", stringify!($name)), $name)),*]
+        }
+    };
+}
+
+mod addresses;
+mod bad_input;
+mod bulk;
+mod capture;
+mod claims;
+mod clients;
+mod cloud;
+mod cloud_network;
+mod delay;
+mod deploy;
+mod device;
+mod failures;
+mod gap_analysis;
+mod gaps;
+mod interference;
+mod kernel_sockets;
+mod log_lines;
+mod namespace;
+mod note;
+mod options;
+mod outsider;
+mod privileges;
+mod program;
+mod programs;
+mod relay;
+mod seed;
+mod server;
+mod shutdown;
+mod sleep;
+mod sockets;
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // Most tests wait for the network rather than for a processor.
+    arguments.test_threads.get_or_insert(8);
+    if !arguments.list
+        && let Err(missing) = namespace::isolate_process()
+    {
+        eprintln!("error: {missing}");
+        return ExitCode::FAILURE;
+    }
+    let tests = [
+        addresses::tests(),
+        bad_input::tests(),
+        bulk::tests(),
+        claims::tests(),
+        clients::tests(),
+        cloud::tests(),
+        delay::tests(),
+        deploy::tests(),
+        device::tests(),
+        failures::tests(),
+        gap_analysis::tests(),
+        gaps::tests(),
+        kernel_sockets::tests(),
+        log_lines::tests(),
+        options::tests(),
+        privileges::tests(),
+        programs::tests(),
+        seed::tests(),
+        shutdown::tests(),
+        sleep::tests(),
+    ];
+    libtest_mimic::run(&arguments, tests.into_iter().flatten().collect()).exit_code()
+}
+
+/// A test that runs on a thread, and in a network namespace, of its own: libtest-mimic's threads run many tests each.
+fn test(path: &'static str, run: fn()) -> Trial {
+    let name = path.trim_start_matches("e2e::");
+    Trial::test(name, move || {
+        let isolated = move || {
+            namespace::isolate_thread();
+            run();
+        };
+        let thread = thread::Builder::new().name(name.to_owned()).spawn(isolated)?;
+        thread.join().map_err(|payload| {
+            let text = payload.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| payload.downcast_ref::<&str>().copied());
+            Failed::from(text.unwrap_or("panicked").to_owned())
+        })
+    })
+}

@@ -1,0 +1,79 @@
+//! What the server may do: everything it needs at start, nothing afterwards, and how to do without root.
+
+use std::fs::{self, File};
+
+use nix::sched::{CloneFlags, setns};
+
+use crate::namespace::{has_link, has_other_users, ip};
+use crate::outsider;
+use crate::server::{Server, V4, V6};
+use crate::sockets::{ask, assert_echo, connect, udp};
+
+tests![
+    after_set_up_the_server_holds_no_privilege,
+    a_user_in_a_namespace_of_their_own_needs_no_root,
+    a_user_who_owns_the_device_needs_no_capability,
+];
+
+/// The values of a line of `/proc/PID/status`, or of a thread's.
+fn status<'a>(text: &'a str, key: &str) -> Vec<&'a str> {
+    let line = text.lines().find_map(|line| line.strip_prefix(key)).expect("a line of this name");
+    line.trim_start_matches(':').split_whitespace().collect()
+}
+
+/// Checks each thread: capabilities are a thread's, not a process's.
+#[track_caller]
+fn assert_powerless(server: &Server) {
+    for task in fs::read_dir(format!("/proc/{}/task", server.id())).unwrap() {
+        let text = fs::read_to_string(task.unwrap().path().join("status")).unwrap();
+        for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
+            assert_eq!(status(&text, set), ["0000000000000000"], "{set} in\n{text}");
+        }
+        assert_eq!(status(&text, "NoNewPrivs"), ["1"], "{text}");
+        // In a user namespace of a single user, root is that user.
+        if has_other_users() {
+            assert!(!status(&text, "Uid").contains(&"0"), "{text}");
+            assert!(!status(&text, "Gid").contains(&"0"), "{text}");
+            assert!(!status(&text, "Groups").contains(&"0"), "{text}");
+        }
+    }
+}
+
+fn after_set_up_the_server_holds_no_privilege() {
+    let server = Server::start(&[]);
+    assert_powerless(&server);
+    // It serves so, and its device goes with it although it could no longer take it away itself.
+    assert_echo(&mut connect(V4));
+    assert_echo(&mut connect(V6));
+    assert_powerless(&server);
+    assert_eq!(server.terminate().code(), Some(0));
+    assert!(!has_link("shout0"));
+}
+
+fn a_user_in_a_namespace_of_their_own_needs_no_root() {
+    outsider::open_machine();
+    let server = Server::start_as(&mut outsider::command_in_own_namespaces(&[]));
+    assert!(!has_link("shout0"), "the device is in the user's network");
+    let network = File::open(format!("/proc/{}/ns/net", server.id())).unwrap();
+    setns(network, CloneFlags::CLONE_NEWNET).unwrap();
+    assert!(has_link("shout0"));
+    assert_echo(&mut connect(V4));
+    assert_echo(&mut connect(V6));
+    assert_eq!(ask(&udp(V4), b"rootless"), b"ROOTLESS");
+    assert_powerless(&server);
+    assert_eq!(server.terminate().code(), Some(0));
+}
+
+fn a_user_who_owns_the_device_needs_no_capability() {
+    outsider::open_machine();
+    ip(&format!("tuntap add dev shout0 mode tun user {}", outsider::user()));
+    ip("addr add 192.168.69.100/24 dev shout0");
+    ip("addr add fd69::100/64 dev shout0");
+    ip("link set shout0 up");
+    let server = Server::start_as(&mut outsider::command(&["--no-configure"]));
+    assert_echo(&mut connect(V4));
+    assert_echo(&mut connect(V6));
+    assert_powerless(&server);
+    assert_eq!(server.terminate().code(), Some(0));
+    assert!(has_link("shout0"));
+}

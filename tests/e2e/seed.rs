@@ -1,0 +1,123 @@
+//! The rows S1 to S6 of what the note describes: its clients against this server, this program's clients against
+//! this server and against the note's own.
+
+use core::time::Duration;
+use std::process::Command;
+use std::thread;
+use std::time::Instant;
+
+use crate::note;
+use crate::program::{Program, run};
+use crate::server::{Server, V4, V6, shout};
+use crate::sockets::{ask, assert_echo, connect, local, reset, udp};
+
+tests![
+    s1_serial_udp_server_with_a_delay,
+    s2_udp_client_of_part_1,
+    s3_concurrent_tcp_server,
+    s4_tcp_client_of_part_2,
+    s5_concurrent_udp_server,
+    s6_udp_client_of_part_3,
+];
+
+/// Runs one of the note's clients on these lines; at their end `input()` raises, which ends it with 1.
+#[track_caller]
+fn assert_note_client(program: &str, lines: &str, expected: &str) {
+    let output = run(&mut note::client(program), lines.as_bytes());
+    assert_eq!(output.stdout(), expected, "{output}");
+    assert!(output.stderr.contains("EOFError"), "{output}");
+}
+
+/// Runs one of this program's clients on these lines.
+#[track_caller]
+fn assert_client(command: &mut Command, lines: &str, expected: &str) {
+    let output = run(command, lines.as_bytes());
+    assert_eq!((output.stdout().as_str(), output.code()), (expected, Some(0)), "{output}");
+}
+
+fn s1_serial_udp_server_with_a_delay() {
+    let delay = Duration::from_secs(2);
+    let _server = Server::start(&["--delay", "2s"]);
+    let start = Instant::now();
+    thread::scope(|scope| {
+        for address in [V4, V6, V4, V6] {
+            scope.spawn(move || assert_eq!(ask(&udp(address), b"hello"), b"HELLO"));
+        }
+    });
+    let elapsed = start.elapsed();
+    // The note's server would take four times as long to answer four.
+    assert!((delay..delay * 3).contains(&elapsed), "{elapsed:?}");
+}
+
+fn s2_udp_client_of_part_1() {
+    let server = Server::start(&["--delay", "10ms"]);
+    assert_note_client(note::UDP_CLIENT, "hello\n  world \n", ">>: HELLO\n>>: WORLD\n>>: ");
+    assert_client(&mut shout(&["udp", V4]), "hello\n  world \n", "HELLO\nWORLD\n");
+    assert_eq!(server.terminate().code(), Some(0));
+    // The note's own server, less patient.
+    let _note = note::server(&note::UDP_SERVER_SERIAL.replace("sleep(10)", "sleep(0.3)"));
+    assert_client(&mut shout(&["udp", note::ADDRESS]), "hello\n世界\n", "HELLO\n世界\n");
+}
+
+fn s3_concurrent_tcp_server() {
+    let server = Server::start(&[]);
+    let mut clients: Vec<_> = (0..6).map(|_| connect(V4)).collect();
+    for client in &mut clients {
+        assert_echo(client);
+        server.logs_arrival(local(client));
+    }
+    // What raises an exception in the note's handler ends that client only.
+    let victim = local(&clients[3]);
+    reset(clients.remove(3));
+    server.logs_departure(victim);
+    clients.iter_mut().for_each(assert_echo);
+    for client in clients {
+        let address = local(&client);
+        drop(client);
+        server.logs_departure(address);
+    }
+}
+
+fn s4_tcp_client_of_part_2() {
+    let lines = "hello\n\n   \n  world \n";
+    let server = Server::start(&[]);
+    // The prompt comes back for a line that is empty and not sent.
+    assert_note_client(note::TCP_CLIENT, lines, ">>: HELLO\n>>: >>: >>: WORLD\n>>: ");
+    assert_client(&mut shout(&["tcp", V4]), lines, "HELLO\nWORLD\n");
+    assert_client(&mut shout(&["tcp", V6]), lines, "HELLO\nWORLD\n");
+    assert_eq!(server.terminate().code(), Some(0));
+    let note = note::server(note::TCP_SERVER);
+    assert_client(&mut shout(&["tcp", note::ADDRESS]), lines, "HELLO\nWORLD\n");
+    note.output.wait_for_line(&["('127.0.0.1', "]);
+}
+
+fn s5_concurrent_udp_server() {
+    let _server = Server::start(&["--delay", "1s"]);
+    let mut impatient = Program::start(&mut note::client(note::UDP_CLIENT));
+    impatient.say("first\n");
+    impatient.output.wait_until("the prompt", |text| text.contains(">>: "));
+    let start = Instant::now();
+    // Thirty clients, each of whom waits for a slow reply, and none for another's.
+    thread::scope(|scope| {
+        for i in 0..30 {
+            scope.spawn(move || {
+                let message = format!("client {i}");
+                assert_eq!(ask(&udp(V4), message.as_bytes()), message.to_uppercase().into_bytes());
+            });
+        }
+    });
+    let elapsed = start.elapsed();
+    assert!((Duration::from_secs(1)..Duration::from_secs(8)).contains(&elapsed), "{elapsed:?}");
+    impatient.output.wait_for_line(&[">>: FIRST"]);
+}
+
+fn s6_udp_client_of_part_3() {
+    let server = Server::start(&[]);
+    // Unlike the TCP client, this one sends an empty line, and gets an empty datagram back.
+    assert_note_client(note::UDP_CLIENT, "hello\n\nworld\n", ">>: HELLO\n>>: \n>>: WORLD\n>>: ");
+    assert_client(&mut shout(&["udp", V4]), "hello\n\nworld\n", "HELLO\n\nWORLD\n");
+    assert_client(&mut shout(&["udp", V6]), "hello\n\nworld\n", "HELLO\n\nWORLD\n");
+    assert_eq!(server.terminate().code(), Some(0));
+    let _note = note::server(note::UDP_SERVER_THREADING);
+    assert_client(&mut shout(&["udp", note::ADDRESS]), "hello\n\nworld\n", "HELLO\n\nWORLD\n");
+}

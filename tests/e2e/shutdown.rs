@@ -1,0 +1,124 @@
+//! The end of the server: signals, and what becomes of those who are connected.
+
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
+use std::fs;
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::thread;
+use std::time::Instant;
+
+use nix::sys::signal::Signal;
+use nix::sys::socket::{setsockopt, sockopt};
+
+use crate::namespace::has_link;
+use crate::server::{Server, V4, V6};
+use crate::sockets::{assert_echo, assert_shouted, connect, deaf_clients, local, pattern, read_to_end};
+
+tests![
+    sigterm_and_sigint_end_with_0_and_take_the_device_away,
+    sigterm_in_mid_transfer_leaves_a_correct_prefix_and_hangs_nobody,
+    a_client_that_never_reads_is_reset_not_left_hanging,
+    what_has_been_received_is_echoed_before_the_close,
+    sigusr1_is_harmless,
+];
+
+/// The second that connections are given to end, and as much again for a busy machine.
+const SOON: Duration = Duration::from_secs(2);
+
+fn sigterm_and_sigint_end_with_0_and_take_the_device_away() {
+    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+        let mut server = Server::start(&[]);
+        assert!(has_link("shout0"));
+        server.signal(signal);
+        assert_eq!(server.wait().code(), Some(0), "{signal}: {}", server.log().text());
+        assert!(!has_link("shout0"), "{signal}");
+    }
+}
+
+fn sigterm_in_mid_transfer_leaves_a_correct_prefix_and_hangs_nobody() {
+    let mut server = Server::start(&[]);
+    let data = pattern(1 << 24);
+    let mut stream = connect(V4);
+    let mut idle = connect(V6);
+    assert_echo(&mut idle);
+    let mut writer = stream.try_clone().unwrap();
+    let cut_off = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| cut_off.store(writer.write_all(&data).is_err(), Ordering::Release));
+        let mut received = vec![0; 100_000];
+        stream.read_exact(&mut received).unwrap();
+
+        let start = Instant::now();
+        server.signal(Signal::SIGTERM);
+        let mut chunk = [0; 65536];
+        // The server's FIN ends this, or a RST.
+        while let Ok(length @ 1..) = stream.read(&mut chunk) {
+            received.extend_from_slice(&chunk[..length]);
+        }
+        assert!(received.len() < data.len());
+        assert_shouted(&data[..received.len()], &received);
+        assert_eq!(server.wait().code(), Some(0), "{}", server.log().text());
+        assert!(start.elapsed() < SOON, "it took {:?}", start.elapsed());
+        // The writer would hang if all it heard were silence.
+        drop(stream);
+    });
+    assert!(cut_off.into_inner());
+    assert!(read_to_end(&mut idle).is_empty(), "an idle client is told by a FIN");
+    assert!(!has_link("shout0"));
+}
+
+fn a_client_that_never_reads_is_reset_not_left_hanging() {
+    let mut server = Server::start(&[]);
+    // Some windows close on what is on its way: the server has sent more than these clients take, and a RST has to name
+    // the octet that the client is waiting for (RFC 5961, section 3.2).
+    let deaf = deaf_clients(12);
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.wait().code(), Some(0), "{}", server.log().text());
+    for mut stream in deaf {
+        stream.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+        let error = stream.read_to_end(&mut Vec::new()).expect_err("its echo cannot have been completed");
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}");
+    }
+}
+
+fn what_has_been_received_is_echoed_before_the_close() {
+    let mut server = Server::start(&[]);
+    let mut stream = connect(V4);
+    setsockopt(&stream, sockopt::RcvBuf, &4096).unwrap();
+    setsockopt(&stream, sockopt::SndBuf, &4096).unwrap();
+    let data = pattern(1 << 20);
+    // As this client does not read, both of the server's buffers fill, and the client's own.
+    stream.set_nonblocking(true).unwrap();
+    let mut sent = 0;
+    while let Ok(length) = stream.write(&data[sent..]) {
+        sent += length;
+    }
+    stream.set_nonblocking(false).unwrap();
+    let acknowledged = sent - unacknowledged(&stream);
+    server.signal(Signal::SIGTERM);
+    let mut received = Vec::new();
+    // RST may end this: it answers what the client had still to send.
+    let _ = stream.read_to_end(&mut received);
+    assert!(received.len() >= acknowledged, "{} of {acknowledged} octets came back", received.len());
+    assert_shouted(&data[..received.len()], &received);
+    assert_eq!(server.wait().code(), Some(0), "{}", server.log().text());
+}
+
+/// How much of what this client has sent is not yet acknowledged.
+fn unacknowledged(stream: &TcpStream) -> usize {
+    let table = fs::read_to_string("/proc/thread-self/net/tcp").unwrap();
+    let port = format!(":{:04X}", local(stream).port());
+    // The columns are: number, local address, remote address, state, transmit and receive queue.
+    let mut lines = table.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let line = lines.find(|columns| columns[1].ends_with(&port)).expect("the connection is in the table");
+    let (transmit, _) = line[4].split_once(':').unwrap();
+    usize::from_str_radix(transmit, 16).unwrap()
+}
+
+fn sigusr1_is_harmless() {
+    let server = Server::start(&[]);
+    server.signal(Signal::SIGUSR1);
+    assert_echo(&mut connect(V4));
+    assert_eq!(server.terminate().code(), Some(0));
+}
