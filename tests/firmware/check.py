@@ -1,0 +1,202 @@
+"""Tests of the image in QEMU, and with `--host` of the program on Linux by the same lists. `run` starts this."""
+
+import argparse
+import contextlib
+import signal
+import socket
+import subprocess
+import time
+import unittest
+from ipaddress import IPv4Address
+from pathlib import Path
+
+import blackbox
+import wire
+from links import Ethernet, Tun
+from qemu import FLASH_BUDGET, PATIENCE, RAM_BUDGET, READY, Image, Qemu
+
+# As in src/main.rs.
+HARDWARE_ADDRESS = bytes.fromhex("020000000015")
+ADDRESS, ROUTER, PEER, NEIGHBOUR = (IPv4Address(f"10.0.2.{host}") for host in (15, 2, 77, 78))
+# As the program's defaults.
+HOST_ADDRESS, HOST_PEER = IPv4Address("192.168.69.1"), IPv4Address("192.168.69.77")
+
+
+def forward(port):
+    """User-mode networking: no privileges, and the image is reached at a port of loopback.
+
+    Its NAT listens with a backlog of one, so of many clients at once some wait for a second or two.
+    """
+    to = f"127.0.0.1:{port}-{ADDRESS}:{wire.PORT}"
+    return f"user,hostfwd=tcp:{to},hostfwd=udp:{to}"
+
+
+def free_port():
+    """A port that neither TCP nor UDP uses just now: QEMU cannot choose one."""
+    with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        tcp.bind(("127.0.0.1", 0))
+        udp.bind(tcp.getsockname())
+        return tcp.getsockname()[1]
+
+
+@contextlib.contextmanager
+def running(image, network):
+    """The image, up and running, which it must still be in the end."""
+    with Qemu(image, network) as machine:
+        machine.wait_for(READY)
+        yield machine
+        if not machine.is_running():
+            raise ChildProcessError(f"{image.path} crashed: it wrote\n{machine.output.decode()}")
+
+
+class Parts(unittest.TestCase):
+    """Small images, each for one thing; with log lines the last."""
+
+    folders = ()
+
+    def outcomes(self, name):
+        for folder in self.folders:
+            with Qemu(Image(folder / name), "none") as machine:
+                status = machine.process.wait(PATIENCE)
+                machine.read()
+                yield status, machine.output
+
+    def assert_fails(self, name, message=b""):
+        for status, output in self.outcomes(name):
+            self.assertNotEqual(status, 0)
+        self.assertIn(message, output)
+
+    def test_the_driver_holds_to_what_it_says(self):
+        for status, output in self.outcomes("driver"):
+            self.assertEqual(status, 0, output)
+
+    def test_a_panic_ends_qemu_with_failure(self):
+        self.assert_fails("panics", b"on purpose")
+
+    def test_a_fault_ends_qemu_with_failure(self):
+        self.assert_fails("faults", b"fault at")
+
+    def test_a_stack_overflow_ends_qemu_with_failure(self):
+        self.assert_fails("overflows")
+
+
+class Log(unittest.TestCase):
+    image = None
+
+    def test_connections_are_logged(self):
+        port = free_port()
+        blackbox.SERVER = ("127.0.0.1", port)
+        with running(self.image, forward(port)) as machine:
+            client = blackbox.connect()
+            machine.wait_for(b" connected")
+            blackbox.finish(client)
+            machine.wait_for(b" closed")
+
+
+class Sleep(wire.Wire):
+    machine = None
+
+    def test_20_s_of_sleep_then_a_silent_peer_is_probed(self):
+        mine, theirs = self.connect()
+        begin, used = time.monotonic(), self.machine.processor_seconds()
+        probe = self.segment(25)
+        slept, used = time.monotonic() - begin, self.machine.processor_seconds() - used
+        self.assertIsNotNone(probe, "no probe")
+        self.assertAlmostEqual(slept, 20, delta=wire.LATE)
+        self.assertLess(used, 0.5, "seconds of the processor's time in 20")
+        self.end(mine, theirs)
+
+
+class Budget(unittest.TestCase):
+    image = None
+    stack_used = 0
+
+    def test_flash(self):
+        self.assertLessEqual(self.image.flash(), FLASH_BUDGET)
+
+    def test_ram(self):
+        self.assertLessEqual(self.image.ram(), RAM_BUDGET)
+
+    def test_a_quarter_of_the_stack_is_left(self):
+        self.assertLessEqual(self.stack_used, self.image.stack * 3 // 4)
+
+
+def check_image(image, log_image, only):
+    print(image)
+    print(f"with log lines: {log_image}", flush=True)
+    Parts.folders = (image.path.parent, log_image.path.parent)
+    Log.image, Budget.image = log_image, image
+    good = blackbox.run(Parts, Log, only=only)
+
+    port = free_port()
+    blackbox.SERVER = ("127.0.0.1", port)
+    with running(image, forward(port)) as machine:
+        good &= blackbox.run(blackbox.Tcp, blackbox.Udp, only=only)
+        Budget.stack_used = machine.stack_used()
+
+    link = Ethernet(HARDWARE_ADDRESS, ADDRESS)
+    link.emulator = free_port()
+    wire.Wire.link, wire.Wire.server, wire.Wire.peer = link, ADDRESS, PEER
+    wire.Frames.neighbour, wire.Frames.router = NEIGHBOUR, ROUTER
+    network = f"socket,udp=127.0.0.1:{link.port},localaddr=127.0.0.1:{link.emulator}"
+    with running(image, network) as Sleep.machine:
+        good &= blackbox.run(wire.Frames, wire.Packets, Sleep, only=only)
+        Budget.stack_used = max(Budget.stack_used, Sleep.machine.stack_used())
+
+    print(f"  stack {Budget.stack_used:6} octets used at most, of {image.stack}", flush=True)
+    return blackbox.run(Budget, only=only) and good
+
+
+def check_host(program, only):
+    """In a network namespace of its own, which `run` has made."""
+    command = [program, "--connections", str(blackbox.SLOTS)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as server:
+        while b"listening on" not in (line := server.stderr.readline()):
+            if not line:
+                raise ChildProcessError(f"{program} ended with {server.wait()}")
+        blackbox.SERVER = (str(HOST_ADDRESS), wire.PORT)
+        wire.Wire.link, wire.Wire.server, wire.Wire.peer = Tun("shout0"), HOST_ADDRESS, HOST_PEER
+        good = blackbox.run(blackbox.Tcp, blackbox.Udp, wire.Packets, only=only)
+        server.send_signal(signal.SIGTERM)
+        server.stderr.read()
+        return server.wait() == 0 and good
+
+
+def serve(image, port):
+    with Qemu(image, forward(port)) as machine:
+        print(f"try `nc 127.0.0.1 {port}` and `nc -u 127.0.0.1 {port}`; ^C ends it", flush=True)
+        with contextlib.suppress(KeyboardInterrupt):
+            while text := machine.read():
+                print(text.decode(errors="replace"), end="", flush=True)
+            print(f"QEMU ended with {machine.process.wait()}")
+            return False
+    return True
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("program", type=Path, help="the image, or the program for Linux")
+    way = parser.add_mutually_exclusive_group(required=True)
+    way.add_argument("--log", type=Path, metavar="IMAGE", help="test the image, and this one with log lines")
+    way.add_argument("--serve", type=int, metavar="PORT", help="only run the image, reached at this port of loopback")
+    way.add_argument("--host", action="store_true", help="test the program for Linux")
+    parser.add_argument("--only", metavar="TEXT", help="only tests with this in their name")
+    arguments = parser.parse_args()
+    program, only = arguments.program, arguments.only
+    if arguments.host:
+        good = check_host(program, only)
+    elif arguments.serve:
+        good = serve(Image(program), arguments.serve)
+    else:
+        good = check_image(Image(program), Image(arguments.log), only)
+    raise SystemExit(not good)
+
+
+def end(*_):
+    raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    # Not at once: QEMU would run on.
+    signal.signal(signal.SIGTERM, end)
+    main()

@@ -1,0 +1,46 @@
+//! What the LM3S6965 supplies to the core: a device, a clock, entropy, and sleep until any of them has something new.
+//!
+//! The LM3S6965 has a Cortex-M3, 256 KiB of flash, 64 KiB of RAM and an Ethernet controller; QEMU emulates it as
+//! `lm3s6965evb`. The registers are those of its data sheet. Nothing here has been run on a real one.
+
+#![no_std]
+
+pub mod alarm;
+pub mod clock;
+mod crash;
+pub mod entropy;
+#[cfg(feature = "log")]
+pub mod logger;
+pub mod mac;
+pub mod power;
+
+use cortex_m::interrupt::InterruptNumber;
+use cortex_m::peripheral::NVIC;
+
+/// The interrupts that end a sleep, beside SysTick's. They are never handled but only pend, as interrupts stay
+/// disabled: `wfi` wakes for them all the same, and nothing can happen between a last look and falling asleep.
+#[derive(Debug, Clone, Copy)]
+enum Interrupt {
+    Timer0A = 19,
+    Ethernet = 42,
+}
+
+// SAFETY: these are numbers of the chip's vector table (data sheet, table 2-9), always the same for the same value.
+unsafe impl InterruptNumber for Interrupt {
+    fn number(self) -> u16 {
+        self as u16
+    }
+}
+
+impl Interrupt {
+    /// Lets the interrupt end a sleep.
+    fn enable(self) {
+        // SAFETY: there is no critical section that it could break, nor a handler that could race: see above.
+        unsafe { NVIC::unmask(self) };
+    }
+
+    /// Forgets that it was raised. It pends again at once if its source has not been acknowledged before.
+    fn clear(self) {
+        NVIC::unpend(self);
+    }
+}

@@ -1,0 +1,428 @@
+"""What a shout server does packet by packet: made by hand, sent and looked at below the kernel's sockets.
+
+`Packets` is the same list for every server, on IP; `Frames` is for one on Ethernet. Both want a link, see `links.py`.
+"""
+
+import random
+import struct
+import time
+import unittest
+from ipaddress import IPv4Address
+from typing import NamedTuple
+
+PORT = 8080
+# How long an answer may take, and how long a link is watched on which there must be none.
+SOON = 0.5
+SILENCE = 0.3
+# How late a server may be with what it does by its own clock.
+LATE = 0.1
+# How long a server may be busy with a flood.
+PATIENCE = 10
+
+FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
+ICMP, TCP, UDP = 1, 6, 17
+MSS = bytes([2, 4, 5, 180])
+SCALE = bytes([1, 3, 3, 7])
+SACK = bytes([1, 1, 4, 2])
+
+
+def checksum(octets):
+    octets += b"\0" * (len(octets) % 2)
+    total = sum(struct.unpack(f">{len(octets) // 2}H", octets))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def with_checksum(octets, at, pseudo=b""):
+    return octets[:at] + struct.pack(">H", checksum(pseudo + octets)) + octets[at + 2 :]
+
+
+def ip(source, destination, protocol, payload):
+    header = struct.pack(
+        ">BBHHHBBH4s4s", 0x45, 0, 20 + len(payload), 1, 0, 64, protocol, 0, source.packed, destination.packed
+    )
+    return with_checksum(header, 10) + payload
+
+
+def pseudo(source, destination, protocol, payload):
+    return source.packed + destination.packed + struct.pack(">HH", protocol, len(payload))
+
+
+def udp(source, destination, source_port, port, payload):
+    datagram = struct.pack(">HHHH", source_port, port, 8 + len(payload), 0) + payload
+    datagram = with_checksum(datagram, 6, pseudo(source, destination, UDP, datagram))
+    return ip(source, destination, UDP, datagram)
+
+
+def tcp(source, destination, source_port, port, flags, sequence, acknowledgement, window=4096, options=b"", payload=b""):
+    offset = (20 + len(options)) << 2
+    header = struct.pack(
+        ">HHIIBBHHH", source_port, port, sequence % 2**32, acknowledgement % 2**32, offset, flags, window, 0, 0
+    )
+    segment = header + options + payload
+    return ip(source, destination, TCP, with_checksum(segment, 16, pseudo(source, destination, TCP, segment)))
+
+
+class Packet(NamedTuple):
+    source: IPv4Address
+    destination: IPv4Address
+    protocol: int
+    hops: int
+    payload: bytes
+
+    @staticmethod
+    def parse(octets):
+        """None if it is not IPv4. What the server sends must be right: a wrong checksum is an error."""
+        if len(octets) < 20 or octets[0] != 0x45:
+            return None
+        total, hops, protocol = struct.unpack(">H", octets[2:4])[0], octets[8], octets[9]
+        source, destination = IPv4Address(octets[12:16]), IPv4Address(octets[16:20])
+        payload = octets[20:total]
+        assert checksum(octets[:20]) == 0, "the IP header's checksum is wrong"
+        if protocol in (TCP, UDP):
+            whole = pseudo(source, destination, protocol, payload) + payload
+            assert checksum(whole) == 0, "a checksum of TCP or UDP is wrong"
+        return Packet(source, destination, protocol, hops, payload)
+
+
+class Segment(NamedTuple):
+    source_port: int
+    port: int
+    sequence: int
+    acknowledgement: int
+    flags: int
+    window: int
+    options: bytes
+    payload: bytes
+
+    @staticmethod
+    def parse(octets):
+        source_port, port, sequence, acknowledgement, offset, flags, window = struct.unpack(">HHIIBBH", octets[:16])
+        end = offset >> 2
+        return Segment(
+            source_port, port, sequence, acknowledgement, flags, window, octets[20:end], octets[end:]
+        )
+
+
+class Wire(unittest.TestCase):
+    """A peer at the other end of a link, without a stack of its own."""
+
+    link = None  # what the packets go through
+    server = peer = None  # the two addresses
+    next_port = random.randrange(10_000, 40_000)
+
+    def setUp(self):
+        Wire.next_port += 1
+        self.port = Wire.next_port
+        self.link.flush()
+
+    def send(self, flags, sequence, acknowledgement=0, port=PORT, **rest):
+        self.link.send(tcp(self.peer, self.server, self.port, port, flags, sequence, acknowledgement, **rest))
+
+    def segment(self, seconds=SOON):
+        """The next segment for this test's port; None if there is none in time."""
+        for packet in self.link.packets(seconds):
+            if packet.protocol == TCP and packet.destination == self.peer:
+                segment = Segment.parse(packet.payload)
+                if segment.port == self.port:
+                    return segment
+        return None
+
+    def connect(self, window=4096):
+        """Gives the numbers of the next octet in both directions."""
+        begin = random.randrange(2**32)
+        self.send(SYN, begin, window=window, options=MSS)
+        answer = self.segment()
+        self.assertEqual((answer.flags, answer.acknowledgement), (SYN | ACK, (begin + 1) % 2**32))
+        mine, theirs = begin + 1, answer.sequence + 1
+        self.send(ACK, mine, theirs, window=window)
+        return mine, theirs
+
+    def echo(self, mine, theirs, message=b"hello"):
+        self.send(ACK | PSH, mine, theirs, payload=message)
+        answer = self.segment()
+        self.assertIsNotNone(answer, "no echo")
+        self.assertEqual(answer.payload, message.upper())
+        self.assertEqual(answer.sequence, theirs % 2**32)
+        self.assertEqual(answer.acknowledgement, (mine + len(message)) % 2**32)
+
+    def end(self, mine, theirs):
+        """Frees the slot at once."""
+        self.send(RST, mine, theirs)
+
+    def ask(self, message=b"hello", source_port=None):
+        """The payload of the answer to a datagram; None if there is none."""
+        source_port = source_port if source_port is not None else self.port
+        self.link.send(udp(self.peer, self.server, source_port, PORT, message))
+        return self.datagram(source_port)
+
+    def datagram(self, port, seconds=SOON):
+        for packet in self.link.packets(seconds):
+            if packet.protocol == UDP and struct.unpack(">H", packet.payload[2:4])[0] == port:
+                return packet.payload[8:]
+        return None
+
+    def assert_silence(self):
+        packets = [packet for packet in self.link.packets(SILENCE) if packet.source == self.server]
+        self.assertEqual(packets, [])
+
+    def settle(self):
+        """Waits until the server has dealt with a flood, part of which may be lost: so may be a question."""
+        marker = b"settled %d" % self.port
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            if self.ask(marker) == marker.upper():
+                self.link.flush(SILENCE)
+                return
+        self.fail("no answer any more")
+
+    def assert_serves(self):
+        self.assertEqual(self.ask(b"still there?"), b"STILL THERE?")
+        mine, theirs = self.connect()
+        self.echo(mine, theirs)
+        self.end(mine + 5, theirs + 5)
+
+
+class Packets(Wire):
+    def test_a_syn_is_answered_with_the_window_and_the_mss(self):
+        self.send(SYN, 1000, options=MSS + SCALE + SACK)
+        answer = self.segment()
+        self.assertEqual((answer.flags, answer.acknowledgement, answer.window), (SYN | ACK, 1001, 1024))
+        self.assertIn(MSS, answer.options)
+        self.assertIn(bytes([3, 3, 0]), answer.options)
+        self.end(1001, 0)
+
+    def test_window_scale_is_answered_only_where_it_is_offered(self):
+        self.send(SYN, 1000, options=MSS)
+        self.assertEqual(self.segment().options, MSS)
+        self.end(1001, 0)
+
+    def test_initial_sequence_numbers_are_far_apart(self):
+        numbers = []
+        for _ in range(20):
+            self.setUp()
+            self.send(SYN, 1000)
+            numbers.append(self.segment().sequence)
+            self.end(1001, 0)
+        gaps = [(b - a) % 2**32 for a, b in zip(numbers, numbers[1:])]
+        self.assertEqual(len({gap >> 16 for gap in gaps}), len(gaps), gaps)
+
+    def test_one_segment_for_one_with_echo_acknowledgement_and_window(self):
+        mine, theirs = self.connect()
+        for _ in range(10):
+            self.echo(mine, theirs)
+            mine, theirs = mine + 5, theirs + 5
+            self.assertIsNone(self.segment(0.02), "a second segment")
+        self.end(mine, theirs)
+
+    def test_a_closed_window_holds_back_everything_and_loses_nothing(self):
+        mine, theirs = self.connect(window=0)
+        message = random.Random(1).randbytes(2048)
+        for at in range(0, 2048, 512):
+            self.send(ACK, mine + at, theirs, window=0, payload=message[at : at + 512])
+            while (answer := self.segment()).acknowledgement != (mine + at + 512) % 2**32:
+                self.assertLessEqual(len(answer.payload), 1, "more than a probe")
+        self.assertEqual(answer.window, 0)
+        mine, echo = mine + 2048, b""
+        while len(echo) < len(message):
+            self.send(ACK, mine, theirs + len(echo))
+            answer = self.segment()
+            self.assertEqual(answer.sequence, (theirs + len(echo)) % 2**32)
+            echo += answer.payload
+        self.assertEqual(echo, message.upper())
+        self.end(mine, theirs + len(echo))
+
+    def test_what_came_before_a_fin_is_echoed_before_ours(self):
+        mine, theirs = self.connect()
+        self.send(ACK | FIN, mine, theirs, payload=b"last words")
+        answers = [self.segment()]
+        while not answers[-1].flags & FIN:
+            answers.append(self.segment())
+        self.assertEqual(b"".join(answer.payload for answer in answers), b"LAST WORDS")
+        self.assertEqual(answers[-1].acknowledgement, (mine + 11) % 2**32)
+        self.send(ACK, mine + 11, theirs + 11)
+        self.send(ACK, mine + 11, theirs + 11)
+        self.assertEqual(self.segment().flags, RST, "the connection is not over")
+
+    def test_a_rst_closes_only_with_the_exact_number(self):
+        mine, theirs = self.connect()
+        self.send(RST, mine + 1, theirs)
+        challenge = self.segment()
+        self.assertEqual((challenge.flags, challenge.acknowledgement), (ACK, mine % 2**32))
+        self.echo(mine, theirs)
+        self.send(RST, mine + 5, theirs)
+        self.send(ACK, mine + 5, theirs + 5, payload=b"anyone?")
+        self.assertEqual(self.segment().flags, RST)
+
+    def test_a_syn_on_a_live_connection_is_challenged(self):
+        mine, theirs = self.connect()
+        self.send(SYN, mine + 100)
+        challenge = self.segment()
+        self.assertEqual((challenge.flags, challenge.acknowledgement), (ACK, mine % 2**32))
+        self.echo(mine, theirs)
+        self.end(mine + 5, theirs + 5)
+
+    def test_a_syn_ack_is_sent_again_and_the_slot_is_free_after_five_seconds(self):
+        begin = time.monotonic()
+        self.send(SYN, 1000)
+        first = self.segment()
+        # Nothing comes from here meanwhile: the server is woken by its own clock.
+        for after in (1, 3):
+            self.assertEqual(self.segment(3), first)
+            self.assertAlmostEqual(time.monotonic() - begin, after, delta=LATE)
+        self.assertIsNone(self.segment(5.2 - (time.monotonic() - begin)))
+        self.send(ACK, 1001, first.sequence + 1)
+        self.assertEqual(self.segment().flags, RST)
+
+    def test_a_closed_tcp_port_refuses(self):
+        self.send(SYN, 1000, port=PORT + 1)
+        answer = self.segment()
+        self.assertEqual((answer.flags, answer.acknowledgement), (RST | ACK, 1001))
+
+    def test_a_closed_udp_port_is_unreachable(self):
+        question = udp(self.peer, self.server, self.port, PORT + 1, b"hello")
+        self.link.send(question)
+        answer = next(self.link.packets(SOON))
+        self.assertEqual((answer.protocol, answer.payload[:2]), (ICMP, bytes([3, 3])))
+        quoted = answer.payload[8:]
+        self.assertEqual((quoted[12:20], quoted[20:28]), (question[12:20], question[20:28]))
+
+    def test_ping(self):
+        request = with_checksum(bytes([8, 0, 0, 0, 1, 2, 3, 4]) + bytes(range(200)), 2)
+        self.link.send(ip(self.peer, self.server, ICMP, request))
+        answer = next(self.link.packets(SOON))
+        self.assertEqual((answer.protocol, answer.hops), (ICMP, 64))
+        self.assertEqual(answer.payload[4:], request[4:])
+
+    def test_wrong_checksums_are_not_answered(self):
+        right = [
+            ip(self.peer, self.server, ICMP, with_checksum(bytes([8, 0, 0, 0, 1, 2, 3, 4]), 2)),
+            udp(self.peer, self.server, self.port, PORT, b"hello"),
+            tcp(self.peer, self.server, self.port, PORT, SYN, 1000, 0),
+        ]
+        for packet in right:
+            for at in (10, len(packet) - 1):
+                wrong = packet[:at] + bytes([packet[at] ^ 0x10]) + packet[at + 1 :]
+                self.link.send(wrong)
+        self.assert_silence()
+        self.assert_serves()
+
+    def test_no_reply_to_what_might_echo_for_ever(self):
+        for source_port in (0, PORT):
+            self.assertIsNone(self.ask(source_port=source_port))
+
+    def test_no_reply_to_broadcasts_and_impossible_sources(self):
+        broadcast = IPv4Address(int(self.server) | 0xFF)
+        for source, destination in [
+            (self.peer, broadcast),
+            (self.peer, IPv4Address("255.255.255.255")),
+            (self.peer, IPv4Address("224.0.0.1")),
+            (self.server, self.server),
+            (broadcast, self.server),
+            (IPv4Address("127.0.0.1"), self.server),
+            (IPv4Address("0.0.0.0"), self.server),
+        ]:
+            self.link.send(udp(source, destination, self.port, PORT, b"hello"))
+            self.link.send(tcp(source, destination, self.port, PORT, SYN, 1000, 0))
+        self.assert_silence()
+        self.assert_serves()
+
+    def test_garbage_packets(self):
+        garbage = random.Random(3)
+        for protocol in (ICMP, TCP, UDP, 2, 41, 255):
+            for _ in range(100):
+                self.link.send(ip(self.peer, self.server, protocol, garbage.randbytes(garbage.randrange(64))))
+        valid = tcp(self.peer, self.server, self.port, PORT, SYN, 1000, 0, options=MSS + SCALE + SACK)
+        for _ in range(300):
+            mutated = bytearray(valid[: garbage.randrange(1, len(valid) + 1)])
+            for _ in range(3):
+                mutated[garbage.randrange(len(mutated))] = garbage.randrange(256)
+            self.link.send(bytes(mutated))
+        for _ in range(200):
+            self.link.send(garbage.randbytes(garbage.randrange(1, 1400)))
+        self.settle()
+        self.setUp()
+        self.assert_serves()
+
+
+class Frames(Wire):
+    """What is Ethernet's. The server must be new: it knows the hardware addresses of nobody but the peer."""
+
+    neighbour = None  # an address in the server's subnet, not used otherwise
+    router = None  # the address of the server's gateway
+    outside = IPv4Address("192.0.2.77")
+
+    def setUp(self):
+        super().setUp()
+        self.link.addresses = {self.peer}
+
+    def syn_from(self, source):
+        begin = time.monotonic()
+        self.link.send(tcp(source, self.server, self.port, PORT, SYN, 1000, 0, options=MSS))
+        return begin
+
+    def assert_syn_ack_to(self, source, seconds):
+        for packet in self.link.packets(seconds):
+            if (packet.protocol, packet.destination) == (TCP, source):
+                self.assertEqual(Segment.parse(packet.payload).flags, SYN | ACK)
+                self.link.send(tcp(source, self.server, self.port, PORT, RST, 1001, 0))
+                return
+        self.fail("no SYN|ACK in time")
+
+    def test_a_first_syn_waits_for_arp_and_not_for_a_second(self):
+        begin = self.syn_from(self.outside)
+        self.assertEqual(self.link.asked_for(SOON), self.router)
+        self.assertEqual(list(self.link.packets(0.05)), [])
+        self.link.answer_arp(self.router)
+        self.assert_syn_ack_to(self.outside, SOON)
+        self.assertLess(time.monotonic() - begin, SOON)
+
+    def test_a_neighbour_is_known_from_its_syn(self):
+        self.syn_from(self.neighbour)
+        self.assert_syn_ack_to(self.neighbour, SOON)
+
+    def test_arp_is_answered_for_the_own_address_only(self):
+        self.link.ask_arp(self.peer, self.server)
+        self.assertEqual(self.link.arp_reply(SOON), self.server)
+        self.link.ask_arp(self.peer, self.neighbour)
+        self.assertIsNone(self.link.arp_reply(SILENCE))
+
+    def test_frames_for_others_are_not_answered(self):
+        packet = udp(self.peer, self.server, self.port, PORT, b"hello")
+        for destination in ("020000000099", "ffffffffffff", "01005e000001"):
+            self.link.send_frame(packet, destination=bytes.fromhex(destination))
+        for source in ("ffffffffffff", "01005e000001", "000000000000"):
+            self.link.send_frame(packet, source=bytes.fromhex(source))
+        self.assert_silence()
+        self.assert_serves()
+
+    def test_frames_of_every_length(self):
+        mine, theirs = self.connect()
+        for length in [*range(1, 80), 1500, *range(1510, 1530), 2000, 2041, 2042, 2047, 2048, 4000, 9000]:
+            for head in (b"", self.link.header(0x0800), self.link.header(0x0806), self.link.header(0x86DD)):
+                self.link.send_octets((head + b"\x45" * length)[:length])
+        self.settle()
+        self.echo(mine, theirs)
+        self.end(mine + 5, theirs + 5)
+        self.assert_serves()
+
+    def test_garbage_frames(self):
+        mine, theirs = self.connect()
+        garbage = random.Random(5)
+        for kind in (0x0800, 0x0806, 0x86DD, 0x8100, 0x0000, 0xFFFF):
+            for _ in range(300):
+                self.link.send_octets(self.link.header(kind) + garbage.randbytes(garbage.randrange(1, 200)))
+        for _ in range(300):
+            self.link.send_octets(garbage.randbytes(garbage.randrange(1, 1514)))
+        self.settle()
+        self.echo(mine, theirs)
+        self.end(mine + 5, theirs + 5)
+        self.assert_serves()
+
+    def test_more_frames_than_the_controller_holds(self):
+        for _ in range(20):
+            for number in range(200):
+                self.link.send(udp(self.peer, self.server, 1 + number, PORT, b"flood" * 200))
+        self.settle()
+        self.assert_serves()
