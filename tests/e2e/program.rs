@@ -160,7 +160,8 @@ impl Program {
         };
         result.unwrap();
         // Its last words may still be on their way.
-        (self.output.finish(), self.errors.finish());
+        self.output.finish();
+        self.errors.finish();
         self.child.wait().unwrap()
     }
 }
