@@ -41,8 +41,7 @@
 //! #     }
 //! # }
 //! # let mut device = Idle;
-//! // On a microcontroller this is a `static`: see tests/firmware.
-//! let memory: &'static mut Memory<'static, 8> = Box::leak(Box::default());
+//! let mut memory: Memory<'_, 8> = Memory::new(); // on a microcontroller, a `static`
 //! let entropy = *b"from the caller!"; // a real one asks its random number generator
 //!
 //! let mut config = Config::new(HardwareAddress::Ip, entropy);

@@ -1,5 +1,7 @@
 //! The memory that the caller provides: all that a server ever uses.
 
+use core::mem::ManuallyDrop;
+
 use heapless::Vec;
 use smoltcp::iface::SocketStorage;
 use smoltcp::socket::udp;
@@ -88,21 +90,24 @@ impl Storage<'_> {
     }
 }
 
+/// An array that is all zeroes until it is filled, which an empty slot or socket is not. Never dropped: a vector has a
+/// destructor, and so could not be borrowed by a server for as long as it lives; its elements have none.
+type Late<T, const N: usize> = ManuallyDrop<Vec<T, N>>;
+
 /// A [`Storage`] of constant size: `SLOTS` connections with `BUFFER` octets a direction, datagrams of up to
 /// `DATAGRAM` octets, and no room for delayed replies.
 ///
 /// It can be a `static`: [`Memory::new`] is `const`, and all zeroes, so that the `static` takes no place in an image.
-// Hence the vectors: what an empty slot or socket consists of is not all zeroes, and is put in place by `storage`.
 #[derive(Debug)]
 pub struct Memory<'a, const SLOTS: usize, const BUFFER: usize = BUFFER_SIZE, const DATAGRAM: usize = 2048> {
-    slots: Vec<Slot<'a>, SLOTS>,
-    sockets: Vec<SocketStorage<'a>, SLOTS>,
-    udp_socket: Vec<SocketStorage<'a>, 1>,
-    flows: Vec<FlowEntry, SLOTS>,
-    buckets: Vec<Bucket, SLOTS>,
+    slots: Late<Slot<'a>, SLOTS>,
+    sockets: Late<SocketStorage<'a>, SLOTS>,
+    udp_socket: Late<SocketStorage<'a>, 1>,
+    flows: Late<FlowEntry, SLOTS>,
+    buckets: Late<Bucket, SLOTS>,
     deadlines: [Instant; SLOTS],
     tcp_buffers: [[[u8; BUFFER]; 2]; SLOTS],
-    udp_metadata: Vec<[udp::PacketMetadata; 2], 2>,
+    udp_metadata: Late<[udp::PacketMetadata; 2], 2>,
     udp_rx: [u8; DATAGRAM],
     udp_tx: [u8; BUFFER_SIZE],
 }
@@ -111,14 +116,14 @@ impl<'a, const SLOTS: usize, const BUFFER: usize, const DATAGRAM: usize> Memory<
     /// Memory that no server has used yet.
     pub const fn new() -> Self {
         Memory {
-            slots: Vec::new(),
-            sockets: Vec::new(),
-            udp_socket: Vec::new(),
-            flows: Vec::new(),
-            buckets: Vec::new(),
+            slots: ManuallyDrop::new(Vec::new()),
+            sockets: ManuallyDrop::new(Vec::new()),
+            udp_socket: ManuallyDrop::new(Vec::new()),
+            flows: ManuallyDrop::new(Vec::new()),
+            buckets: ManuallyDrop::new(Vec::new()),
             deadlines: [Instant::ZERO; SLOTS],
             tcp_buffers: [[[0; BUFFER]; 2]; SLOTS],
-            udp_metadata: Vec::new(),
+            udp_metadata: ManuallyDrop::new(Vec::new()),
             udp_rx: [0; DATAGRAM],
             udp_tx: [0; BUFFER_SIZE],
         }

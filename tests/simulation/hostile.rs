@@ -55,10 +55,15 @@ fn assault(seed: u64, refusal: Refusal, trusting: bool) {
         trusting,
     };
     let mut memory = ServerMemory::new(rules.slots, rules.buffer, 0);
-    let mut siege = Siege::new(rules, &mut memory, |_| {});
+    let mut siege = Siege::new(rules, &mut memory, |config| {
+        config.gateways.push(router().address.into()).unwrap();
+    });
     siege.trace = trace();
     siege.device.deaf_when_full = refusal == Refusal::Both;
-    let attackers: Vec<_> = (0..random.usize(1..=5)).map(|i| Attacker::new(i, i % 2 == 1, random)).collect();
+    let mut attackers: Vec<_> =
+        (0..random.usize(1..=5)).map(|index| Attacker::new(index, index % 2 == 1, random)).collect();
+    // One comes from far away: the server knows only its router, and learns of that by asking alone.
+    attackers[0].neighbour = Neighbour { address: [203, 0, 113, 5].into(), ..router() };
     for attacker in &attackers {
         siege.witness.expect(attacker.from(), attacker.content, Some(0));
     }
@@ -66,12 +71,19 @@ fn assault(seed: u64, refusal: Refusal, trusting: bool) {
         // Now and then, one is not at home when the server asks for him.
         let at_home = attackers.iter().filter(|_| random.u8(..8) > 0);
         siege.neighbours = at_home.map(|attacker| attacker.neighbour).collect();
+        if random.u8(..4) == 0 {
+            siege.neighbours.push(router());
+        }
         act(&mut siege, &attackers, refusal, random);
         if random.u8(..4) > 0 {
             siege.poll();
         }
     }
     aftermath(rules, &mut siege);
+}
+
+fn router() -> Neighbour {
+    Neighbour { mac: [2, 0, 0, 2, 0, 0], address: [10, 69, 0, 254].into() }
 }
 
 /// One thing that happens to the server.

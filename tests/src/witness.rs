@@ -139,7 +139,7 @@ impl Flow {
         let is_new = self.connection.as_ref().is_none_or(|connection| {
             let (given, taken) =
                 (segment.seq.wrapping_sub(connection.first.1), segment.ack.wrapping_sub(connection.first.0));
-            given.wrapping_add(1) > connection.heard + 2 || taken > connection.heard + 1
+            given > connection.heard + 1 || taken > connection.heard + 1
         });
         let challenge = segment.payload.is_empty() && !segment.has(FIN);
         if is_new && challenge && self.syns.iter().any(|syn| syn.0 == segment.ack.wrapping_sub(1)) {

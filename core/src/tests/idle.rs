@@ -93,6 +93,17 @@ fn payload_that_the_peer_acknowledges_begins_the_time_anew() {
 }
 
 #[test]
+fn payload_that_is_only_received_begins_the_time_anew() {
+    let (mut net, mut peer) = open_for(IDLE);
+    stuff(&mut net, &mut peer, &letters(100));
+    net.pass(IDLE - TICK);
+    net.wire.sent.clear();
+    peer.send(&mut net, Psh, b"more"); // the window is still closed
+    net.wire.sent.clear();
+    assert_reset_after(&mut net, &mut peer, IDLE + LINGER);
+}
+
+#[test]
 fn empty_segments_and_probes_do_not_begin_the_time_anew() {
     let (mut net, mut peer) = open_for(Duration::from_secs(30));
     for _ in 0..29 {

@@ -12,7 +12,7 @@ use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{Fin, Rst, Syn};
 
 use super::fixture::{Net, TICK, net, net_with};
-use super::peer::peer;
+use super::peer::{Peer, peer};
 
 std::thread_local! {
     /// The lines of this thread, and so of this test.
@@ -127,6 +127,26 @@ fn of_a_flood_20_lines_a_second_are_logged_and_the_rest_counted() {
     assert_logged(&["4 more events of connections within a second"]);
     net.pass(Duration::from_secs(10));
     assert_logged(&[]);
+}
+
+#[test]
+fn what_was_left_out_is_said_though_nothing_else_happens() {
+    record();
+    let mut net = net_with::<25>(|_| {});
+    let mut peers: Vec<Peer> = (40_000..40_025).map(peer).collect();
+    for peer in &mut peers {
+        peer.syn(&mut net);
+    }
+    net.pass(Duration::from_millis(300)); // so that no other deadline comes with that of the summary
+    for peer in &mut peers {
+        peer.ack(&mut net);
+    }
+    assert_eq!(lines().len(), 20);
+    net.pass(Duration::from_secs(1) - TICK);
+    assert_logged(&[]);
+    assert_eq!(net.last.deadline, Some(net.now + TICK));
+    net.pass(TICK);
+    assert_logged(&["5 more events of connections within a second"]);
 }
 
 #[test]

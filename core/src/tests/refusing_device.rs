@@ -64,6 +64,18 @@ fn nothing_is_taken_from_the_device_while_it_refuses() {
 }
 
 #[test]
+fn nothing_more_is_taken_once_the_device_has_refused() {
+    let (mut net, peer) = open();
+    net.wire.one_way = true;
+    for packet in [peer.segment(Psh, 1, Some(1), b"a"), peer.segment(Psh, 2, Some(1), b"b")] {
+        net.wire.arriving.push_back(packet);
+    }
+    net.poll();
+    assert_blocked(&net);
+    assert_eq!(net.wire.arriving.len(), 1);
+}
+
+#[test]
 fn every_packet_of_a_transfer_may_be_refused_first() {
     let (mut net, mut peer) = open();
     let data = letters(20_000);
