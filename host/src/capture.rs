@@ -3,9 +3,12 @@
 //! That is what the kernel gave and what it took: of faults on purpose, those of the packets that leave are in it. The
 //! format is smoltcp's ([`PcapSink`]): raw IP packets, times in microseconds.
 //!
-//! Each record is written with one call as its packet passes, not collected: so the file is good at any moment, and all that
-//! passed is in it whatever ends the program. What is written is the page cache's then, and no packet waits for a disk that
-//! keeps up. A pipe is never waited for: a reader that is too slow misses packets, which are counted.
+//! Each record is written with one call as its packet passes, not collected: so the file is good at any moment, and what
+//! passed is in it whatever ends the program. (The kernel looks for SIGKILL where a write goes on to another page: amid a
+//! bulk transfer one kill in a hundred cuts the last record off. Readers say so, and show all that is before it.)
+//!
+//! What is written is the page cache's then, and no packet waits for a disk that keeps up. A pipe is never waited for:
+//! a reader that is too slow misses packets, which are counted.
 
 use core::cell::RefCell;
 use std::fs::{self, File};
@@ -277,6 +280,17 @@ mod tests {
         assert_eq!(packets, [&b"in"[..], b"out"]);
         assert!(records.iter().map(|(time, _)| time.cast_signed()).is_sorted_by(|a, b| a <= b));
         assert!(records.iter().all(|(time, _)| (before..=after).contains(&time.cast_signed())));
+    }
+
+    #[test]
+    fn a_record_is_written_with_one_call() {
+        // Each call becomes a datagram.
+        let (ours, theirs) = UnixDatagram::pair().unwrap();
+        let file = File::from(OwnedFd::from(ours));
+        let mut capture =
+            Capture { file, path: PathBuf::new(), length: Some(0), record: Record(Vec::new()), missed: 0 };
+        capture.record(time(1), &[7; 1500]).unwrap();
+        assert_eq!(theirs.recv(&mut [0; 2000]).unwrap(), 16 + 1500);
     }
 
     #[test]

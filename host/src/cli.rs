@@ -317,6 +317,7 @@ mod tests {
             "--corrupt 5%",
             "--shaping-interval 1s",
             "--rate-limit 1 --shaping-interval 0",
+            "--rate-limit 1 --seed 1",
             "--pcap",
             "demo bash",
             "demo --tcp",
@@ -336,6 +337,7 @@ mod tests {
     #[test]
     fn a_zero_delay_or_busy_poll_is_none() {
         assert_eq!(served("--delay 0 --busy-poll 0"), served(""));
+        assert_eq!(served("--drop 0 --corrupt 0 --seed 7"), served(""));
     }
 
     #[test]

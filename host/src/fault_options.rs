@@ -3,34 +3,37 @@
 use core::fmt;
 use core::time::Duration;
 
-use clap::{Args, value_parser};
+use clap::{ArgGroup, Args, value_parser};
 
 use crate::values::nonzero_duration;
 
 /// The interval of `--rate-limit` unless another is given.
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Where the options stand in the help.
+const HEADING: &str = "Faults on purpose, in each direction, for testing clients";
+
 /// The options as they were given.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
-#[command(next_help_heading = "Faults on purpose, in each direction, for testing clients")]
+#[command(group = ArgGroup::new("chance").multiple(true))]
 pub(crate) struct FaultArgs {
     /// Lose so many in a hundred packets [default: 0]
-    #[arg(long, value_name = "PERCENT", value_parser = value_parser!(u8).range(..=100))]
+    #[arg(long, group = "chance", help_heading = HEADING, value_name = "PERCENT", value_parser = value_parser!(u8).range(..=100))]
     drop: Option<u8>,
     /// Flip a bit in so many in a hundred packets [default: 0]
-    #[arg(long, value_name = "PERCENT", value_parser = value_parser!(u8).range(..=100))]
+    #[arg(long, group = "chance", help_heading = HEADING, value_name = "PERCENT", value_parser = value_parser!(u8).range(..=100))]
     corrupt: Option<u8>,
     /// Lose packets longer than this [default: none]
-    #[arg(long, value_name = "BYTES", value_parser = value_parser!(u16).range(1..))]
+    #[arg(long, help_heading = HEADING, value_name = "BYTES", value_parser = value_parser!(u16).range(1..))]
     size_limit: Option<u16>,
     /// Lose what exceeds so many packets in each --shaping-interval [default: none]
-    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
+    #[arg(long, help_heading = HEADING, value_name = "N", value_parser = value_parser!(u32).range(1..))]
     rate_limit: Option<u32>,
     /// The interval of --rate-limit, such as 100ms [default: 1s]
-    #[arg(long, value_name = "D", value_parser = nonzero_duration, requires = "rate_limit")]
+    #[arg(long, help_heading = HEADING, value_name = "D", value_parser = nonzero_duration, requires = "rate_limit")]
     shaping_interval: Option<Duration>,
     /// Repeat the faults of --drop and --corrupt of the run that told this seed [default: a new one]
-    #[arg(long, value_name = "N")]
+    #[arg(long, help_heading = HEADING, value_name = "N", requires = "chance")]
     seed: Option<u64>,
 }
 

@@ -125,8 +125,11 @@ fn config(options: &ServeOptions) -> Result<Config, Error> {
 
 /// The seed that was asked for, or one that nobody has asked for yet.
 fn settle_seed(faults: FaultOptions) -> Result<(FaultOptions, u64), Error> {
-    let seed = faults.seed.map_or_else(getrandom::u64, Ok);
-    let seed = seed.map_err(Error::system("asking the kernel for random octets"))?;
+    let seed = match faults.seed {
+        Some(seed) => seed,
+        // Not longer than one likes to type.
+        None => getrandom::u32().map_err(Error::system("asking the kernel for random octets"))?.into(),
+    };
     Ok((faults, seed))
 }
 

@@ -12,7 +12,7 @@ use crate::relay::{Direction, serve_far_away};
 use crate::server::{Server, V4, V6};
 use crate::sockets::{
     ask, assert_echo, assert_shouted, bulk, comes_within, connect, exchange, local, pattern, receive, reset,
-    udp,
+    udp, uninterrupted,
 };
 
 tests![
@@ -52,7 +52,7 @@ fn claim_2_tcp_is_a_stream() {
     // The server is done when this client's kernel has acknowledged all of it.
     server.logs_departure(local(&stream));
     let mut received = vec![0; 65536];
-    let length = stream.read(&mut received).unwrap();
+    let length = uninterrupted(|| stream.read(&mut received)).unwrap();
     assert_shouted(&sent, &received[..length]);
     // Sixty were sent; stuck together, all of them came back at once.
     let mut split = connect(V4);
@@ -76,7 +76,7 @@ fn claim_3_a_fault_ends_its_own_conversation_only() {
             // Goes with data on its way to it that nobody will read.
             1 => {
                 stream.write_all(&pattern(4000)).unwrap();
-                stream.peek(&mut [0]).unwrap();
+                uninterrupted(|| stream.peek(&mut [0])).unwrap();
                 drop(stream);
             }
             // Sends what is no text at all.

@@ -11,6 +11,7 @@ use std::time::Instant;
 use crate::note;
 use crate::program::{LIMIT, Output, Program, run};
 use crate::server::{Server, V4, V6, shout};
+use crate::sockets::uninterrupted;
 
 tests![
     a_long_line_is_read_back_whole,
@@ -162,7 +163,7 @@ fn udp_server(serve: impl FnOnce(&UdpSocket) + Send + 'static) -> String {
 #[track_caller]
 fn next_message(socket: &UdpSocket) -> (Vec<u8>, SocketAddr) {
     let mut message = [0; 1024];
-    let (length, from) = socket.recv_from(&mut message).unwrap();
+    let (length, from) = uninterrupted(|| socket.recv_from(&mut message)).unwrap();
     (message[..length].to_ascii_uppercase(), from)
 }
 

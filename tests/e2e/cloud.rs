@@ -123,8 +123,8 @@ fn nothing_is_public_until_the_interface_is_named() {
     };
     refused();
     public("ExecStart");
-    // A second time, as after a change of the file.
-    public("ExecStart");
+    // After a change of the file.
+    public("ExecReload");
     internet.client.enter();
     assert_echo(&mut connect(PUBLIC));
     internet.cloud.enter();

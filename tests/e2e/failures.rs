@@ -39,8 +39,8 @@ fn assert_fails(command: &mut Command, parts: &[&str]) {
     assert_eq!(snapshot(), before, "something was left behind");
 }
 
-/// The three ways to get the privilege.
-const REMEDIES: [&str; 4] = ["CAP_NET_ADMIN", "sudo", "setcap", "ip tuntap add"];
+/// The three ways to get the privilege, and the one to do without.
+const REMEDIES: [&str; 5] = ["CAP_NET_ADMIN", "sudo", "setcap", "ip tuntap add", "shout demo"];
 
 fn without_privilege() {
     outsider::open_machine();
@@ -70,7 +70,7 @@ fn without_the_device_file() {
 }
 
 /// Puts an empty directory over the one that holds the device file.
-fn cover_dev_net() {
+pub(crate) fn cover_dev_net() {
     mount(Some("tmpfs"), "/dev/net", Some("tmpfs"), MsFlags::empty(), Some("mode=755")).unwrap();
 }
 

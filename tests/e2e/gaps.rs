@@ -13,7 +13,7 @@ use crate::capture::Capture;
 use crate::gap_analysis::{Gap, Segment, Whose, gaps};
 use crate::interference::Watch;
 use crate::server::{Server, V4};
-use crate::sockets::{assert_shouted, connect, exchange, pattern};
+use crate::sockets::{assert_shouted, connect, exchange, pattern, uninterrupted};
 
 tests![
     a_server_that_is_stopped_is_found_silent,
@@ -87,7 +87,7 @@ fn a_megabyte_for_a_slow_reader_has_no_silence_of_the_servers() {
             let mut echo = Vec::new();
             let mut chunk = [0; 4096];
             for turn in 1.. {
-                let length = stream.read(&mut chunk).unwrap();
+                let length = uninterrupted(|| stream.read(&mut chunk)).unwrap();
                 if length == 0 {
                     break;
                 }

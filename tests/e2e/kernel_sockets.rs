@@ -12,7 +12,7 @@ use crate::program::LIMIT;
 use crate::server::{Server, V4, V6};
 use crate::sockets::{
     ask, assert_echo, assert_shouted, bulk, comes_within, connect, exchange, local, pattern, read_to_end,
-    receive, reset, udp,
+    receive, reset, udp, uninterrupted,
 };
 
 tests![
@@ -138,7 +138,10 @@ fn a_closed_udp_port_is_unreachable() {
     for address in ["192.168.69.1:8081", "[fd69::1]:8081"] {
         let socket = udp(address);
         socket.send(b"anyone?").unwrap();
-        assert_eq!(socket.recv(&mut [0; 16]).unwrap_err().kind(), ErrorKind::ConnectionRefused);
+        assert_eq!(
+            uninterrupted(|| socket.recv(&mut [0; 16])).unwrap_err().kind(),
+            ErrorKind::ConnectionRefused
+        );
     }
 }
 
@@ -152,7 +155,7 @@ fn ping_is_answered_over_ipv4() {
     let mut packet = [0; 128];
     loop {
         // Before an IPv4 raw socket's data stands the IP header, of 20 octets without options.
-        let length = ping.recv(&mut packet).unwrap();
+        let length = uninterrupted(|| ping.recv(&mut packet)).unwrap();
         if packet[20] == 0 {
             assert_eq!(packet[24..length], request[4..]);
             break;
@@ -169,7 +172,7 @@ fn ping_is_answered_over_ipv6() {
     ping.send_to(&request, SocketAddr::new(address.into(), 0)).unwrap();
     let mut packet = [0; 128];
     loop {
-        let length = ping.recv(&mut packet).unwrap();
+        let length = uninterrupted(|| ping.recv(&mut packet)).unwrap();
         // Other types, such as a router solicitation, are not for this test.
         if packet[0] == 129 {
             assert_eq!(packet[4..length], request[4..]);

@@ -35,9 +35,11 @@ mod clients;
 mod cloud;
 mod cloud_network;
 mod delay;
+mod demo;
 mod deploy;
 mod device;
 mod failures;
+mod faults;
 mod gap_analysis;
 mod gaps;
 mod interference;
@@ -56,6 +58,7 @@ mod server;
 mod shutdown;
 mod sleep;
 mod sockets;
+mod watch;
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
@@ -75,9 +78,11 @@ fn main() -> ExitCode {
         clients::tests(),
         cloud::tests(),
         delay::tests(),
+        demo::tests(),
         deploy::tests(),
         device::tests(),
         failures::tests(),
+        faults::tests(),
         gap_analysis::tests(),
         gaps::tests(),
         kernel_sockets::tests(),
@@ -88,6 +93,7 @@ fn main() -> ExitCode {
         seed::tests(),
         shutdown::tests(),
         sleep::tests(),
+        watch::tests(),
     ];
     libtest_mimic::run(&arguments, tests.into_iter().flatten().collect()).exit_code()
 }

@@ -14,6 +14,7 @@ use crate::program::{LIMIT, Program, run};
 use crate::server::{Server, V4, V6, shout};
 use crate::sockets::{
     ask, assert_echo, assert_shouted, bulk, connect, exchange, local, pattern, read_to_end, udp,
+    uninterrupted,
 };
 
 tests![
@@ -61,7 +62,7 @@ fn idle_timeout_spares_one_that_talks() {
     loop {
         assert!(Instant::now() < deadline, "the silent connection was not closed");
         assert_echo(&mut talking);
-        match silent.read(&mut [0]) {
+        match uninterrupted(|| silent.read(&mut [0])) {
             Ok(0) => break,
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
             result => panic!("{result:?}"),
@@ -195,6 +196,14 @@ fn version_and_help_say_what_is_asked() {
         "--delay",
         "--busy-poll",
         "--no-configure",
+        "--pcap",
+        "--stats",
+        "--drop",
+        "--corrupt",
+        "--size-limit",
+        "--rate-limit",
+        "--shaping-interval",
+        "--seed",
     ] {
         assert!(help.stdout().contains(option), "{option} is missing in:\n{help}");
     }

@@ -23,8 +23,8 @@ fn status<'a>(text: &'a str, key: &str) -> Vec<&'a str> {
 
 /// Checks each thread: capabilities are a thread's, not a process's.
 #[track_caller]
-fn assert_powerless(server: &Server) {
-    for task in fs::read_dir(format!("/proc/{}/task", server.id())).unwrap() {
+pub(crate) fn assert_powerless(id: u32) {
+    for task in fs::read_dir(format!("/proc/{id}/task")).unwrap() {
         let text = fs::read_to_string(task.unwrap().path().join("status")).unwrap();
         for set in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
             assert_eq!(status(&text, set), ["0000000000000000"], "{set} in\n{text}");
@@ -41,11 +41,11 @@ fn assert_powerless(server: &Server) {
 
 fn after_set_up_the_server_holds_no_privilege() {
     let server = Server::start(&[]);
-    assert_powerless(&server);
+    assert_powerless(server.id());
     // It serves so, and its device goes with it although it could no longer take it away itself.
     assert_echo(&mut connect(V4));
     assert_echo(&mut connect(V6));
-    assert_powerless(&server);
+    assert_powerless(server.id());
     assert_eq!(server.terminate().code(), Some(0));
     assert!(!has_link("shout0"));
 }
@@ -60,7 +60,7 @@ fn a_user_in_a_namespace_of_their_own_needs_no_root() {
     assert_echo(&mut connect(V4));
     assert_echo(&mut connect(V6));
     assert_eq!(ask(&udp(V4), b"rootless"), b"ROOTLESS");
-    assert_powerless(&server);
+    assert_powerless(server.id());
     assert_eq!(server.terminate().code(), Some(0));
 }
 
@@ -73,7 +73,7 @@ fn a_user_who_owns_the_device_needs_no_capability() {
     let server = Server::start_as(&mut outsider::command(&["--no-configure"]));
     assert_echo(&mut connect(V4));
     assert_echo(&mut connect(V6));
-    assert_powerless(&server);
+    assert_powerless(server.id());
     assert_eq!(server.terminate().code(), Some(0));
     assert!(has_link("shout0"));
 }

@@ -136,6 +136,11 @@ impl Program {
         self.input.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
     }
 
+    /// There is no more to read for the program.
+    pub(crate) fn end_input(&mut self) {
+        self.input = None;
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         kill(self.pid(), signal).unwrap();
     }

@@ -13,7 +13,9 @@ use nix::sys::socket::{setsockopt, sockopt};
 
 use crate::namespace::has_link;
 use crate::server::{Server, V4, V6};
-use crate::sockets::{assert_echo, assert_shouted, connect, deaf_clients, local, pattern, read_to_end};
+use crate::sockets::{
+    assert_echo, assert_shouted, connect, deaf_clients, local, pattern, read_to_end, uninterrupted,
+};
 
 tests![
     sigterm_and_sigint_end_with_0_and_take_the_device_away,
@@ -53,7 +55,7 @@ fn sigterm_in_mid_transfer_leaves_a_correct_prefix_and_hangs_nobody() {
         server.signal(Signal::SIGTERM);
         let mut chunk = [0; 65536];
         // The server's FIN ends this, or a RST.
-        while let Ok(length @ 1..) = stream.read(&mut chunk) {
+        while let Ok(length @ 1..) = uninterrupted(|| stream.read(&mut chunk)) {
             received.extend_from_slice(&chunk[..length]);
         }
         assert!(received.len() < data.len());
