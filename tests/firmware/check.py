@@ -140,6 +140,8 @@ def check_image(image, log_image, only):
     wire.Frames.neighbour, wire.Frames.router = NEIGHBOUR, ROUTER
     network = f"socket,udp=127.0.0.1:{link.port},localaddr=127.0.0.1:{link.emulator}"
     with running(image, network) as Sleep.machine:
+        # As every neighbour does that speaks first.
+        link.ask_arp(PEER, ADDRESS)
         good &= blackbox.run(wire.Frames, wire.Packets, Sleep, only=only)
         Budget.stack_used = max(Budget.stack_used, Sleep.machine.stack_used())
 

@@ -5,7 +5,7 @@ import struct
 import time
 from ipaddress import IPv4Address
 
-from wire import Packet
+from packets import Packet
 
 ARP, IPV4 = 0x0806, 0x0800
 
@@ -65,7 +65,6 @@ class Ethernet(Link):
         self.emulator = None  # its port on loopback
         self.server, self.server_address = server, server_address
         self.own = bytes.fromhex("020000000077")
-        self.addresses = set()  # those that ARP is answered for
 
     def header(self, kind, source=None, destination=None):
         return (destination or self.server) + (source or self.own) + struct.pack(">H", kind)
@@ -85,8 +84,6 @@ class Ethernet(Link):
     def unwrap(self, frame):
         if frame[:6] not in (self.own, b"\xff" * 6) or frame[6:12] != self.server:
             return None
-        if (target := self.request(frame)) in self.addresses:
-            self.answer_arp(target)
         return Packet.parse(frame[14:]) if frame[12:14] == struct.pack(">H", IPV4) else None
 
     def arp(self, operation, source, source_address, target, target_address):

@@ -49,7 +49,6 @@ register_bitfields! [u32,
     ReceiveControl [
         RESET_FIFO OFFSET(4) NUMBITS(1) [],
         REJECT_BAD_CHECKSUM OFFSET(3) NUMBITS(1) [],
-        ALL_MULTICAST OFFSET(1) NUMBITS(1) [],
         ENABLED OFFSET(0) NUMBITS(1) []
     ],
     TransmitControl [
@@ -129,7 +128,8 @@ impl<'a> Mac<'a> {
 
     /// Empties the receiving FIFO, the receiver disabled meanwhile (data sheet, MACRCTL).
     fn start_receiver(&self) {
-        let settings = ReceiveControl::REJECT_BAD_CHECKSUM::SET + ReceiveControl::ALL_MULTICAST::SET;
+        // Without multicast, which only IPv6 would need.
+        let settings = ReceiveControl::REJECT_BAD_CHECKSUM::SET;
         self.registers.receive_control.write(settings);
         self.registers.receive_control.write(settings + ReceiveControl::RESET_FIFO::SET);
         self.registers.receive_control.write(settings + ReceiveControl::ENABLED::SET);
