@@ -101,25 +101,29 @@ impl<I: AsFd> AsFd for Captured<I> {
 }
 
 impl Capture {
-    /// Begins a capture in a new file, in place of one that is there, or in a pipe once somebody reads it. None, with a
-    /// warning, where nothing can be written.
-    pub(crate) fn start(path: &Path) -> Result<Option<Capture>, Error> {
-        let open = || open(path).and_then(|file| Ok((file.metadata()?.is_file(), file)));
-        let (is_file, file) =
-            open().map_err(|source| Error::Capture { path: path.display().to_string(), source })?;
-        let mut capture = Capture {
+    /// Opens the file, which stays as it is, or a pipe once somebody reads it.
+    pub(crate) fn open(path: &Path) -> Result<Capture, Error> {
+        let opened = open(path).and_then(|file| file.metadata().map(|metadata| (file, metadata.is_file())));
+        let failed = |source| Error::Capture { path: path.display().to_string(), source };
+        let (file, is_file) = opened.map_err(failed)?;
+        Ok(Capture {
             file,
             path: path.to_owned(),
             length: is_file.then_some(0),
             record: Record(Vec::with_capacity(LONGEST_PACKET + 16)),
             missed: 0,
-        };
-        capture.record.global_header(PcapLinkType::Ip);
-        match capture.write() {
-            Ok(()) => Ok(Some(capture)),
+        })
+    }
+
+    /// Begins the capture, in place of what is in the file. None, with a warning, where nothing can be written.
+    pub(crate) fn begin(mut self) -> Option<Capture> {
+        let emptied = if self.length.is_some() { self.file.set_len(0) } else { Ok(()) };
+        self.record.global_header(PcapLinkType::Ip);
+        match emptied.and_then(|()| self.write()) {
+            Ok(()) => Some(self),
             Err(error) => {
-                capture.say_why_it_ends(&error);
-                Ok(None)
+                self.say_why_it_ends(&error);
+                None
             }
         }
     }
@@ -195,7 +199,7 @@ fn open(path: &Path) -> io::Result<File> {
     // A file that has reached the process's limit (RLIMIT_FSIZE) is to be an error, as a full disk is, not the end.
     SigSet::from(Signal::SIGXFSZ).thread_block()?;
     let mut options = File::options();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create(true).truncate(false);
     match options.clone().custom_flags(OFlag::O_NONBLOCK.bits()).open(path) {
         // Nobody has opened the FIFO's other end yet.
         Err(error) if error.raw_os_error() == Some(Errno::ENXIO as i32) && is_fifo(path) => {
@@ -263,9 +267,10 @@ mod tests {
         let directory = std::env::temp_dir().join(format!("shout-capture-{}", std::process::id()));
         fs::create_dir(&directory).unwrap();
         let path = directory.join("both.pcap");
+        fs::write(&path, "what was there before, longer than a header").unwrap();
         let (ours, theirs) = UnixDatagram::pair().unwrap();
         let before = microseconds(SystemTime::now()).total_micros();
-        let io = Captured::new(ours, Capture::start(&path).unwrap());
+        let io = Captured::new(ours, Capture::open(&path).unwrap().begin());
         assert_eq!(fs::metadata(&path).unwrap().len(), 24);
         theirs.send(b"in").unwrap();
         io.receive(&mut [0; 100]).unwrap();
@@ -332,8 +337,8 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_no_error_at_the_start_but_a_missing_directory_is() {
-        assert!(Capture::start(Path::new("/dev/full")).unwrap().is_none());
-        let error = Capture::start(Path::new("/nowhere/at/all.pcap")).unwrap_err().to_string();
+        assert!(Capture::open(Path::new("/dev/full")).unwrap().begin().is_none());
+        let error = Capture::open(Path::new("/nowhere/at/all.pcap")).unwrap_err().to_string();
         assert!(error.contains("/nowhere/at/all.pcap") && error.contains("--pcap"), "{error}");
     }
 }

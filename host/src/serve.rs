@@ -27,10 +27,7 @@ use crate::{demo, memory, notify, privileges};
 pub(crate) fn run(mut options: ServeOptions, log: &Log) -> Result<(), Error> {
     let clock = Clock::start();
     // Before the signals are blocked: a pipe is waited for here until somebody reads it.
-    let capture = match &options.pcap {
-        Some(path) => Capture::start(path)?,
-        None => None,
-    };
+    let capture = options.pcap.as_deref().map(Capture::open).transpose()?;
     let storage = memory::allocate(&options)?;
     let signals = Signals::block().map_err(Error::system("waiting for signals"))?;
 
@@ -41,7 +38,7 @@ pub(crate) fn run(mut options: ServeOptions, log: &Log) -> Result<(), Error> {
     }
     link::check_free(&netlink, &options, before.as_ref())?;
 
-    let tun = Captured::new(Tun::open(&options.tun)?, capture);
+    let tun = Captured::new(Tun::open(&options.tun)?, capture.and_then(Capture::begin));
     let mut device = PacketDevice::new(tun, options.mtu);
     let config = config(&options)?;
     let server = Server::new(&config, storage, &mut device, clock.now())?;

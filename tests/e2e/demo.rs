@@ -3,7 +3,8 @@
 use std::fs;
 use std::io;
 use std::os::fd::AsFd;
-use std::process::Command;
+use std::path::Path;
+use std::process::{Command, Stdio};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
@@ -21,6 +22,7 @@ tests![
     a_command_reaches_the_server,
     the_exit_code_is_the_command_s,
     a_shell_controls_its_jobs,
+    ctrl_c_is_for_the_command,
     a_signal_from_elsewhere_is_for_the_command,
     the_machine_is_not_touched,
     a_user_without_rights_needs_none,
@@ -104,6 +106,17 @@ fn a_shell_controls_its_jobs() {
     assert_eq!(shell.wait().code(), Some(3));
 }
 
+fn ctrl_c_is_for_the_command() {
+    // Without job control: all that this shell starts stays in the process group of the terminal.
+    let script = "trap : INT; echo $((6 * 7)); cat; echo after | nc -N 192.168.69.1 8080";
+    let mut demo = on_a_terminal(&format!("demo -- sh -c '{script}'"));
+    demo.output.wait_until("the start", |text| text.contains("42"));
+    // Ctrl-C, and Ctrl-D in case that `cat` had not been started.
+    demo.say("\u{3}\u{4}");
+    demo.output.wait_until("the echo", |text| text.contains("AFTER"));
+    assert_eq!(demo.wait().code(), Some(0));
+}
+
 fn a_signal_from_elsewhere_is_for_the_command() {
     let script = "trap 'echo heard; exit 9' TERM; echo ready; while :; do read line; done";
     let mut demo = Program::start(&mut shout(&["demo", "--", "bash", "-c", script]));
@@ -114,12 +127,14 @@ fn a_signal_from_elsewhere_is_for_the_command() {
 
 fn the_machine_is_not_touched() {
     let before = snapshot();
-    let mut demo = Program::start(&mut shout(&["demo", "--", "cat"]));
+    let mut demo = Program::start_with_own_errors(shout(&["demo", "--", "cat"]).stderr(Stdio::null()));
     demo.say("ready\n");
     demo.output.wait_for_line(&["ready"]);
     assert_eq!(snapshot(), before);
+    let server = format!("/proc/{}", server_of(&demo));
     demo.end_input();
     assert_eq!(demo.wait().code(), Some(0));
+    assert!(!Path::new(&server).exists(), "the server outlives the demo");
     assert_eq!(snapshot(), before);
 }
 

@@ -26,6 +26,7 @@ tests![
     a_limit_on_the_size_of_files_ends_the_recording_only,
     a_device_that_takes_nothing_ends_the_recording_only,
     a_recording_that_cannot_be_begun_is_an_error,
+    a_server_that_cannot_start_leaves_an_old_recording_alone,
     a_pipe_is_waited_for_at_first_and_never_again,
     the_counters_come_every_period,
     sigusr1_shows_the_counters_and_the_rates_since,
@@ -209,6 +210,15 @@ fn a_recording_that_cannot_be_begun_is_an_error() {
         let line = output.stderr.trim_end();
         assert!(line.lines().count() == 1 && line.contains(path) && line.contains("--pcap"), "{output}");
     }
+}
+
+fn a_server_that_cannot_start_leaves_an_old_recording_alone() {
+    disk("1m");
+    fs::write(RECORDING, "of an earlier server").unwrap();
+    let _first = Server::start(&[]);
+    let output = run(&mut shout(&["--pcap", RECORDING]), b"");
+    assert_eq!(output.code(), Some(1), "{output}");
+    assert_eq!(fs::read_to_string(RECORDING).unwrap(), "of an earlier server");
 }
 
 fn a_pipe_is_waited_for_at_first_and_never_again() {
