@@ -7,7 +7,7 @@ use smoltcp::wire::{
     IpCidr, IpEndpoint, IpProtocol, IpVersion, Ipv4Address, Ipv4Packet, TcpPacket, TcpRepr, UdpPacket,
 };
 #[cfg(feature = "ipv6")]
-use smoltcp::wire::{Icmpv6Message, Icmpv6Packet, Ipv6Packet};
+use smoltcp::wire::{Icmpv6Message, Icmpv6Packet, Ipv6Address, Ipv6Packet};
 
 use crate::config::{Config, MAX_ADDRESSES};
 use crate::flows::Flow;
@@ -35,21 +35,46 @@ pub(crate) struct Segment<'p> {
 
 #[derive(Debug)]
 pub(crate) struct Door {
-    addresses: Vec<IpCidr, MAX_ADDRESSES>,
+    ipv4: Vec<Ipv4Own, MAX_ADDRESSES>,
+    #[cfg(feature = "ipv6")]
+    ipv6: Vec<Ipv6Address, MAX_ADDRESSES>,
     hardware_addr: HardwareAddress,
     port: u16,
     checksum: ChecksumCapabilities,
 }
 
+/// An address of the server's, and what else is in its subnet that is no host's.
+#[derive(Debug)]
+struct Ipv4Own {
+    address: Ipv4Address,
+    /// None in a subnet of one or two addresses (RFC 3021).
+    broadcast: Option<Ipv4Address>,
+}
+
 impl Door {
     /// `checksum` is the device's own: what it says that it verifies is not verified again.
     pub(crate) fn new(config: &Config, checksum: ChecksumCapabilities) -> Door {
-        Door {
-            addresses: config.addresses.clone(),
+        let mut door = Door {
+            ipv4: Vec::new(),
+            #[cfg(feature = "ipv6")]
+            ipv6: Vec::new(),
             hardware_addr: config.hardware_addr,
             port: config.port,
             checksum,
+        };
+        for own in &config.addresses {
+            // Cannot fail: there is room for as many of either family as there are in all.
+            match own {
+                IpCidr::Ipv4(own) => {
+                    let _ = door.ipv4.push(Ipv4Own { address: own.address(), broadcast: own.broadcast() });
+                }
+                #[cfg(feature = "ipv6")]
+                IpCidr::Ipv6(own) => {
+                    let _ = door.ipv6.push(own.address());
+                }
+            }
         }
+        door
     }
 
     pub(crate) fn admit<'p>(&self, packet: &'p [u8]) -> Result<Admitted<'p>, DropReason> {
@@ -108,8 +133,19 @@ impl Door {
             return Err(DropReason::Checksum);
         }
         let (source, destination) = (packet.src_addr(), packet.dst_addr());
-        self.addressed(destination.into(), to_us)?;
-        self.sane_source(source.into())?;
+        if !self.ipv4.iter().any(|own| own.address == destination) {
+            let broadcast = destination.is_multicast() || self.is_broadcast(destination);
+            return Err(if broadcast { DropReason::Broadcast } else { DropReason::NotOurs });
+        }
+        if !to_us {
+            return Err(DropReason::Broadcast);
+        }
+        if self.ipv4.iter().any(|own| own.address == source) {
+            return Err(DropReason::OwnSource);
+        }
+        if !is_ipv4_host(source) || self.is_broadcast(source) {
+            return Err(DropReason::Source);
+        }
         let protocol = packet.next_header();
         if packet.more_frags() || packet.frag_offset() != 0 {
             return match protocol {
@@ -137,12 +173,18 @@ impl Door {
             // A solicitation comes to a multicast address of ours (RFC 4861, section 7.2.2), or to us alone.
             let message = Icmpv6Packet::new_checked(packet.payload()).map_err(|_| DropReason::Malformed)?;
             if matches!(message.msg_type(), Icmpv6Message::NeighborSolicit | Icmpv6Message::NeighborAdvert) {
-                self.sane_source(source.into())?;
+                self.sane_ipv6_source(source)?;
                 return Ok(Admitted::Neighbour);
             }
         }
-        self.addressed(destination.into(), to_us)?;
-        self.sane_source(source.into())?;
+        if !self.ipv6.contains(&destination) {
+            let multicast = destination.is_multicast();
+            return Err(if multicast { DropReason::Broadcast } else { DropReason::NotOurs });
+        }
+        if !to_us {
+            return Err(DropReason::Broadcast);
+        }
+        self.sane_ipv6_source(source)?;
         match protocol {
             IpProtocol::Ipv6Frag => Err(DropReason::Fragment),
             IpProtocol::HopByHop
@@ -196,59 +238,40 @@ impl Door {
         }
     }
 
-    /// Ok if the packet is for one of the server's addresses, in a frame for the server alone.
-    fn addressed(&self, destination: IpAddress, to_us: bool) -> Result<(), DropReason> {
-        if self.addresses.iter().any(|own| own.address() == destination) {
-            return if to_us { Ok(()) } else { Err(DropReason::Broadcast) };
-        }
-        if destination.is_multicast() || self.is_broadcast(destination) {
-            Err(DropReason::Broadcast)
-        } else {
-            Err(DropReason::NotOurs)
-        }
-    }
-
-    /// Ok if a host can have sent from this address (RFC 1122, section 3.2.1.3; RFC 6890).
-    fn sane_source(&self, source: IpAddress) -> Result<(), DropReason> {
-        if self.addresses.iter().any(|own| own.address() == source) {
+    #[cfg(feature = "ipv6")]
+    fn sane_ipv6_source(&self, source: Ipv6Address) -> Result<(), DropReason> {
+        if self.ipv6.contains(&source) {
             return Err(DropReason::OwnSource);
         }
-        if is_host(source) && !self.is_broadcast(source) { Ok(()) } else { Err(DropReason::Source) }
+        if is_ipv6_host(source) { Ok(()) } else { Err(DropReason::Source) }
     }
 
-    fn is_broadcast(&self, address: IpAddress) -> bool {
-        match address {
-            IpAddress::Ipv4(address) => {
-                address.is_broadcast() || self.addresses.iter().any(|own| is_broadcast_of(own, address))
-            }
-            #[cfg(feature = "ipv6")]
-            IpAddress::Ipv6(_) => false,
-        }
+    fn is_broadcast(&self, address: Ipv4Address) -> bool {
+        address.is_broadcast() || self.ipv4.iter().any(|own| own.broadcast == Some(address))
     }
 }
 
-fn is_broadcast_of(subnet: &IpCidr, address: Ipv4Address) -> bool {
-    match subnet {
-        IpCidr::Ipv4(subnet) => subnet.broadcast() == Some(address),
-        #[cfg(feature = "ipv6")]
-        IpCidr::Ipv6(_) => false,
-    }
-}
-
-/// True if it can be the address of a host: of IPv4, not "this network", loopback, multicast, nor reserved, which the
-/// broadcast address is part of; of IPv6, not unspecified, loopback, multicast, nor IPv4 in disguise.
+/// True if it can be the address of a host.
 pub(crate) fn is_host(address: IpAddress) -> bool {
     match address {
-        IpAddress::Ipv4(address) => {
-            let first = address.octets()[0];
-            first != 0 && first != 127 && first < 224
-        }
+        IpAddress::Ipv4(address) => is_ipv4_host(address),
         #[cfg(feature = "ipv6")]
-        IpAddress::Ipv6(address) => {
-            !address.is_unspecified()
-                && !address.is_loopback()
-                && !address.is_multicast()
-                && address.to_ipv4_mapped().is_none()
-        }
+        IpAddress::Ipv6(address) => is_ipv6_host(address),
     }
+}
+
+/// Not "this network", loopback, multicast, nor reserved, which the broadcast address is part of (RFC 1122, section
+/// 3.2.1.3; RFC 6890).
+fn is_ipv4_host(address: Ipv4Address) -> bool {
+    let first = address.octets()[0];
+    first != 0 && first != 127 && first < 224
+}
+
+/// Not unspecified, loopback, multicast, nor IPv4 in disguise.
+#[cfg(feature = "ipv6")]
+fn is_ipv6_host(address: Ipv6Address) -> bool {
+    !address.is_unspecified()
+        && !address.is_loopback()
+        && !address.is_multicast()
+        && address.to_ipv4_mapped().is_none()
 }

@@ -3,8 +3,6 @@
 //! The index is a hash table with chains through the slots, under a keyed hash: whoever picks addresses and ports
 //! cannot make them collide without knowing the key. All operations cost O(1).
 
-use core::hash::Hasher;
-
 use siphasher::sip::SipHasher13;
 use smoltcp::wire::{IpAddress, IpEndpoint};
 
@@ -195,28 +193,26 @@ impl<'a> Flows<'a> {
 
 /// SipHash-1-3 of a flow: nobody without the key can choose flows that collide.
 pub(crate) fn hash(key: (u64, u64), flow: &Flow) -> u64 {
-    let mut octets = [0; 34];
+    let hasher = SipHasher13::new_with_keys(key.0, key.1);
     let [port_high, port_low] = flow.remote.port.to_be_bytes();
-    let length = match (flow.remote.addr, flow.local) {
+    // An array each, as its length is then known to the hash, which is unrolled.
+    match (flow.remote.addr, flow.local) {
         (IpAddress::Ipv4(remote), IpAddress::Ipv4(local)) => {
-            octets[..4].copy_from_slice(&remote.octets());
-            octets[4..8].copy_from_slice(&local.octets());
-            8
+            let ([a, b, c, d], [e, f, g, h]) = (remote.octets(), local.octets());
+            hasher.hash(&[a, b, c, d, e, f, g, h, port_high, port_low])
         }
         #[cfg(feature = "ipv6")]
         (IpAddress::Ipv6(remote), IpAddress::Ipv6(local)) => {
+            let mut octets = [0; 34];
             octets[..16].copy_from_slice(&remote.octets());
             octets[16..32].copy_from_slice(&local.octets());
-            32
+            octets[32..].copy_from_slice(&[port_high, port_low]);
+            hasher.hash(&octets)
         }
         // One packet cannot have addresses of both families.
         #[cfg(feature = "ipv6")]
         _ => 0,
-    };
-    (octets[length], octets[length + 1]) = (port_high, port_low);
-    let mut hasher = SipHasher13::new_with_keys(key.0, key.1);
-    hasher.write(&octets[..length + 2]);
-    hasher.finish()
+    }
 }
 
 #[cfg(test)]

@@ -171,12 +171,16 @@ impl<'a> Server<'a> {
                 Turn::Nobody
             }
             Ok(Admitted::Segment(segment)) => {
-                stack.learn_neighbour(now, packet, segment.flow.remote.addr, segment.flow.local);
+                if stack.has_frames() {
+                    stack.learn_neighbour(now, packet, segment.flow.remote.addr, segment.flow.local);
+                }
                 let slot = self.connections.segment(now, packet, &segment, tx, stack, stats);
                 slot.map_or(Turn::Nobody, Turn::Slot)
             }
             Ok(Admitted::Datagram(from, to)) => {
-                stack.learn_neighbour(now, packet, from, to);
+                if stack.has_frames() {
+                    stack.learn_neighbour(now, packet, from, to);
+                }
                 stack.feed(now, packet, tx, self.datagrams.sockets());
                 Turn::Datagrams
             }

@@ -119,7 +119,12 @@ impl Stack {
         interface.poll_ingress_single(now, &mut device, sockets);
     }
 
-    /// Takes note of where a host on the link is, which sent this frame; nothing if the device has no frames.
+    /// True if the device has frames, whose senders are to be learnt.
+    pub(crate) fn has_frames(&self) -> bool {
+        self.capabilities.medium == Medium::Ethernet
+    }
+
+    /// Takes note of where a host on the link is, which sent this frame.
     pub(crate) fn learn_neighbour(
         &mut self,
         now: Instant,
@@ -127,8 +132,7 @@ impl Stack {
         neighbour: IpAddress,
         own: IpAddress,
     ) {
-        if self.capabilities.medium == Medium::Ethernet
-            && self.addresses.iter().any(|subnet| subnet.contains_addr(&neighbour))
+        if self.addresses.iter().any(|subnet| subnet.contains_addr(&neighbour))
             && let Some(announcement) = neighbours::announcement(frame, neighbour, own)
             && (now >= self.neighbour.1 || self.neighbour.0 != announcement)
         {
@@ -181,6 +185,11 @@ impl Stack {
             }
         }
         header
+    }
+
+    /// True if these sockets have nothing to send, nor wait for a time other than that of a neighbour that is not known.
+    pub(crate) fn has_nothing_for(&mut self, now: Instant, sockets: &SocketSet<'_>) -> bool {
+        self.interface.poll_at(now, sockets).is_none_or(|at| at > now && self.has_frames())
     }
 
     /// Packets sent since the server was made.
