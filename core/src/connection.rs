@@ -217,6 +217,14 @@ impl<'a> Slot<'a> {
             && guard::distance(segment.seq_number, self.receive_next()) >= 0
     }
 
+    /// True if nothing has come that is not answered, and everything that was sent has arrived. Not with a closed window,
+    /// which smoltcp goes on to probe even then.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        let socket = self.socket();
+        let empty = socket.recv_queue() == 0 && socket.send_queue() == 0;
+        empty && socket.state() == State::Established && self.peer_window > 0
+    }
+
     /// True if data came that the service cannot answer any more, as our FIN is out, and the peer has finished too: it
     /// must not believe that all is well (RFC 9293, section 3.6.1).
     pub(crate) fn has_lost_data(&self) -> bool {
