@@ -4,10 +4,12 @@
 //! gets none of the terminal's signals. It is told apart by `--attended` only: it says when it is ready, and ends with
 //! the process that started it, however that ends.
 
+mod program;
+
 use core::time::Duration;
 use std::ffi::OsString;
 use std::io::{self, ErrorKind, IsTerminal, Read, Write};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::{env, fs};
 
@@ -15,13 +17,12 @@ use log::LevelFilter;
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
-use nix::sys::signal::{SigSet, Signal, kill};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, getegid, geteuid};
 use thiserror::Error;
 
 use crate::client;
-use crate::error::program;
+use crate::error;
 use crate::logging::Log;
 use crate::netlink::Netlink;
 use crate::values::Visitor;
@@ -89,7 +90,7 @@ fn demonstrate(visitor: &Visitor, level: LevelFilter) -> Result<ExitCode, DemoEr
             welcome("UDP");
             client::udp::run(TARGET, UDP_TIMEOUT)
         }
-        Visitor::Program(name, arguments) => run_program(name, arguments)?,
+        Visitor::Program(name, arguments) => program::run(name, arguments)?,
     })
 }
 
@@ -112,7 +113,7 @@ fn enter_namespaces() -> Result<(), DemoError> {
 
 fn enter_user_namespace() -> Result<(), DemoError> {
     let (user, group) = (geteuid(), getegid());
-    let refused = |source| DemoError::UserNamespace { source, remedy: remedy(), program: program() };
+    let refused = |source| DemoError::UserNamespace { source, remedy: remedy(), program: error::program() };
     unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET).map_err(|error| refused(error.into()))?;
     // The files below belong to root for a program that has got capabilities with its file (proc_pid(5)).
     prctl::set_dumpable(true).map_err(DemoError::system("setting the dumpable flag"))?;
@@ -177,7 +178,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         // It takes its time, a second at most, to end the connections that are left. Both fail if it has ended already.
-        let _ = kill(pid(&self.0), Signal::SIGTERM);
+        let _ = kill(Pid::from_raw(self.0.id().cast_signed()), Signal::SIGTERM);
         let _ = self.0.wait();
     }
 }
@@ -187,41 +188,4 @@ pub(crate) fn report_readiness() -> io::Result<()> {
     prctl::set_pdeathsig(Signal::SIGTERM)?;
     // If that process has ended before, nobody reads this, and it fails.
     io::stdout().write_all(b"\n")
-}
-
-/// Runs a program to its end and gives its exit code, or 128 and the signal that ended it.
-fn run_program(name: &OsString, arguments: &[OsString]) -> Result<ExitCode, DemoError> {
-    let started = Command::new(name).args(arguments).spawn();
-    let mut program = started.map_err(|error| DemoError::Program(name.clone(), error))?;
-    let status = wait_for(&mut program).map_err(DemoError::system("waiting for the program"))?;
-    // A process has ended with the one or by the other, and both are small.
-    let code = status.code().or(status.signal().map(|signal| 128 + signal)).unwrap_or(1);
-    Ok(ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX)))
-}
-
-/// Waits for a program's end. Signals that would end this process first do not; those that the program would not get
-/// otherwise are passed on.
-fn wait_for(program: &mut Child) -> io::Result<ExitStatus> {
-    let watched = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGCHLD]
-        .into_iter()
-        .collect();
-    // Only now, as the program would inherit it.
-    SigSet::thread_block(&watched)?;
-    let signals = SignalFd::with_flags(&watched, SfdFlags::SFD_CLOEXEC)?;
-    loop {
-        if let Some(status) = program.try_wait()? {
-            return Ok(status);
-        }
-        if let Some(info) = signals.read_signal()?
-            // What the terminal sends, it sends to the program as well; what a process sends (SI_USER and below), not.
-            && info.ssi_code <= 0
-            && let Ok(Ok(signal)) = i32::try_from(info.ssi_signo).map(Signal::try_from)
-        {
-            kill(pid(program), signal)?;
-        }
-    }
-}
-
-fn pid(child: &Child) -> Pid {
-    Pid::from_raw(child.id().cast_signed())
 }

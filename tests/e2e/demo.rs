@@ -21,6 +21,7 @@ tests![
     whoever_types_gets_a_prompt,
     a_command_reaches_the_server,
     the_exit_code_is_the_command_s,
+    a_command_finds_signals_and_environment_as_they_were,
     a_shell_controls_its_jobs,
     ctrl_c_is_for_the_command,
     a_signal_from_elsewhere_is_for_the_command,
@@ -86,6 +87,24 @@ fn the_exit_code_is_the_command_s() {
         assert_eq!(output.code(), Some(code), "{command:?}: {output}");
         let complains = code == 126 || code == 127;
         assert_eq!(output.stderr.contains(command[0]), complains, "{output}");
+    }
+}
+
+fn a_command_finds_signals_and_environment_as_they_were() {
+    let surroundings = ["env", "--ignore-signal=USR2", "--block-signal=HUP", "ODD=a=b\n c"];
+    let demo = [env!("CARGO_BIN_EXE_shout"), "demo", "--"];
+    // The demo itself blocks signals while a command runs, and as a Rust program it ignores SIGPIPE. A shell would unblock
+    // what it finds blocked.
+    let signals = ["grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"];
+    let words = ["sh", "-c", "printf '<%s>' \"$ODD\" \"$@\"", "sh", "", "two words", "\u{fc}"];
+    for command in [&signals[..], &words] {
+        let output = |demo| {
+            let arguments = [&surroundings[1..], demo, command].concat();
+            let output = run(Command::new(surroundings[0]).args(arguments), b"");
+            assert_eq!(output.code(), Some(0), "{output}");
+            output.stdout()
+        };
+        assert_eq!(output(&demo[..]), output(&[]));
     }
 }
 
