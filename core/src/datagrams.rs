@@ -9,7 +9,7 @@ use smoltcp::wire::{IpAddress, IpEndpoint};
 
 use crate::echo;
 use crate::stats::{DropReason, Stats};
-use crate::storage::{BUFFER_SIZE, UdpStorage};
+use crate::storage::UdpStorage;
 use crate::timers::NEVER;
 
 /// What is kept of each reply that waits for its delay.
@@ -56,7 +56,7 @@ impl<'a> Datagrams<'a> {
     /// Answers the datagram that came, or puts its reply off. There may be none: of fragments, only the last one makes
     /// a datagram.
     pub(crate) fn serve(&mut self, now: Instant, stats: &mut Stats) {
-        let mut reply = [0; BUFFER_SIZE];
+        let mut reply = echo::Reply::new();
         while let Ok((request, from)) =
             self.sockets.get_mut::<udp::Socket<'_>>(SocketHandle::default()).recv()
         {
@@ -66,10 +66,10 @@ impl<'a> Datagrams<'a> {
                 continue;
             }
             stats.datagrams_in += 1;
-            let length = echo::datagram(request, &mut reply);
+            echo::answer(&mut reply, request);
             let sent = match self.delay {
-                None => self.send(&reply[..length], from.endpoint, from.local_address),
-                Some(delay) => self.put_off(&reply[..length], now + delay, &from),
+                None => self.send(&reply, from.endpoint, from.local_address),
+                Some(delay) => self.put_off(&reply, now + delay, &from),
             };
             if !sent {
                 stats.drop(DropReason::ReplyQueue);

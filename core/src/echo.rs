@@ -1,5 +1,6 @@
 //! The service: what comes goes back in upper case. To make another server of this one, edit this file.
 
+use heapless::Vec;
 use smoltcp::socket::tcp;
 
 use crate::storage::BUFFER_SIZE;
@@ -19,25 +20,30 @@ pub(crate) fn stream(socket: &mut tcp::Socket<'_>) {
         return;
     }
     let mut left = queued.min(room);
-    let mut turn = [0; BUFFER_SIZE];
+    let mut reply = Reply::new();
     while left > 0 {
-        let most = left.min(turn.len());
-        let Ok(taken @ 1..) = socket.recv_slice(&mut turn[..most]) else {
+        let Ok(taken @ 1..) = socket.recv(|octets| {
+            let taken = answer(&mut reply, &octets[..octets.len().min(left)]);
+            (taken, taken)
+        }) else {
             return; // closed under way: there is nobody to answer
         };
-        let octets = &mut turn[..taken];
-        octets.make_ascii_uppercase();
         // Cannot fail nor be short: the socket may send, and `room` was there.
-        let _ = socket.send_slice(octets);
+        let _ = socket.send_slice(&reply);
         left -= taken;
     }
 }
 
-/// Writes the reply to a datagram, at most [`BUFFER_SIZE`] octets as `recvfrom(1024)` would give them;
-/// returns its length.
-pub(crate) fn datagram(request: &[u8], reply: &mut [u8; BUFFER_SIZE]) -> usize {
-    let length = request.len().min(reply.len());
-    reply[..length].copy_from_slice(&request[..length]);
-    reply[..length].make_ascii_uppercase();
-    length
+/// What is echoed at once. A `Vec`, since an array would have to be zeroed first, which costs more than the copy.
+pub(crate) type Reply = Vec<u8, BUFFER_SIZE>;
+
+/// Makes `reply` the answer to what fits of `octets`, at most [`BUFFER_SIZE`] as `recvfrom(1024)` would give them; returns
+/// how much that is.
+pub(crate) fn answer(reply: &mut Reply, octets: &[u8]) -> usize {
+    let taken = octets.len().min(reply.capacity());
+    reply.clear();
+    // Cannot fail: it is no more than the capacity.
+    let _ = reply.extend_from_slice(&octets[..taken]);
+    reply.make_ascii_uppercase();
+    taken
 }
