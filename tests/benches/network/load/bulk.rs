@@ -1,0 +1,122 @@
+//! Streams: as much as the server takes, and all of it back.
+
+use std::collections::VecDeque;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Instant;
+
+use nix::errno::Errno;
+use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::socket::{Shutdown, shutdown};
+use nix::unistd::write;
+
+use super::Target;
+use super::content::{Content, LONGEST};
+use super::sockets::{self, PATIENCE};
+use super::window::{Sample, Timing, Window};
+
+/// A number of streams at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bulk {
+    pub(crate) streams: usize,
+}
+
+struct Stream {
+    socket: OwnedFd,
+    sent: usize,
+    echoed: usize,
+    /// Positions in the stream and when they were given to the kernel.
+    marks: VecDeque<(usize, Instant)>,
+    ended: bool,
+}
+
+impl Bulk {
+    pub(crate) fn run(&self, target: Target, content: &Content, timing: Timing) -> Result<Sample, String> {
+        let mut streams: Vec<Stream> = (0..self.streams)
+            .map(|_| {
+                let socket = OwnedFd::from(sockets::connect(target.address)?);
+                Ok(Stream { socket, sent: 0, echoed: 0, marks: VecDeque::new(), ended: false })
+            })
+            .collect::<Result<_, String>>()?;
+        let interest = EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT;
+        let epoll = sockets::await_all(streams.iter().map(|stream| &stream.socket), interest)?;
+        let patience: EpollTimeout = PATIENCE.try_into().unwrap_or(EpollTimeout::NONE);
+        let mut events = [EpollEvent::empty(); 16];
+        let mut buffer = vec![0; LONGEST];
+        let mut window = Some(Window::new(timing, target.process));
+        let mut sample = None;
+        while streams.iter().any(|stream| !stream.ended) {
+            let ready = epoll.wait(&mut events, patience).map_err(|error| format!("epoll: {error}"))?;
+            if ready == 0 {
+                return Err(format!("no stream went on for {PATIENCE:?}"));
+            }
+            for event in &events[..ready] {
+                let stream = &mut streams[sockets::place(event)];
+                if event.events().contains(EpollFlags::EPOLLOUT) && window.is_some() {
+                    stream.send(content)?;
+                }
+                if event.events().contains(EpollFlags::EPOLLIN) && !stream.ended {
+                    stream.receive(content, &mut buffer, window.as_mut())?;
+                }
+            }
+            let now = Instant::now();
+            if let Some(over) = window.take_if(|window| window.is_over(now)) {
+                sample = Some(over.close(now, 0)?);
+                // What is still on its way is waited for and checked, but no longer measured.
+                for (index, stream) in streams.iter().enumerate() {
+                    end(&epoll, index, stream)?;
+                }
+            }
+        }
+        sample.ok_or_else(|| "the server closed the connections".to_owned())
+    }
+}
+
+fn end(epoll: &Epoll, index: usize, stream: &Stream) -> Result<(), String> {
+    let mut event = EpollEvent::new(EpollFlags::EPOLLIN, index as u64);
+    epoll.modify(&stream.socket, &mut event).map_err(|error| format!("epoll: {error}"))?;
+    shutdown(stream.socket.as_raw_fd(), Shutdown::Write).map_err(|error| format!("cannot close: {error}"))
+}
+
+impl Stream {
+    fn send(&mut self, content: &Content) -> Result<(), String> {
+        match write(&self.socket, content.at(self.sent, LONGEST)) {
+            Ok(length) => {
+                self.sent += length;
+                self.marks.push_back((self.sent, Instant::now()));
+                Ok(())
+            }
+            Err(Errno::EAGAIN) => Ok(()),
+            Err(error) => Err(format!("cannot send: {error}")),
+        }
+    }
+
+    fn receive(
+        &mut self,
+        content: &Content,
+        buffer: &mut [u8],
+        window: Option<&mut Window>,
+    ) -> Result<(), String> {
+        let Some(echo) = sockets::receive(&self.socket, buffer)? else { return Ok(()) };
+        if echo.is_empty() {
+            self.ended = true;
+            return match window {
+                None if self.echoed == self.sent => Ok(()),
+                _ => Err(format!("a stream ended after {} of {} octets", self.echoed, self.sent)),
+            };
+        }
+        content.check(self.echoed, echo).map_err(|corruption| corruption.to_string())?;
+        self.echoed += echo.len();
+        let now = Instant::now();
+        let mut latency = None;
+        while let Some(&(position, sent_at)) = self.marks.front()
+            && position <= self.echoed
+        {
+            latency = Some(now - sent_at);
+            self.marks.pop_front();
+        }
+        if let Some(window) = window {
+            window.note(now, echo.len() as u64, latency);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,111 @@
+//! The client's sockets.
+
+use core::net::{Ipv4Addr, SocketAddrV4};
+use core::time::Duration;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream, UdpSocket};
+use std::os::fd::OwnedFd;
+
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags};
+use nix::unistd::{read, write};
+
+use super::content::Content;
+
+/// How long anything may take before something is wrong.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A connection that the server has taken: one octet has been echoed on it.
+pub(crate) fn connect(address: SocketAddrV4) -> Result<TcpStream, String> {
+    let mut stream = TcpStream::connect_timeout(&address.into(), PATIENCE)
+        .map_err(|error| format!("cannot connect to {address}: {error}"))?;
+    let introduction = |stream: &mut TcpStream| {
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(b"a")?;
+        let mut echo = [0];
+        stream.read_exact(&mut echo)?;
+        stream.set_nonblocking(true)?;
+        Ok(echo)
+    };
+    match introduction(&mut stream) {
+        Ok(echo) if echo == *b"A" => Ok(stream),
+        Ok(echo) => Err(format!("{address} echoed {echo:?} for b\"a\"")),
+        Err(error) => Err(error_on(address, &error)),
+    }
+}
+
+/// Closes connections and waits until the server has closed them too, so that it has nothing left to do.
+pub(crate) fn close(streams: Vec<TcpStream>) -> Result<(), String> {
+    let failed = |error: std::io::Error| format!("cannot close a connection: {error}");
+    for stream in &streams {
+        stream.shutdown(Shutdown::Write).map_err(failed)?;
+    }
+    for mut stream in streams {
+        stream.set_nonblocking(false).map_err(failed)?;
+        if stream.read(&mut [0]).map_err(failed)? != 0 {
+            return Err("the server sent something that was not asked for".to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// A UDP socket that hears of this server only.
+pub(crate) fn udp(address: SocketAddrV4) -> Result<UdpSocket, String> {
+    let open = || {
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+        socket.connect(address)?;
+        socket.set_nonblocking(true)?;
+        Ok(socket)
+    };
+    open().map_err(|error: std::io::Error| error_on(address, &error))
+}
+
+fn error_on(address: SocketAddrV4, error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::WouldBlock => format!("no answer from {address} within {PATIENCE:?}"),
+        _ => format!("talking to {address}: {error}"),
+    }
+}
+
+/// An epoll(7) instance that awaits these events on these sockets, each named by its place in the list.
+pub(crate) fn await_all<'a>(
+    sockets: impl IntoIterator<Item = &'a OwnedFd>,
+    interest: EpollFlags,
+) -> Result<Epoll, String> {
+    let make = || {
+        let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+        for (index, socket) in sockets.into_iter().enumerate() {
+            epoll.add(socket, EpollEvent::new(interest, index as u64))?;
+        }
+        Ok(epoll)
+    };
+    make().map_err(|error: nix::Error| format!("epoll: {error}"))
+}
+
+/// The place in that list of the socket that an event is about.
+pub(crate) fn place(event: &EpollEvent) -> usize {
+    usize::try_from(event.data()).unwrap_or(usize::MAX)
+}
+
+/// Sends all of a message to a socket that has room for it, since all that was sent before has been answered.
+pub(crate) fn send(
+    socket: &OwnedFd,
+    content: &Content,
+    position: usize,
+    length: usize,
+) -> Result<(), String> {
+    match write(socket, content.at(position, length)) {
+        Ok(sent) if sent == length => Ok(()),
+        Ok(sent) => Err(format!("the kernel took {sent} of {length} octets")),
+        Err(error) => Err(format!("cannot send: {error}")),
+    }
+}
+
+/// What has come, if anything has: nothing of it means the end.
+pub(crate) fn receive<'b>(socket: &OwnedFd, buffer: &'b mut [u8]) -> Result<Option<&'b [u8]>, String> {
+    match read(socket, buffer) {
+        Ok(length) => Ok(Some(&buffer[..length])),
+        Err(nix::Error::EAGAIN) => Ok(None),
+        Err(error) => Err(format!("cannot receive: {error}")),
+    }
+}

@@ -1,0 +1,108 @@
+//! The server to compare with: one thread, epoll(7), the kernel's own sockets; recv(1024), uppercase, send.
+
+use core::net::SocketAddrV4;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::fd::AsRawFd;
+
+use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+
+/// What the seed's `recv(1024)` takes at once.
+const TURN: usize = 1024;
+
+/// Serves until it is killed.
+pub(crate) fn serve(address: SocketAddrV4) -> std::io::Result<()> {
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    let datagrams = UdpSocket::bind(address)?;
+    datagrams.set_nonblocking(true)?;
+    let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
+    epoll.add(&listener, readable(&listener))?;
+    epoll.add(&datagrams, readable(&datagrams))?;
+    // By descriptor: small numbers, as the kernel gives them out.
+    let mut connections: Vec<Option<Connection>> = Vec::new();
+    let mut events = [EpollEvent::empty(); 256];
+    loop {
+        let ready = epoll.wait(&mut events, EpollTimeout::NONE)?;
+        for event in &events[..ready] {
+            let descriptor = usize::try_from(event.data()).unwrap_or(usize::MAX);
+            if descriptor == place(&listener) {
+                let (stream, _) = listener.accept()?;
+                stream.set_nonblocking(true)?;
+                epoll.add(&stream, readable(&stream))?;
+                let descriptor = place(&stream);
+                if connections.len() <= descriptor {
+                    connections.resize_with(descriptor + 1, || None);
+                }
+                connections[descriptor] = Some(Connection { stream, unsent: Vec::new() });
+            } else if descriptor == place(&datagrams) {
+                answer(&datagrams)?;
+            } else if let Some(Some(connection)) = connections.get_mut(descriptor) {
+                let was_blocked = connection.is_blocked();
+                if !connection.go_on() {
+                    connections[descriptor] = None;
+                } else if connection.is_blocked() != was_blocked {
+                    let interest = if was_blocked { EpollFlags::EPOLLIN } else { EpollFlags::EPOLLOUT };
+                    epoll.modify(&connection.stream, &mut EpollEvent::new(interest, event.data()))?;
+                }
+            }
+        }
+    }
+}
+
+fn place(socket: &impl AsRawFd) -> usize {
+    usize::try_from(socket.as_raw_fd()).unwrap_or(usize::MAX)
+}
+
+fn readable(socket: &impl AsRawFd) -> EpollEvent {
+    EpollEvent::new(EpollFlags::EPOLLIN, place(socket) as u64)
+}
+
+fn answer(socket: &UdpSocket) -> std::io::Result<()> {
+    let mut turn = [0; TURN];
+    let (length, client) = socket.recv_from(&mut turn)?;
+    turn[..length].make_ascii_uppercase();
+    match socket.send_to(&turn[..length], client) {
+        Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
+        _ => Ok(()),
+    }
+}
+
+struct Connection {
+    stream: TcpStream,
+    /// What the kernel did not take. Nothing is received while there is something.
+    unsent: Vec<u8>,
+}
+
+impl Connection {
+    fn is_blocked(&self) -> bool {
+        !self.unsent.is_empty()
+    }
+
+    /// One turn. False at the connection's end.
+    fn go_on(&mut self) -> bool {
+        let mut turn = [0; TURN];
+        let unsent = core::mem::take(&mut self.unsent);
+        let echo = if unsent.is_empty() {
+            match self.stream.read(&mut turn) {
+                Ok(0) => return false,
+                Ok(length) => {
+                    turn[..length].make_ascii_uppercase();
+                    &turn[..length]
+                }
+                Err(error) => return error.kind() == ErrorKind::WouldBlock,
+            }
+        } else {
+            &unsent
+        };
+        let sent = match self.stream.write(echo) {
+            Ok(sent) => sent,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
+            Err(_) => return false,
+        };
+        if sent < echo.len() {
+            self.unsent = echo[sent..].to_vec();
+        }
+        true
+    }
+}

@@ -1,0 +1,111 @@
+//! What is measured.
+
+use crate::load::{Bulk, Load, RequestReply, ShortConnections, Transport};
+use crate::servers::Kind;
+
+/// Servers that do the same work in turn.
+#[derive(Debug)]
+pub(crate) struct Workload {
+    pub(crate) name: String,
+    pub(crate) contestants: Vec<Contestant>,
+}
+
+/// A server and what it has to do.
+#[derive(Debug)]
+pub(crate) struct Contestant {
+    pub(crate) label: String,
+    pub(crate) server: Kind,
+    pub(crate) load: Load,
+}
+
+const SHOUT: Kind = Kind::Shout("");
+const IDLE: usize = 4000;
+
+/// All of them.
+pub(crate) fn all() -> Vec<Workload> {
+    let mut all = Vec::new();
+    for size in [64, 1, 512, 1000] {
+        for conversations in [1, 16, 50, 1000] {
+            let mut servers = vec![SHOUT, Kind::Kernel, Kind::Python, Kind::Floor];
+            if (size, conversations) == (1000, 16) {
+                servers.push(Kind::Shout("--buffer 4096"));
+            }
+            if (size, conversations) == (64, 1) {
+                servers.push(Kind::Shout("--busy-poll 50us"));
+            }
+            let load = request_reply(Transport::Tcp, size, conversations);
+            all.push(workload(format!("tcp-{size}x{conversations}"), &servers, Load::RequestReply(load)));
+        }
+    }
+    all.push(awake());
+    all.push(beside_idle());
+    for conversations in [1, 16] {
+        let servers = [SHOUT, Kind::Kernel, Kind::Python, Kind::Floor];
+        let load = request_reply(Transport::Udp, 64, conversations);
+        all.push(workload(format!("udp-64x{conversations}"), &servers, Load::RequestReply(load)));
+    }
+    for streams in [1, 4] {
+        let servers = [
+            SHOUT,
+            Kind::Kernel,
+            Kind::Python,
+            Kind::Shout("--buffer 65535 --mtu 1500"),
+            Kind::Shout("--buffer 65535 --mtu 65535"),
+        ];
+        all.push(workload(format!("bulk-{streams}"), &servers, Load::Bulk(Bulk { streams })));
+    }
+    for at_once in [1, 16] {
+        let servers = [SHOUT, Kind::Kernel, Kind::Python, Kind::Floor];
+        let load = ShortConnections { at_once, size: 64 };
+        all.push(workload(format!("connect-{at_once}"), &servers, Load::ShortConnections(load)));
+    }
+    all
+}
+
+fn request_reply(transport: Transport, size: usize, conversations: usize) -> RequestReply {
+    RequestReply { transport, size, conversations, idle: 0, awake: false }
+}
+
+fn workload(name: String, servers: &[Kind], load: Load) -> Workload {
+    let contestants =
+        servers.iter().map(|&server| Contestant { label: server.label(), server, load }).collect();
+    Workload { name, contestants }
+}
+
+impl Workload {
+    /// The same with another build of the program beside this one, wherever it takes part.
+    pub(crate) fn with_other_build(self) -> Workload {
+        let mut contestants = Vec::new();
+        for contestant in self.contestants {
+            let other = contestant.server.of_other_build().map(|server| Contestant {
+                label: format!("other {}", contestant.label),
+                server,
+                load: contestant.load,
+            });
+            contestants.push(contestant);
+            contestants.extend(other);
+        }
+        Workload { contestants, ..self }
+    }
+}
+
+/// A client that does not sleep either, so that only the server's sleep is in the latency.
+fn awake() -> Workload {
+    let load = RequestReply { awake: true, ..request_reply(Transport::Tcp, 64, 1) };
+    let servers = [SHOUT, Kind::Kernel, Kind::Floor, Kind::Shout("--busy-poll 50us")];
+    workload("tcp-64x1-awake".to_owned(), &servers, Load::RequestReply(load))
+}
+
+/// Active connections alone and beside idle ones, on the same servers.
+fn beside_idle() -> Workload {
+    let alone = request_reply(Transport::Tcp, 64, 16);
+    let beside = RequestReply { idle: IDLE, ..alone };
+    let mut contestants = Vec::new();
+    for server in [Kind::Shout("--connections 5000"), Kind::Kernel] {
+        for (load, place) in [(alone, "alone".to_owned()), (beside, format!("beside {IDLE} idle"))] {
+            let label = format!("{} {place}", server.label());
+            contestants.push(Contestant { label, server, load: Load::RequestReply(load) });
+        }
+    }
+    Workload { name: "tcp-64x16-idle".to_owned(), contestants }
+}
