@@ -116,14 +116,8 @@ impl<'a> Slot<'a> {
         self.socket().state()
     }
 
-    /// Makes the slot ready for this SYN, whatever it was before. Nothing is sent about what it was.
-    pub(crate) fn listen(
-        &mut self,
-        now: Instant,
-        syn: &TcpRepr<'_>,
-        segment_size: u16,
-        initial_send: TcpSeqNumber,
-    ) {
+    /// Makes the slot ready for this SYN, as smoltcp will see it, whatever it was before. Nothing is sent about what it was.
+    pub(crate) fn listen(&mut self, now: Instant, syn: &TcpRepr<'_>, initial_send: TcpSeqNumber) {
         let socket = self.socket_mut();
         socket.abort();
         // Cannot fail: the socket is closed, and `syn` is for a port that is not 0.
@@ -137,7 +131,7 @@ impl<'a> Slot<'a> {
         // Each side scales if both do (RFC 7323, section 2.2), and smoltcp does if the peer does.
         self.peer_shift = syn.window_scale.unwrap_or(0);
         self.peer_window = syn.window_len;
-        self.segment_size = segment_size;
+        self.segment_size = syn.max_seg_size.unwrap_or(0);
         self.phase = Phase::HalfOpen;
         self.initial_receive = syn.seq_number;
         self.initial_send = initial_send;
@@ -189,6 +183,13 @@ impl<'a> Slot<'a> {
     /// Behind everything that was ever sent on this connection.
     pub(crate) fn send_end(&self) -> TcpSeqNumber {
         advance(self.initial_send, self.given.wrapping_add(2))
+    }
+
+    /// True if the segment acknowledges another SYN|ACK than the one that this half-open connection began with. It may have
+    /// had one before: a slot can give way between a SYN and the same SYN again.
+    pub(crate) fn is_doubtful(&self, segment: &TcpRepr<'_>) -> bool {
+        self.phase == Phase::HalfOpen
+            && segment.ack_number.is_some_and(|number| number != advance(self.initial_send, 1))
     }
 
     /// True if smoltcp should begin anew to probe the peer's closed window. It doubles the time between two probes up to
@@ -281,6 +282,17 @@ impl<'a> Slot<'a> {
         if segment.syn {
             self.initial_send = segment.sequence;
         }
+    }
+
+    /// The SYN|ACK was sent when the connection began for the first time.
+    pub(crate) fn answered(&mut self) {
+        self.sent(Some(SentSegment {
+            sequence: self.initial_send,
+            acknowledgement: self.receive_next(),
+            window: u16::try_from(self.socket().recv_capacity()).unwrap_or(u16::MAX),
+            syn: true,
+            rst: false,
+        }));
     }
 
     /// When [`expire`](Self::expire) has something to do.

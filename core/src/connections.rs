@@ -4,15 +4,17 @@ use smoltcp::iface::SocketSet;
 use smoltcp::phy::{Device, TxToken};
 use smoltcp::socket::tcp::State;
 use smoltcp::time::{Duration, Instant};
-use smoltcp::wire::{TcpControl, TcpSeqNumber};
+use smoltcp::wire::{TcpControl, TcpRepr, TcpSeqNumber};
 
 use crate::classify::Segment;
 use crate::connection::{Expiry, Phase, Slot};
-use crate::craft;
+use crate::craft::{self, Crafted};
+use crate::deadlines::HALF_OPEN;
 use crate::flows::{Flow, Flows, Queue, SlotId};
 use crate::guard::{self, Judgement};
 use crate::journal::Journal;
-use crate::sequence;
+use crate::revival::{self, Stray, Terms};
+use crate::sequence::Origin;
 use crate::stack::{Next, Stack};
 use crate::stats::{DropReason, Stats};
 use crate::timers::{NEVER, Timers};
@@ -28,6 +30,10 @@ pub(crate) struct Connections<'a> {
     idle_timeout: Option<Duration>,
     sequence_key: (u64, u64),
     largest_segment: u16,
+    /// Windows may be larger than those without a scale.
+    scales: bool,
+    /// Until then, there may be clients whose half-open slot has given way.
+    evicted_until: Instant,
     /// No new connections, and those that there are end.
     draining: bool,
 }
@@ -58,7 +64,7 @@ impl<'a> Connections<'a> {
         timers: Timers<'a>,
         idle_timeout: Option<Duration>,
         sequence_key: (u64, u64),
-        largest_segment: u16,
+        buffer_size: usize,
     ) -> Connections<'a> {
         Connections {
             slots,
@@ -68,7 +74,9 @@ impl<'a> Connections<'a> {
             nobody: SocketSet::new(&mut [][..]),
             idle_timeout,
             sequence_key,
-            largest_segment,
+            largest_segment: u16::try_from(buffer_size / 2).unwrap_or(u16::MAX),
+            scales: buffer_size > usize::from(u16::MAX),
+            evicted_until: Instant::ZERO,
             draining: false,
         }
     }
@@ -84,13 +92,32 @@ impl<'a> Connections<'a> {
         stats: &mut Stats,
     ) -> Option<SlotId> {
         let hash = self.flows.hash(&segment.flow);
-        let Some(id) = self.flows.find(&segment.flow, hash) else {
-            if segment.tcp.control == TcpControl::Syn && segment.tcp.ack_number.is_none() {
+        let found = self.flows.find(&segment.flow, hash);
+        let id = match found {
+            Some(id) if !self.slots[id.index()].is_doubtful(&segment.tcp) => id,
+            None if segment.tcp.control == TcpControl::Syn && segment.tcp.ack_number.is_none() => {
                 let id = self.vacate(now, &segment.flow, stats)?;
-                return self.begin(now, id, segment, hash, tx, None, stack, stats);
+                return self.begin(now, id, segment, hash, None, stack, stats);
             }
-            stack.feed(now, packet, tx, &mut self.nobody);
-            return None;
+            _ => match self.recognise(now, segment) {
+                // In place of a half-open connection with the same SYN only.
+                Stray::First(terms) if found.is_none_or(|id| self.expects(id, &segment.tcp)) => {
+                    found.into_iter().for_each(|id| self.release(id, stats));
+                    let id = self.vacate(now, &segment.flow, stats)?;
+                    self.revive(now, id, segment, hash, terms, stack, stats)?
+                }
+                Stray::Later => {
+                    stats.drop(DropReason::Unacceptable);
+                    return None;
+                }
+                Stray::First(_) | Stray::Foreign => {
+                    let Some(id) = found else {
+                        stack.feed(now, packet, tx, &mut self.nobody);
+                        return None;
+                    };
+                    id
+                }
+            },
         };
         let slot = &mut self.slots[id.index()];
         match guard::judge(&slot.expected(), &segment.tcp) {
@@ -142,7 +169,7 @@ impl<'a> Connections<'a> {
             Judgement::Reopen => {
                 let previous = slot.send_end();
                 self.release(id, stats);
-                return self.begin(now, id, segment, hash, tx, Some(previous), stack, stats);
+                return self.begin(now, id, segment, hash, Some(previous), stack, stats);
             }
         }
         None
@@ -249,7 +276,7 @@ impl<'a> Connections<'a> {
         self.timers.earliest().min(self.journal.deadline())
     }
 
-    /// Makes a slot free for a SYN, at the cost of whoever needs it least.
+    /// Makes a slot free for a client, at the cost of whoever needs it least.
     fn vacate(&mut self, now: Instant, flow: &Flow, stats: &mut Stats) -> Option<SlotId> {
         if self.draining {
             stats.drop(DropReason::ShuttingDown);
@@ -267,6 +294,7 @@ impl<'a> Connections<'a> {
             // Not one that gave up by itself.
             stats.abandoned -= 1;
             stats.evicted += 1;
+            self.evicted_until = now + HALF_OPEN;
             return Some(id);
         }
         // As a full backlog of Linux does: the peer tries again, and may find a slot then.
@@ -284,17 +312,78 @@ impl<'a> Connections<'a> {
         id: SlotId,
         segment: &Segment<'_>,
         hash: u32,
-        tx: impl TxToken,
         previous: Option<TcpSeqNumber>,
         stack: &mut Stack,
         stats: &mut Stats,
     ) -> Option<SlotId> {
-        let initial = sequence::initial(self.sequence_key, &segment.flow, now, previous);
+        let syn = self.syn(segment, &segment.tcp);
+        let terms = Terms::of(&syn.tcp, craft::ordinary_size(self.largest_segment));
+        let origin = Origin::new(self.sequence_key, &segment.flow);
+        let initial = origin.initial(terms as u32, now, syn.tcp.seq_number, previous);
+        self.open(now, id, &syn, hash, initial, &[craft::segment(&syn)], stack, stats)
+    }
+
+    /// Whose segment this can be, if it is for no connection that there is.
+    fn recognise(&self, now: Instant, segment: &Segment<'_>) -> Stray {
+        if now >= self.evicted_until || self.draining {
+            return Stray::Foreign;
+        }
+        let origin = Origin::new(self.sequence_key, &segment.flow);
+        revival::recognise(origin, now, &segment.tcp, self.scales)
+    }
+
+    /// True if the segment comes next on this slot's connection.
+    fn expects(&self, id: SlotId, segment: &TcpRepr<'_>) -> bool {
+        self.slots[id.index()].receive_next() == segment.seq_number
+    }
+
+    /// Begins a connection in a free slot with its client's first segment, which remains to be processed.
+    #[expect(clippy::too_many_arguments, reason = "a segment, what is known of it, and who deals with it")]
+    fn revive(
+        &mut self,
+        now: Instant,
+        id: SlotId,
+        segment: &Segment<'_>,
+        hash: u32,
+        terms: Terms,
+        stack: &mut Stack,
+        stats: &mut Stats,
+    ) -> Option<SlotId> {
+        let syn = self.syn(segment, &terms.syn(&segment.tcp));
+        let acknowledgement = segment.tcp.ack_number?;
+        // smoltcp has not sent the SYN|ACK. An answer to a probe has it offer its window all the same.
+        let probe = craft::probe(segment, segment.tcp.seq_number, acknowledgement);
+        let packets = [craft::segment(&syn), probe];
+        self.open(now, id, &syn, hash, revival::before(acknowledgement), &packets, stack, stats)?;
         let slot = &mut self.slots[id.index()];
-        let segment_size = craft::segment_size(&segment.tcp, self.largest_segment);
-        slot.listen(now, &segment.tcp, segment_size, initial);
-        let syn = craft::syn(segment, segment_size);
-        stack.feed_syn(now, &syn, tx, slot.sockets(), initial);
+        slot.answered();
+        self.timers.schedule(id, slot.deadline(self.idle_timeout));
+        stats.revived += 1;
+        Some(id)
+    }
+
+    /// What smoltcp is to be told of a SYN in place of it.
+    fn syn<'p>(&self, segment: &Segment<'p>, tcp: &TcpRepr<'p>) -> Segment<'p> {
+        let segment_size = craft::segment_size(tcp, self.largest_segment);
+        Segment { tcp: craft::syn(tcp, segment_size, self.scales), ..*segment }
+    }
+
+    /// Opens half a connection in a free slot; the first of these packets is its SYN.
+    #[expect(clippy::too_many_arguments, reason = "a SYN, what is known of it, and who deals with it")]
+    fn open(
+        &mut self,
+        now: Instant,
+        id: SlotId,
+        syn: &Segment<'_>,
+        hash: u32,
+        initial: TcpSeqNumber,
+        packets: &[Crafted],
+        stack: &mut Stack,
+        stats: &mut Stats,
+    ) -> Option<SlotId> {
+        let slot = &mut self.slots[id.index()];
+        slot.listen(now, &syn.tcp, initial);
+        stack.begin(now, packets, slot.sockets(), initial);
         if slot.state() != State::SynReceived {
             // smoltcp saw something in it that the door did not.
             slot.forget();
@@ -302,7 +391,7 @@ impl<'a> Connections<'a> {
             return None;
         }
         self.flows.unlink(Queue::Free, id);
-        self.flows.insert(id, segment.flow, hash);
+        self.flows.insert(id, syn.flow, hash);
         self.flows.push(Queue::HalfOpen, id);
         Some(id)
     }

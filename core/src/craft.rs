@@ -11,18 +11,27 @@ pub(crate) type Crafted = Vec<u8, { ETHERNET_HEADER_LEN + 40 + 60 }>;
 
 /// The size of segments that the peer asks for with its SYN, at most `largest`.
 pub(crate) fn segment_size(syn: &TcpRepr<'_>, largest: u16) -> u16 {
-    // RFC 9293, section 3.7.1: without the option, the peer takes 536 octets (1220 for IPv6, but ours are fewer).
-    const DEFAULT: u16 = 536;
-    syn.max_seg_size.filter(|&size| size > 0).unwrap_or(DEFAULT).min(largest)
+    syn.max_seg_size.filter(|&size| size > 0).map_or(ordinary_size(largest), |size| size.min(largest))
+}
+
+/// RFC 9293, section 3.7.1: without the option, the peer takes 536 octets (1220 for IPv6, but ours are fewer).
+pub(crate) fn ordinary_size(largest: u16) -> u16 {
+    largest.min(536)
 }
 
 /// The SYN again, with this segment size and without data.
 ///
-/// The window scale and SACK options stay. Data on a SYN is not taken (RFC 9293, section 3.10.7.2 lets it wait): the
-/// peer sends it again.
-pub(crate) fn syn(segment: &Segment<'_>, segment_size: u16) -> Crafted {
-    let max_seg_size = Some(segment_size);
-    craft(segment, &TcpRepr { max_seg_size, timestamp: None, payload: &[], ..segment.tcp })
+/// The SACK option stays, and the window scale if `scales`: in a buffer below 64 KiB it has no use, and without it nothing
+/// is lost with the SYN ([`revival`](crate::revival)). Data on a SYN is not taken (RFC 9293, section 3.10.7.2 lets it
+/// wait): the peer sends it again.
+pub(crate) fn syn<'p>(syn: &TcpRepr<'p>, segment_size: u16, scales: bool) -> TcpRepr<'p> {
+    TcpRepr {
+        max_seg_size: Some(segment_size),
+        window_scale: syn.window_scale.filter(|_| scales),
+        timestamp: None,
+        payload: &[],
+        ..*syn
+    }
 }
 
 /// An empty segment just left of the window: smoltcp answers it with an acknowledgement, one a second at most,

@@ -8,7 +8,7 @@ use smoltcp::time::{Duration, Instant};
 use crate::timers::NEVER;
 
 /// A half-open connection gets this long to be acknowledged.
-const HALF_OPEN: Duration = Duration::from_secs(5);
+pub(crate) const HALF_OPEN: Duration = Duration::from_secs(5);
 /// A silent peer is probed this often.
 pub(crate) const PROBE: Duration = Duration::from_secs(20);
 /// A peer that gives no sign of life, or acknowledges nothing of what it was sent, for this long is dead.

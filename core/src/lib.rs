@@ -86,6 +86,7 @@ mod flows;
 mod guard;
 mod journal;
 mod neighbours;
+mod revival;
 mod sequence;
 mod server;
 mod stack;

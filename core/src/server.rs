@@ -96,7 +96,7 @@ impl<'a> Server<'a> {
                 Timers::new(deadlines),
                 config.idle_timeout,
                 sequence_key,
-                u16::try_from(buffer_size / 2).unwrap_or(u16::MAX),
+                buffer_size,
             ),
             datagrams: Datagrams::new(udp, config.port, config.delay),
             nobody: SocketSet::new(&mut [][..]),

@@ -12,6 +12,7 @@ use smoltcp::wire::{
 };
 
 use crate::config::{Config, MAX_ADDRESSES};
+use crate::craft::Crafted;
 use crate::neighbours::{self, Announcement};
 use crate::sequence;
 use crate::timers::NEVER;
@@ -103,20 +104,22 @@ impl Stack {
         self.interface.poll_ingress_single(now, &mut device, sockets);
     }
 
-    /// Lets smoltcp process a SYN such that its SYN|ACK will have this initial sequence number.
-    pub(crate) fn feed_syn(
+    /// Lets smoltcp process a SYN such that its SYN|ACK will have this initial sequence number; then whatever is made up
+    /// to follow it at once, forgetting what it answers.
+    pub(crate) fn begin(
         &mut self,
         now: Instant,
-        syn: &[u8],
-        tx: impl TxToken,
+        packets: &[Crafted],
         sockets: &mut SocketSet<'_>,
         initial: TcpSeqNumber,
     ) {
-        let tx = Watched { token: tx, medium: self.capabilities.medium, sent: &mut self.sent };
-        let mut device = OnePacket::new(syn, tx, &self.capabilities);
+        let mut device = OnePacket::new(&[], Nowhere([0; 128]), &self.capabilities);
         let seed = sequence::seed(initial);
         let mut interface = interface(self.hardware_addr, &self.addresses, seed, &mut device, now);
-        interface.poll_ingress_single(now, &mut device, sockets);
+        for packet in packets {
+            let mut device = OnePacket::new(packet, Nowhere([0; 128]), &self.capabilities);
+            interface.poll_ingress_single(now, &mut device, sockets);
+        }
     }
 
     /// True if the device has frames, whose senders are to be learnt.

@@ -22,7 +22,7 @@ pub enum DropReason {
     Fragment,
     /// Behind IPv6 extension headers.
     ExtensionHeader,
-    /// A SYN when every slot has an open connection.
+    /// A SYN, or an evicted client's acknowledgement, when every slot has an open connection.
     NoSlot,
     /// A SYN while the server shuts down.
     ShuttingDown,
@@ -96,10 +96,12 @@ pub struct Stats {
     pub timed_out: u64,
     /// Connections that the server reset: as it shut down, or as data came when it had sent its FIN.
     pub aborted: u64,
-    /// SYNs that found no slot.
+    /// SYNs, and acknowledgements of evicted clients, that found no slot.
     pub refused: u64,
-    /// Half-open slots that gave way to another SYN.
+    /// Half-open slots that gave way to another connection.
     pub evicted: u64,
+    /// Connections of evicted clients that came back with the acknowledgement.
+    pub revived: u64,
     /// Half-open slots that ended without a connection: reset, given up by their deadline, or shut down.
     pub abandoned: u64,
     /// Established connections now.
@@ -138,7 +140,11 @@ impl fmt::Display for Stats {
             "connections  {} live (at most {}), {} opened, {} closed, {} reset, {} timed out, {} aborted",
             s.live, s.most_live, s.opened, s.closed, s.reset, s.timed_out, s.aborted
         )?;
-        writeln!(f, "half-open    {} refused, {} evicted, {} abandoned", s.refused, s.evicted, s.abandoned)?;
+        writeln!(
+            f,
+            "half-open    {} refused, {} evicted, {} revived, {} abandoned",
+            s.refused, s.evicted, s.revived, s.abandoned
+        )?;
         writeln!(f, "octets       {} in, {} out", s.octets_in, s.octets_out)?;
         writeln!(f, "datagrams    {} in, {} out", s.datagrams_in, s.datagrams_out)?;
         write!(f, "dropped     ")?;

@@ -157,7 +157,8 @@ impl Flow {
         // Of several that differ in their options, any can be meant; RFC 9293, section 3.7.1 has 536. smoltcp takes no
         // segment size below 48.
         let meant = self.syns.iter().filter(|(seq, _, offered)| {
-            *seq == segment.ack.wrapping_sub(1) && offered.is_some() == scale.is_some()
+            // The server need not scale because a client does (RFC 7323, section 2.2).
+            *seq == segment.ack.wrapping_sub(1) && (offered.is_some() || scale.is_none())
         });
         let options =
             meant.map(|&(_, mss, offered)| (mss.filter(|&mss| mss > 0).unwrap_or(536).max(48), offered));

@@ -23,6 +23,7 @@ mod peer;
 mod refusing_device;
 mod reset;
 mod reuse;
+mod revival;
 mod segments;
 mod shutdown;
 mod slots;

@@ -1,0 +1,463 @@
+//! A client whose half-open slot gave way is served all the same, and nobody else is taken for one.
+
+use std::vec::Vec;
+
+use smoltcp::time::Duration;
+use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh, Rst, Syn};
+
+use super::fixture::{FAMILIES, Net, ethernet, net, net_from, net_with, storage};
+use super::peer::{Peer, letters, peer, peer_from, upper};
+use super::states::IDLE;
+use crate::DropReason;
+
+/// What half-open slots last without a word of their clients.
+const HALF_OPEN: Duration = Duration::from_secs(5);
+
+/// Each of so many clients, who are never heard again, takes a slot.
+#[track_caller]
+fn flood(net: &mut Net, slots: u16) {
+    flood_from(net, 1, slots);
+}
+
+#[track_caller]
+fn flood_from(net: &mut Net, first: u16, slots: u16) {
+    for port in first..first + slots {
+        peer(port).syn(net);
+    }
+}
+
+/// A server of four slots with a client that had one of them, until a flood came.
+#[track_caller]
+fn evicted() -> (Net, Peer) {
+    let (mut net, mut peer) = (net(), peer(40_000));
+    peer.syn(&mut net);
+    flood(&mut net, 4);
+    (net, peer)
+}
+
+#[test]
+fn an_evicted_client_is_let_in_with_its_acknowledgement() {
+    for &(client, server) in FAMILIES {
+        for (mut net, slots) in [(net(), 4), (ethernet(|_| {}), 48)] {
+            let mut peer = peer_from(client, server, 40_000);
+            let offered = peer.syn(&mut net);
+            flood(&mut net, slots);
+            assert_eq!((net.stats().evicted, net.stats().live), (1, 0));
+            let packets = net.stats().packets_out;
+            peer.ack(&mut net);
+            net.nothing_sent();
+            assert_eq!(net.stats().packets_out, packets, "what was not sent must not count");
+            assert_eq!((net.stats().revived, net.stats().opened, net.stats().evicted), (1, 1, 2));
+            assert_eq!(peer.edge, 1 + i32::from(offered.window));
+            let data = letters(20_000);
+            assert!(peer.exchange(&mut net, &data, 1460) == upper(&data));
+            peer.send(&mut net, Fin, b"bye");
+            assert_eq!(peer.take(&mut net).data, b"BYE");
+            peer.ack(&mut net);
+            assert_eq!((net.stats().closed, net.stats().abandoned), (1, 0));
+        }
+    }
+}
+
+#[test]
+fn its_first_segment_may_bring_data_and_a_fin_with_it() {
+    let (mut net, mut peer) = evicted();
+    peer.send(&mut net, Psh, b"at once");
+    assert_eq!(peer.take_data(&mut net), b"AT ONCE");
+    assert_eq!(peer.exchange(&mut net, b"and on", 6), b"AND ON");
+
+    let (mut net, mut peer) = evicted();
+    peer.send(&mut net, Fin, b"at once");
+    let answer = peer.take(&mut net);
+    assert_eq!((answer.control, answer.data.as_slice(), answer.ack), (Fin, &b"AT ONCE"[..], Some(9)));
+    peer.ack(&mut net);
+    assert_eq!((net.stats().opened, net.stats().closed), (1, 1));
+
+    let (mut net, mut peer) = evicted();
+    peer.send(&mut net, Fin, b"");
+    assert_eq!(peer.take(&mut net).control, Fin);
+    peer.ack(&mut net);
+    assert_eq!((net.stats().opened, net.stats().closed), (1, 1));
+}
+
+#[test]
+fn a_full_window_of_data_is_taken_whatever_order_it_comes_in() {
+    let data = letters(1024);
+    let parts: Vec<(i32, &[u8])> = (1..).step_by(256).zip(data.chunks(256)).collect();
+    for first in 0..4 {
+        let (mut net, mut peer) = evicted();
+        // What comes before the first is not acknowledged, and not taken for the first.
+        for &(seq, part) in parts[first..].iter().chain(&parts[1..]) {
+            if seq > 1 {
+                net.arrive(peer.segment(Psh, seq, Some(1), part));
+                net.nothing_sent();
+            } else {
+                break;
+            }
+        }
+        assert_eq!(net.stats().opened, 0);
+        let mut echo = Vec::new();
+        for (_, part) in &parts {
+            peer.send(&mut net, Psh, part);
+            echo.extend_from_slice(&peer.take_data(&mut net));
+        }
+        assert!(echo == upper(&data));
+        assert_eq!((net.stats().revived, net.stats().opened), (1, 1));
+    }
+}
+
+#[test]
+fn a_segment_that_is_not_the_first_is_dropped_without_a_word() {
+    let (mut net, peer) = evicted();
+    let mut count = 0;
+    for (seq, ack) in [(0, 1), (2, 1), (101, 1), (1000, 1), (1, 2), (1, 1000), (101, 101), (8000, 8000)] {
+        for control in [Plain, Psh, Fin] {
+            net.arrive(peer.segment(control, seq, Some(ack), b"x"));
+            net.nothing_sent();
+            count += 1;
+        }
+    }
+    net.dropped_only(DropReason::Unacceptable, count);
+    assert_eq!((net.stats().revived, net.stats().opened), (0, 0));
+}
+
+#[test]
+fn foreign_segments_get_their_rst_during_a_flood_too() {
+    let (mut net, mut client) = evicted();
+    let mut foreign = peer(40_001);
+    (foreign.irs, foreign.next, foreign.acked) = (client.irs, 1, 1);
+    foreign.ack(&mut net);
+    foreign.take_rst(&mut net);
+    for ack in [100_000, -2_000_000, 1 << 30, i32::MIN] {
+        net.arrive(client.segment(Plain, 1, Some(ack), &[]));
+        let rst = client.take(&mut net);
+        assert_eq!((rst.control, rst.seq), (Rst, ack));
+    }
+    // What no client begins with does not revive anything.
+    net.arrive(client.segment(Plain, 1, None, b"x"));
+    client.take(&mut net);
+    net.arrive(client.segment(Syn, 1, Some(1), b""));
+    client.take_rst(&mut net);
+    net.arrive(client.segment(Rst, 1, Some(1), b""));
+    net.nothing_sent();
+    assert_eq!(net.stats().opened, 0);
+    client.ack(&mut net);
+    assert_eq!(client.exchange(&mut net, b"still", 5), b"STILL");
+}
+
+#[test]
+fn it_waits_without_a_word_as_long_as_all_slots_are_open() {
+    let mut net = net_with::<2>(|_| {});
+    let (mut client, mut others) = (peer(40_000), [peer(1), peer(2)]);
+    client.syn(&mut net);
+    for other in &mut others {
+        other.syn(&mut net);
+    }
+    for other in &mut others {
+        other.ack(&mut net);
+    }
+    client.ack(&mut net);
+    client.next = 1;
+    for _ in 0..3 {
+        net.arrive(client.segment(Psh, 1, Some(1), b"hello"));
+        net.nothing_sent();
+        net.pass(Duration::from_millis(300));
+    }
+    net.dropped_only(DropReason::NoSlot, 4);
+    assert_eq!((net.stats().refused, net.stats().revived), (4, 0));
+    net.arrive(others[0].segment(Rst, 1, None, &[]));
+    client.send(&mut net, Psh, b"hello");
+    assert_eq!(client.take_data(&mut net), b"HELLO");
+    assert_eq!(others[1].exchange(&mut net, b"alive", 5), b"ALIVE");
+}
+
+#[test]
+fn a_connection_in_time_wait_gives_way_before_a_half_open_one() {
+    let mut net = net_with::<2>(|config| config.idle_timeout = Some(IDLE));
+    let mut closed = peer(1);
+    closed.connect(&mut net);
+    net.pass(IDLE);
+    let mut client = peer(40_000);
+    assert_eq!(closed.take(&mut net).control, Fin);
+    let mut half_open = peer(2);
+    client.syn(&mut net);
+    half_open.syn(&mut net);
+    assert_eq!(net.stats().evicted, 1);
+    closed.send(&mut net, Fin, b"");
+    closed.take_ack(&mut net);
+    client.ack(&mut net);
+    half_open.ack(&mut net);
+    assert_eq!(client.exchange(&mut net, b"one", 3), b"ONE");
+    assert_eq!(half_open.exchange(&mut net, b"two", 3), b"TWO");
+    assert_eq!((net.stats().evicted, net.stats().revived), (1, 1));
+}
+
+#[test]
+fn it_comes_back_until_its_slot_would_have_been_given_up_and_no_longer() {
+    // The clock of the numbers is coarse: it may be two ticks of 33 ms less.
+    for (millis, comes_back) in [(0, true), (1000, true), (4930, true), (5001, false), (60_000, false)] {
+        let (mut net, mut peer) = evicted();
+        let until = net.now + Duration::from_millis(millis);
+        // The flood goes on.
+        for turn in 1.. {
+            if net.now == until {
+                break;
+            }
+            flood_from(&mut net, 4 * turn + 1, 4);
+            net.pass(Duration::from_millis(500).min(until - net.now));
+            net.wire.sent.clear();
+        }
+        net.wire.sent.clear();
+        peer.ack(&mut net);
+        if comes_back {
+            assert_eq!(peer.exchange(&mut net, b"late", 4), b"LATE", "after {millis} ms");
+        } else {
+            peer.take_rst(&mut net);
+        }
+    }
+}
+
+#[test]
+fn nobody_comes_back_where_nobody_gave_way() {
+    let (mut net, mut peer) = (net(), peer(40_000));
+    peer.syn(&mut net);
+    net.arrive(peer.segment(Rst, 1, None, &[]));
+    peer.ack(&mut net);
+    peer.take_rst(&mut net);
+
+    // Nor a while after.
+    flood(&mut net, 5);
+    assert_eq!(net.stats().evicted, 1);
+    net.pass(HALF_OPEN);
+    net.wire.sent.clear();
+    peer.syn(&mut net);
+    net.arrive(peer.segment(Rst, 1, None, &[]));
+    peer.ack(&mut net);
+    peer.take_rst(&mut net);
+    assert_eq!((net.stats().opened, net.stats().revived), (0, 0));
+}
+
+#[test]
+fn what_an_old_acknowledgement_brings_back_ends_with_the_first_probe_or_as_a_dead_peer() {
+    for answers in [true, false] {
+        let (mut net, mut old) = (net(), peer(40_000));
+        old.connect(&mut net);
+        let duplicate = old.segment(Plain, 1, Some(1), &[]);
+        old.send(&mut net, Fin, b"bye");
+        old.take(&mut net);
+        old.ack(&mut net);
+        assert_eq!(net.stats().closed, 1);
+        flood(&mut net, 5);
+
+        net.arrive(duplicate);
+        assert_eq!((net.stats().revived, net.stats().live), (1, 1));
+        net.pass(HALF_OPEN);
+        net.wire.sent.clear();
+        net.pass_in_silence(Duration::from_secs(15));
+        let probe = old.take(&mut net);
+        if answers {
+            net.arrive(old.segment(Rst, probe.ack.unwrap(), None, &[]));
+        } else {
+            net.pass(Duration::from_secs(40));
+        }
+        let s = net.stats();
+        assert_eq!((s.live, s.reset, s.timed_out), (0, u64::from(answers), u64::from(!answers)));
+    }
+}
+
+#[test]
+fn the_same_addresses_and_ports_connect_again_at_once_during_a_flood() {
+    let mut net = net();
+    for turn in 0..50 {
+        let mut peer = peer(40_000);
+        peer.iss = turn * 1_000_003;
+        peer.syn(&mut net);
+        flood(&mut net, 4);
+        peer.ack(&mut net);
+        peer.send(&mut net, Fin, b"again");
+        assert_eq!(peer.take(&mut net).data, b"AGAIN");
+        peer.ack(&mut net);
+        net.pass(Duration::from_millis(1));
+    }
+    assert_eq!((net.stats().revived, net.stats().closed), (50, 50));
+}
+
+#[test]
+fn another_syn_of_the_same_client_is_known_again_too() {
+    // The number of each is ahead of the one before, also where the clock has not come so far.
+    let (mut net, mut client) = (net(), peer(40_000));
+    for turn in 0..8 {
+        client.iss = (turn * 1_234_567_i32).wrapping_neg();
+        let before = client.irs;
+        client.syn(&mut net);
+        assert!(turn == 0 || client.irs.wrapping_sub(before) > 0);
+    }
+    flood(&mut net, 4);
+    client.ack(&mut net);
+    assert_eq!(client.exchange(&mut net, b"eighth", 6), b"EIGHTH");
+    assert_eq!(net.stats().revived, 1);
+}
+
+#[test]
+fn the_answer_to_a_syn_that_came_before_the_same_one_again_counts() {
+    for first in [&b""[..], b"hello"] {
+        let (mut net, mut client) = evicted();
+        let early = (client.irs, client.next);
+        net.pass(Duration::from_millis(200));
+        client.syn(&mut net);
+        assert_ne!(client.irs, early.0);
+        // It has seen the first SYN|ACK only. What is not its first segment has to wait for that.
+        client.irs = early.0;
+        net.arrive(client.segment(Psh, 101, Some(1), b"later"));
+        net.nothing_sent();
+        client.send(&mut net, Psh, first);
+        assert_eq!(client.take_data(&mut net), upper(first));
+        assert_eq!(client.exchange(&mut net, b"and on", 6), b"AND ON");
+        assert_eq!((net.stats().revived, net.stats().live), (1, 1));
+    }
+
+    // Not of another SYN.
+    let (mut net, mut old) = evicted();
+    let mut new = peer(40_000);
+    new.iss = old.iss.wrapping_add(1_000_000);
+    new.syn(&mut net);
+    old.ack(&mut net);
+    old.take_rst(&mut net);
+    new.ack(&mut net);
+    assert_eq!(new.exchange(&mut net, b"new", 3), b"NEW");
+}
+
+#[test]
+fn a_window_scale_is_not_offered_where_it_has_no_use() {
+    for (buffer, scale) in [(1024, None), (65_535, None), (65_536, Some(1))] {
+        let (mut net, mut peer) = (net_from(storage(1, buffer, 0), 1500, |_| {}), peer(40_000));
+        peer.scale = Some(7);
+        assert_eq!(peer.syn(&mut net).scale, scale);
+        peer.ack(&mut net);
+        peer.window = 100;
+        peer.send(&mut net, Psh, &letters(200));
+        let seen = if scale.is_some() { 200 } else { 100 };
+        assert_eq!(peer.take(&mut net).data.len(), seen, "of a window of 100 in the header");
+    }
+}
+
+#[test]
+fn large_windows_keep_their_scale() {
+    let data = letters(1_000_000);
+    for (scale, offered) in
+        [(None, None), (Some(0), Some(3)), (Some(6), Some(3)), (Some(7), Some(3)), (Some(14), Some(3))]
+    {
+        let (mut net, mut peer) = (net_from(storage(4, 1 << 18, 0), 1500, |_| {}), peer(40_000));
+        peer.scale = scale;
+        assert_eq!(peer.syn(&mut net).scale, offered);
+        flood(&mut net, 4);
+        // As a client with this scale has it in its header.
+        peer.window = 1000;
+        peer.ack(&mut net);
+        net.nothing_sent();
+        assert_eq!(net.stats().revived, 1);
+        peer.send(&mut net, Psh, &data[..60_000]);
+        let sent: usize =
+            core::iter::from_fn(|| (!net.wire.sent.is_empty()).then(|| peer.take(&mut net).data.len())).sum();
+        let least = if scale >= Some(7) { 60_000 } else { 1000 };
+        assert_eq!(sent, least, "into a window of 1000 with the scale {scale:?}");
+        peer.window = 60_000;
+        let mut echo = upper(&data[..sent]);
+        while echo.len() < 60_000 {
+            peer.ack(&mut net);
+            echo.extend_from_slice(&peer.take_data(&mut net));
+        }
+        assert!(echo == upper(&data[..60_000]));
+        assert!(peer.exchange(&mut net, &data, 1460) == upper(&data));
+        let most = if offered.is_some() { 1 << 18 } else { 65_535 };
+        assert_eq!(peer.edge - peer.next, most);
+    }
+}
+
+#[test]
+fn nothing_behind_the_window_that_was_offered_is_taken() {
+    let data = letters(600_000);
+    for seq in [65_437, 65_536, 262_145] {
+        let (mut net, mut peer) = (net_from(storage(4, 1 << 18, 0), 1500, |_| {}), peer(40_000));
+        peer.scale = Some(7);
+        peer.syn(&mut net);
+        flood(&mut net, 4);
+        peer.ack(&mut net);
+        net.arrive(peer.segment(Psh, seq, Some(1), &data[usize::try_from(seq).unwrap() - 1..][..100]));
+        net.wire.sent.clear(); // a challenge, if it is not the second within a second
+        net.dropped_only(DropReason::Unacceptable, 1);
+        assert!(peer.exchange(&mut net, &data, 1460) == upper(&data));
+    }
+}
+
+#[test]
+fn its_segments_are_no_longer_than_every_host_takes() {
+    for (mss, buffer, longest) in
+        [(Some(1460), 1024, 512), (None, 1024, 512), (Some(1460), 8192, 536), (Some(536), 8192, 536)]
+    {
+        let (mut net, mut peer) = (net_from(storage(4, buffer, 0), 1500, |_| {}), peer(40_000));
+        peer.mss = mss;
+        peer.syn(&mut net);
+        flood(&mut net, 4);
+        peer.ack(&mut net);
+        peer.send(&mut net, Psh, &letters(1024));
+        let lengths: Vec<usize> =
+            core::iter::from_fn(|| (!net.wire.sent.is_empty()).then(|| peer.take(&mut net).data.len()))
+                .collect();
+        assert_eq!(
+            (lengths.iter().max(), lengths.iter().sum()),
+            (Some(&longest), 1024),
+            "{mss:?}: {lengths:?}"
+        );
+    }
+}
+
+#[test]
+fn who_takes_only_smaller_segments_is_not_known_again() {
+    let (mut net, mut peer) = (net(), peer(40_000));
+    peer.mss = Some(511);
+    peer.syn(&mut net);
+    flood(&mut net, 4);
+    peer.ack(&mut net);
+    peer.take_rst(&mut net);
+}
+
+#[test]
+fn a_first_segment_that_cannot_be_taken_keeps_no_slot() {
+    let (mut net, peer) = evicted();
+    net.arrive(peer.segment(Fin, 1, Some(1), &letters(1025)));
+    assert_eq!((net.stats().revived, net.stats().opened), (1, 0));
+    net.wire.sent.clear();
+    net.pass(HALF_OPEN);
+    net.wire.sent.clear();
+    assert_eq!((net.last.deadline, net.stats().abandoned), (None, 4));
+
+    let (mut net, mut peer) = evicted();
+    net.arrive(peer.segment(Fin, 1, Some(1), &letters(1025)));
+    net.wire.sent.clear();
+    peer.ack(&mut net);
+    assert_eq!(peer.exchange(&mut net, b"as it should", 12), b"AS IT SHOULD");
+}
+
+#[test]
+fn the_device_may_refuse_meanwhile() {
+    let (mut net, mut peer) = evicted();
+    net.wire.one_way = true;
+    net.arrive(peer.segment(Psh, 1, Some(1), b"hello"));
+    assert!(net.last.blocked);
+    net.wire.one_way = false;
+    net.poll();
+    peer.next = 6;
+    assert_eq!(peer.take_data(&mut net), b"HELLO");
+}
+
+#[test]
+fn it_is_told_when_the_server_shuts_down() {
+    let (mut net, mut peer) = evicted();
+    net.server.shutdown(net.now);
+    net.poll();
+    net.wire.sent.clear(); // to the half-open connections
+    peer.ack(&mut net);
+    peer.take_rst(&mut net);
+    assert!(net.server.is_shut_down());
+}
