@@ -66,13 +66,19 @@ fn check(plan: &Plan, world: &World<'_>) {
 
     // A connection that ended in good order for the server did so for its client, and what is broken for him is for it.
     let finished = world.callers().filter(|caller| caller.server_finished()).count() as u64;
-    assert!(stats.closed <= finished, "{finished} clients have seen the end of their stream:\n{stats}");
+    // An old segment that is delivered twice may bring a connection back for a moment, if there are evictions.
+    let ghosts = stats.revived;
+    assert!(
+        stats.closed <= finished + ghosts,
+        "{finished} clients have seen the end of their stream:\n{stats}"
+    );
     let served = world.callers().filter(|caller| caller.outcome == Some(Outcome::Served)).count() as u64;
     let last_word_lost = stats.reset + stats.timed_out + stats.aborted;
     assert!(served <= stats.closed + last_word_lost, "{served} clients were served:\n{stats}");
     let sent: u64 = world.callers().map(|caller| u64::from(caller.written)).sum();
     let back: u64 = world.callers().map(|caller| u64::from(caller.echoed)).sum();
-    assert!(back <= stats.octets_out && stats.octets_in <= sent, "{sent} sent, {back} back:\n{stats}");
+    let most = sent * (1 + ghosts);
+    assert!(back <= stats.octets_out && stats.octets_in <= most, "{sent} sent, {back} back:\n{stats}");
 
     for (caller, CallerPlan { tcp, .. }) in world.callers().zip(&plan.callers) {
         let (outcome, ending) = (caller.outcome.unwrap(), caller.manners.ending);

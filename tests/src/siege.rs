@@ -199,6 +199,7 @@ impl<'a> Siege<'a> {
     /// Looks at what has passed the device.
     fn look(&mut self) {
         let header = if self.rules.medium == Medium::Ethernet { HEADER } else { 0 };
+        self.witness.revived(self.server.stats().revived);
         for passed in self.device.journal.split_off(0) {
             let (way, Passed::In(frame) | Passed::Out(frame)) = match &passed {
                 Passed::In(_) => ("in ", &passed),

@@ -16,6 +16,9 @@ pub struct Witness {
     port: u16,
     mtu: usize,
     delay: Duration,
+    /// Connections that the server says it has revived, less those that were seen to be.
+    revivals: u64,
+    revived: u64,
     flows: HashMap<SocketAddr, Flow>,
     /// Datagrams that may be answered, and when they came.
     asked: HashMap<SocketAddr, Vec<(Instant, Vec<u8>)>>,
@@ -30,13 +33,15 @@ struct Flow {
     origin: Option<u32>,
     /// The SYNs that came, of which the server may have taken any: sequence number, segment size and window scale.
     syns: Vec<(u32, Option<u16>, Option<u8>)>,
+    /// Connections that have had a SYN|ACK before the newest, any of which may be revived.
+    earlier: Vec<Connection>,
     /// The newest connection, unless nothing has been said of it but to turn down a segment.
     connection: Option<Connection>,
     unannounced: bool,
 }
 
 /// A connection, from the server's SYN|ACK on.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Connection {
     /// The sequence number of the first octet from the client, and from the server.
     first: (u32, u32),
@@ -62,13 +67,28 @@ impl Witness {
     /// Of a server with this port, MTU of IP and delay of UDP replies.
     pub fn new(port: u16, mtu: usize, delay: Duration) -> Witness {
         let (flows, asked, reassembly) = Default::default();
-        Witness { port, mtu, delay, flows, asked, reassembly }
+        Witness { port, mtu, delay, revivals: 0, revived: 0, flows, asked, reassembly }
     }
 
     /// Tells what a client's port will send; with `origin`, from which sequence number on.
     pub fn expect(&mut self, client: SocketAddr, content: Content, origin: Option<u32>) {
-        self.flows
-            .insert(client, Flow { content, origin, syns: Vec::new(), connection: None, unannounced: false });
+        self.flows.insert(
+            client,
+            Flow {
+                content,
+                origin,
+                syns: Vec::new(),
+                earlier: Vec::new(),
+                connection: None,
+                unannounced: false,
+            },
+        );
+    }
+
+    /// Tells how many connections the server has revived until now: those whose half-open slot gave way.
+    pub fn revived(&mut self, count: u64) {
+        self.revivals += count - self.revived;
+        self.revived = count;
     }
 
     /// The server takes an IP packet.
@@ -92,7 +112,7 @@ impl Witness {
             if segment.from.port() == self.port
                 && let Some(flow) = self.flows.get_mut(&segment.to)
             {
-                flow.said(&segment);
+                flow.said(&segment, &mut self.revivals);
             }
         } else if let Some(reply) = self.datagram(1, packet) {
             assert_eq!(reply.from.port(), self.port);
@@ -121,11 +141,12 @@ impl Flow {
             let (mss, scale) = segment.mss_and_scale();
             self.syns.push((segment.seq, mss, scale));
         }
-        let Some(connection) = &mut self.connection else { return };
-        connection.heard(segment);
+        for connection in self.earlier.iter_mut().chain(&mut self.connection) {
+            connection.heard(segment);
+        }
     }
 
-    fn said(&mut self, segment: &Segment) {
+    fn said(&mut self, segment: &Segment, revivals: &mut u64) {
         if segment.has(RST) {
             assert!(segment.payload.is_empty());
             return;
@@ -133,8 +154,22 @@ impl Flow {
         assert!(segment.has(ACK), "a segment without an acknowledgement: {segment:?}");
         if segment.has(SYN) {
             // Also if it is sent again: nothing has happened on the connection then.
-            self.connection = Some(self.begin(segment));
+            let begun = self.begin(segment);
+            let before = self.connection.take().filter(|before| before.first != begun.first);
+            self.earlier.extend(before);
+            self.connection = Some(begun);
             return;
+        }
+        let goes_on = self.connection.as_ref().is_some_and(|connection| connection.fits(segment));
+        if !goes_on && *revivals > 0 {
+            let all = self.earlier.iter().chain(&self.connection).map(Connection::again);
+            if let Some(revived) = all.filter(|connection| connection.fits(segment)).next_back() {
+                *revivals -= 1;
+                self.earlier.retain(|before| before.first != revived.first);
+                let before = self.connection.take().filter(|before| before.first != revived.first);
+                self.earlier.extend(before);
+                self.connection = Some(revived);
+            }
         }
         let is_new = self.connection.as_ref().is_none_or(|connection| {
             let (given, taken) =
@@ -183,6 +218,21 @@ impl Flow {
 }
 
 impl Connection {
+    /// True if the segment can come next. A keep-alive has the number before the first.
+    fn fits(&self, segment: &Segment) -> bool {
+        let most = self.heard.cast_signed().saturating_add(1);
+        let (given, taken) = (ahead(segment.seq, self.first.1), ahead(segment.ack, self.first.0));
+        (-1..=most).contains(&given)
+            && (0..=most).contains(&taken)
+            && ahead(segment.ack, self.acknowledged) >= 0
+    }
+
+    /// The same, with nothing of what the server has done on it.
+    fn again(&self) -> Connection {
+        let (sent, acknowledged) = (self.first.1, self.first.0);
+        Connection { finished: None, sent, acknowledged, edge: acknowledged, ..self.clone() }
+    }
+
     fn heard(&mut self, segment: &Segment) {
         let from = ahead(segment.seq, self.first.0);
         let to = from.saturating_add(i32::try_from(segment.payload.len()).expect("a packet's payload"));

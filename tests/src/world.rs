@@ -249,6 +249,7 @@ impl<'a> World<'a> {
     /// Takes to the link what the server has sent, before the eyes of the witness.
     fn deliver(&mut self) {
         let (header, medium) = (self.link_header(), self.plan.medium);
+        self.witness.revived(self.server.stats().revived);
         for passed in self.device.journal.split_off(0) {
             if self.trace {
                 let (way, Passed::In(frame) | Passed::Out(frame)) = match &passed {
