@@ -20,6 +20,8 @@ pub struct Slot<'a> {
     /// IRS and ISS.
     initial_receive: TcpSeqNumber,
     initial_send: TcpSeqNumber,
+    /// Behind everything that was ever sent.
+    send_next: TcpSeqNumber,
     /// Octets that the service took from the receive buffer and put into the send buffer, modulo 2^32.
     taken: u32,
     given: u32,
@@ -73,6 +75,7 @@ impl<'a> Slot<'a> {
         phase: Phase::Free,
         initial_receive: TcpSeqNumber(0),
         initial_send: TcpSeqNumber(0),
+        send_next: TcpSeqNumber(0),
         taken: 0,
         given: 0,
         received: 0,
@@ -135,6 +138,7 @@ impl<'a> Slot<'a> {
         self.phase = Phase::HalfOpen;
         self.initial_receive = syn.seq_number;
         self.initial_send = initial_send;
+        self.send_next = advance(initial_send, 1);
         (self.taken, self.given) = (0, 0);
         (self.received, self.acknowledged) = (0, 0);
         self.edge = TcpSeqNumber(syn.seq_number.0.wrapping_add(1));
@@ -165,6 +169,7 @@ impl<'a> Slot<'a> {
             next: self.receive_next(),
             edge: self.edge,
             edge_agreed: self.edge_agreed,
+            send_next: self.send_next,
         }
     }
 
@@ -281,6 +286,9 @@ impl<'a> Slot<'a> {
         self.edge_agreed = !segment.syn || self.window_shift == 0;
         if segment.syn {
             self.initial_send = segment.sequence;
+        }
+        if segment.syn || guard::distance(segment.end, self.send_next) > 0 {
+            self.send_next = segment.end;
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! smoltcp closes on any RST in the window and answers a SYN on a live connection with silence. It can panic over a
 //! segment about 2^31 away from what it expects, it accepts a FIN on a segment that overruns the window though it
-//! cuts off the segment's tail, and it takes what is behind a FIN for data. Nothing of that gets past here.
+//! cuts off the segment's tail, it takes what is behind a FIN for data, and an acknowledgement of what it has yet to send for
+//! one of what it has sent. Nothing of that gets past here.
 
 use smoltcp::socket::tcp::State;
 use smoltcp::wire::{TcpControl, TcpRepr, TcpSeqNumber};
@@ -20,6 +21,8 @@ pub(crate) struct Expected {
     /// smoltcp takes the edge to be where it is. It does not after a SYN|ACK with a window scale: its window is not
     /// scaled (RFC 7323, section 2.2), but smoltcp scales it.
     pub(crate) edge_agreed: bool,
+    /// SND.NXT, which does not go back when something is sent again.
+    pub(crate) send_next: TcpSeqNumber,
 }
 
 /// What becomes of a segment.
@@ -51,6 +54,7 @@ pub(crate) fn judge(expected: &Expected, segment: &TcpRepr<'_>) -> Judgement {
         TcpControl::Rst => Judgement::Ignore,
         _ if segment.ack_number.is_none() => Judgement::Ignore,
         _ if offset.unsigned_abs() > REACH => Judgement::Challenge,
+        _ if acknowledges_unsent(expected, segment) => Judgement::Challenge,
         _ if overruns(expected, segment, offset) || is_behind_fin(expected, segment, offset) => {
             Judgement::Challenge
         }
@@ -69,6 +73,13 @@ fn syn(expected: &Expected, segment: &TcpRepr<'_>) -> Judgement {
         // RFC 5961, section 4.2.
         _ => Judgement::Challenge,
     }
+}
+
+/// True if the segment acknowledges what was never sent (RFC 5961, section 5.2). smoltcp believes it of whatever waits in
+/// the send buffer, and forgets that. In SYN-RECEIVED, it answers with a RST, as it should.
+fn acknowledges_unsent(expected: &Expected, segment: &TcpRepr<'_>) -> bool {
+    let beyond = |number| distance(number, expected.send_next) > 0;
+    expected.state != State::SynReceived && segment.ack_number.is_some_and(beyond)
 }
 
 /// True if taking the segment as it is would lose octets of it.
@@ -109,6 +120,7 @@ mod tests {
             next: TcpSeqNumber(NEXT),
             edge: TcpSeqNumber(NEXT.wrapping_add(1024)),
             edge_agreed: true,
+            send_next: TcpSeqNumber(0),
         }
     }
 
@@ -171,6 +183,21 @@ mod tests {
             (-(1 << 30) - 1, Judgement::Challenge),
         ] {
             assert_eq!(established(TcpControl::None, offset, &[]), judgement, "at {offset}");
+        }
+    }
+
+    #[test]
+    fn an_acknowledgement_of_what_was_never_sent_does_not_get_past() {
+        let judge = |state, ack| {
+            let ack_number = Some(TcpSeqNumber(ack));
+            judge(&expected(state), &TcpRepr { ack_number, ..segment(TcpControl::None, 0, &[]) })
+        };
+        for ack in [0, -1, -100_000] {
+            assert_eq!(judge(State::Established, ack), Judgement::Accept);
+        }
+        for ack in [1, 100_000, i32::MAX] {
+            assert_eq!(judge(State::Established, ack), Judgement::Challenge);
+            assert_eq!(judge(State::SynReceived, ack), Judgement::Accept);
         }
     }
 

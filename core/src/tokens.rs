@@ -145,6 +145,8 @@ pub(crate) struct Sent {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SentSegment {
     pub(crate) sequence: TcpSeqNumber,
+    /// Behind its last octet, SYN or FIN.
+    pub(crate) end: TcpSeqNumber,
     pub(crate) acknowledgement: TcpSeqNumber,
     /// As it stands in the header: not scaled.
     pub(crate) window: u16,
@@ -173,6 +175,7 @@ impl SentSegment {
         let segment = TcpPacket::new_checked(payload?).ok()?;
         Some(SentSegment {
             sequence: segment.seq_number(),
+            end: segment.seq_number() + segment.segment_len(),
             acknowledgement: segment.ack_number(),
             window: segment.window_len(),
             syn: segment.syn(),

@@ -275,6 +275,7 @@ impl Connection {
         assert!(segment.payload.len() <= usize::from(self.client_mss), "longer than the client's segments");
         // A closed window is tried with one octet. smoltcp's fast retransmission does not look at the window at all.
         let (again, beyond) = (ahead(segment.seq, self.sent) < 0, ahead(end, self.client_edge));
+        assert!(ahead(segment.seq, self.sent) <= 0, "octets are left out");
         assert!(again || beyond <= 1, "{beyond} octets outside the client's window");
 
         self.sent = farther(self.sent, end.wrapping_add(u32::from(segment.has(FIN))));

@@ -1,5 +1,6 @@
 //! The server as a whole, over an in-memory device and in virtual time, with packets made by hand.
 
+mod acknowledgements;
 mod back_pressure;
 mod config;
 mod deadlines;
