@@ -19,6 +19,7 @@ mod journal;
 mod memory;
 #[cfg(feature = "ipv6")]
 mod ndisc;
+mod nonsense;
 mod packets;
 mod peer;
 mod refusing_device;
@@ -26,6 +27,7 @@ mod reset;
 mod reuse;
 mod revival;
 mod segments;
+mod sequence_numbers;
 mod shutdown;
 mod slots;
 mod stalls;

@@ -1,0 +1,172 @@
+//! Flags and options that no TCP sends (RFC 9293, section 3.10.7), in every state that a connection can be in, and to
+//! nobody's connection: as port scanners and fuzzers have them.
+
+use std::vec::Vec;
+
+use smoltcp::wire::TcpControl::{Psh, Rst};
+
+use super::fixture::{FAMILIES, Net, net};
+use super::packets::{ip, retouched};
+use super::peer::{Peer, letters, peer, peer_from, upper};
+use super::states::{
+    close_wait, closing, fin_wait_1, fin_wait_2, half_open, last_ack, open, stuffed, time_wait,
+};
+use crate::DropReason;
+
+const FIN: u8 = 0x01;
+const SYN: u8 = 0x02;
+const RST: u8 = 0x04;
+const PSH: u8 = 0x08;
+const ACK: u8 = 0x10;
+const URG: u8 = 0x20;
+
+/// No two of the three that begin or end a connection go together.
+const CONTRADICTIONS: [u8; 8] = [
+    SYN | FIN,
+    SYN | RST,
+    FIN | RST,
+    SYN | FIN | RST,
+    SYN | FIN | ACK,
+    FIN | RST | ACK,
+    0xff,
+    SYN | FIN | PSH | URG,
+];
+
+/// Every segment of a connection but the first has an acknowledgement.
+const WITHOUT_ACK: [u8; 5] = [0, FIN, PSH, URG, FIN | PSH | URG];
+
+type State = (&'static str, fn() -> (Net, Peer));
+
+const STATES: [State; 9] = [
+    ("SYN-RECEIVED", half_open),
+    ("ESTABLISHED", open),
+    ("ESTABLISHED, full", stuffed),
+    ("CLOSE-WAIT", close_wait),
+    ("LAST-ACK", last_ack),
+    ("FIN-WAIT-1", fin_wait_1),
+    ("FIN-WAIT-2", fin_wait_2),
+    ("CLOSING", closing),
+    ("TIME-WAIT", time_wait),
+];
+
+/// The next segment in order, with these flags.
+fn flagged(peer: &Peer, flags: u8, data: &[u8]) -> Vec<u8> {
+    retouched(peer.segment(Psh, peer.next, Some(peer.acked), data), |tcp| tcp[13] = flags)
+}
+
+#[test]
+fn flags_that_make_no_sense_change_nothing_in_any_state() {
+    for (state, make) in STATES {
+        for flags in CONTRADICTIONS.into_iter().chain(WITHOUT_ACK) {
+            let (mut net, peer) = make();
+            let before = *net.stats();
+            net.arrive(flagged(&peer, flags, b""));
+            net.arrive(flagged(&peer, flags, b"data"));
+            net.nothing_sent();
+            let after = *net.stats();
+            let reason =
+                if WITHOUT_ACK.contains(&flags) { DropReason::Unacceptable } else { DropReason::Malformed };
+            assert_eq!(after.dropped(reason), before.dropped(reason) + 2, "{state}, flags {flags:#04x}");
+            let counted = |s: &crate::Stats| {
+                (s.opened, s.closed, s.reset, s.abandoned, s.timed_out, s.aborted, s.octets_in)
+            };
+            assert_eq!(counted(&before), counted(&after), "{state}, flags {flags:#04x}");
+            // It is still there: an exact RST ends it.
+            net.arrive(peer.segment(Rst, peer.next, None, &[]));
+            net.arrive(flagged(&peer, PSH | ACK, b"?"));
+            let rst = net.next_sent();
+            assert_eq!(ip(&rst).3[13] & RST, RST, "{state}, flags {flags:#04x}");
+        }
+    }
+}
+
+#[test]
+fn a_conversation_goes_on_under_a_rain_of_nonsense() {
+    let (mut net, mut peer) = open();
+    let data = letters(5000);
+    for (part, flags) in data.chunks(50).zip(CONTRADICTIONS.into_iter().chain(WITHOUT_ACK).cycle()) {
+        net.arrive(flagged(&peer, flags, b"junk"));
+        assert!(peer.exchange(&mut net, part, 50) == upper(part));
+    }
+}
+
+/// NULL, FIN and XMAS scans. A listener takes none of them; what answers is what answers for a closed port.
+#[test]
+fn a_scan_takes_no_slot_and_learns_nothing() {
+    for &(client, server) in FAMILIES {
+        for flags in CONTRADICTIONS.into_iter().chain(WITHOUT_ACK) {
+            let answers = [super::fixture::PORT, 9].map(|port| {
+                let mut net = net();
+                let probe = retouched(peer_from(client, server, 40_000).segment(Psh, 7, None, b""), |tcp| {
+                    tcp[2..4].copy_from_slice(&port.to_be_bytes());
+                    tcp[13] = flags;
+                });
+                net.arrive(probe);
+                assert_eq!(net.last.deadline, None, "a slot was taken");
+                let answers: Vec<u8> = net.wire.sent.iter().map(|answer| ip(answer).3[13]).collect();
+                assert!(answers.len() <= 1, "one segment draws {answers:?}");
+                answers
+            });
+            assert_eq!(answers[0], answers[1], "flags {flags:#04x}: an open port is told from a closed one");
+        }
+    }
+}
+
+/// The payload's first octets are options instead.
+fn with_option(peer: &Peer, option: [u8; 4], data: &[u8]) -> Vec<u8> {
+    let payload = [&option[..], data].concat();
+    retouched(peer.segment(Psh, peer.next, Some(peer.acked), &payload), |tcp| tcp[12] = 0x60)
+}
+
+#[test]
+fn malformed_options_of_a_live_connection_cost_that_segment_only() {
+    let (mut net, mut peer) = open();
+    // A length of 0, of 1, beyond the header, and wrong ones for MSS, window scale and SACK.
+    let malformed = [
+        [254, 0, 0, 0],
+        [254, 1, 0, 0],
+        [254, 5, 0, 0],
+        [2, 3, 0, 0],
+        [3, 2, 0, 0],
+        [5, 255, 0, 0],
+        [5, 4, 0, 0],
+        [1, 1, 1, 254],
+    ];
+    for option in malformed {
+        net.arrive(with_option(&peer, option, b"once"));
+        net.nothing_sent();
+        assert_eq!(peer.exchange(&mut net, b"again", 5), b"AGAIN");
+    }
+    net.dropped_only(DropReason::Malformed, 8);
+}
+
+#[test]
+fn options_that_do_not_belong_to_a_live_connection_are_not_looked_at() {
+    let (mut net, mut peer) = open();
+    // A segment size of 1, a window scale of 14, SACK permitted, an unknown one, and the end of the list with more behind it.
+    for option in [[2, 4, 0, 1], [3, 3, 14, 0], [4, 2, 1, 1], [254, 4, 1, 1], [0, 255, 255, 255]] {
+        net.arrive(with_option(&peer, option, b"taken"));
+        peer.next += 5;
+        assert_eq!(peer.take_data(&mut net), b"TAKEN");
+    }
+    peer.ack(&mut net);
+    // Neither the segment size nor the scale of its window is another one now.
+    peer.window = 600;
+    peer.ack(&mut net);
+    peer.send(&mut net, Psh, &letters(1024));
+    let lengths = [peer.take(&mut net).data.len(), peer.take(&mut net).data.len()];
+    net.nothing_sent();
+    assert_eq!(lengths, [512, 88]);
+}
+
+#[test]
+fn a_syn_of_options_only_opens_a_connection() {
+    for option in [[1; 4], [0; 4], [3, 3, 255, 1], [4, 2, 1, 1], [253, 4, 0xf9, 0x89]] {
+        let (mut net, mut peer) = (net(), peer(40_000));
+        let syn = peer.segment(smoltcp::wire::TcpControl::Syn, 0, None, &[]);
+        net.arrive(retouched(syn, |tcp| tcp[20..24].copy_from_slice(&option)));
+        peer.take_syn_ack(&mut net);
+        peer.ack(&mut net);
+        assert_eq!(peer.exchange(&mut net, b"well", 4), b"WELL", "{option:?}");
+    }
+}
