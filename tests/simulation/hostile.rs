@@ -5,7 +5,6 @@ use fastrand::Rng;
 use shout_tests::attacker::{Attacker, garbage, odd_frame};
 use shout_tests::ethernet::Neighbour;
 use shout_tests::memory::ServerMemory;
-use shout_tests::plan::Plan;
 use shout_tests::siege::{Rules, Siege, View};
 use smoltcp::phy::Medium;
 use smoltcp::time::Duration;
@@ -79,7 +78,7 @@ fn assault(seed: u64, refusal: Refusal, trusting: bool) {
             siege.poll();
         }
     }
-    aftermath(rules, &mut siege);
+    siege.aftermath();
 }
 
 fn router() -> Neighbour {
@@ -126,25 +125,4 @@ fn disguise(siege: &mut Siege<'_>, attacker: &Attacker, view: &View, random: &mu
         return;
     }
     siege.arrive_from(&attacker.neighbour, &garbage(&packet, 1, random));
-}
-
-/// The attackers are gone, and time passes: all slots are free again.
-fn aftermath(rules: Rules, siege: &mut Siege<'_>) {
-    siege.device.room = usize::MAX;
-    siege.neighbours.clear();
-    siege.pass(Duration::from_secs(130));
-    let before = *siege.stats();
-    assert_eq!(before.live, 0, "connections are left, and their peers are gone:\n{before}");
-    for index in 0..rules.slots {
-        let peer =
-            Neighbour { mac: [2, 0, 0, 1, 0, 0], address: Plan::address(1000 + index, index % 2 == 0) };
-        siege.neighbours = vec![peer];
-        assert!(siege.connect(&peer, 1024, 7), "a slot is missing:\n{}", siege.stats());
-    }
-    let stats = siege.stats();
-    assert_eq!(
-        (stats.live, stats.evicted),
-        (rules.slots as u64, before.evicted),
-        "slots are missing:\n{stats}"
-    );
 }

@@ -8,7 +8,7 @@ use crate::content::Content;
 use crate::ethernet::{Mac, Neighbour, SERVER_MAC};
 use crate::plan::{PORT, Plan};
 use crate::siege::View;
-use crate::wire::{ACK, Datagram, FIN, Fragment, PSH, RST, SYN, Segment, ip_packet, syn_options};
+use crate::wire::{ACK, Datagram, FIN, PSH, RST, SYN, Segment, icmp_packet, syn_options};
 
 /// A host with one port that it attacks from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,19 +106,11 @@ impl Attacker {
         let mut quoted = self.segment(view.sent, view.expected, ACK, 1000, 0);
         (quoted.from, quoted.to) = (quoted.to, quoted.from);
         let ipv6 = self.neighbour.address.is_ipv6();
-        let (protocol, kinds) = if ipv6 { (58, [1, 2, 3, 4, 128]) } else { (1, [3, 4, 5, 11, 8]) };
+        let kinds = if ipv6 { [1, 2, 3, 4, 128] } else { [3, 4, 5, 11, 8] };
         let mut message = vec![pick(random, &kinds), random.u8(..16), 0, 0, 0, 0, 5, 0xdc];
         message.extend(quoted.to_packet());
         message.truncate(random.usize(..=message.len()));
-        let (from, to) = (self.from().ip(), self.to().ip());
-        if message.len() >= 4 {
-            let sum = match ipv6 {
-                true => crate::wire::transport_checksum(from, to, protocol, &message),
-                false => crate::wire::checksum(0, &message),
-            };
-            message[2..4].copy_from_slice(&sum.to_be_bytes());
-        }
-        ip_packet(from, to, protocol, Fragment::default(), &message)
+        icmp_packet(self.from().ip(), self.to().ip(), message)
     }
 }
 

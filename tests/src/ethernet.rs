@@ -2,7 +2,7 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::wire::{Fragment, Ip, ip_packet, transport_checksum};
+use crate::wire::{Fragment, ICMPV6, Ip, icmp_packet, ip_packet, transport_checksum};
 
 /// A hardware address.
 pub type Mac = [u8; 6];
@@ -16,7 +16,6 @@ pub const HEADER: usize = 14;
 const IPV4: [u8; 2] = [0x08, 0x00];
 const ARP: [u8; 2] = [0x08, 0x06];
 const IPV6: [u8; 2] = [0x86, 0xdd];
-const ICMPV6: u8 = 58;
 
 /// One host on the link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +81,24 @@ impl Neighbour {
         let question = [&[0, 1, 8, 0, 6, 4, 0, 1], &SERVER_MAC[..], &to.octets(), &[0; 6]].concat();
         let IpAddr::V4(own) = self.address else { return None };
         self.arp_reply(&[&question[..], &own.octets()].concat())
+    }
+
+    /// The frame that asks for the hardware address of somebody else: ARP, or a neighbour solicitation.
+    pub fn question(&self, about: IpAddr) -> Vec<u8> {
+        match (self.address, about) {
+            (IpAddr::V4(own), IpAddr::V4(about)) => {
+                let request = [&[0, 1, 8, 0, 6, 4, 0, 1], &self.mac[..], &own.octets(), &[0; 6]].concat();
+                self.framed(ARP, &[&request[..], &about.octets()].concat())
+            }
+            (IpAddr::V6(_), IpAddr::V6(target)) => {
+                let message =
+                    [&[135, 0, 0, 0, 0, 0, 0, 0], &target.octets()[..], &[1, 1], &self.mac].concat();
+                let mut packet = icmp_packet(self.address, about, message);
+                packet[7] = 255;
+                self.framed(IPV6, &packet)
+            }
+            _ => panic!("{} and {about} are not of one family", self.address),
+        }
     }
 
     /// RFC 4861, section 7.2.4.

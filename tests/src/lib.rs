@@ -25,6 +25,7 @@ pub mod caller;
 pub mod content;
 pub mod device;
 pub mod ethernet;
+pub mod fuzz;
 pub mod link;
 pub mod memory;
 pub mod node;

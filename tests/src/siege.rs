@@ -1,6 +1,6 @@
 //! A server on its own, that takes whatever a test hands it, from peers that exist only as packets.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use std::collections::HashMap;
 
 use shout_core::{Config, Server, Stats};
@@ -13,7 +13,7 @@ use crate::ethernet::{Arrived, HEADER, Neighbour, SERVER_MAC};
 use crate::memory::ServerMemory;
 use crate::plan::{BEGIN, PORT, Plan};
 use crate::trace::InWords;
-use crate::wire::{ACK, SYN, Segment};
+use crate::wire::{ACK, Ip, SYN, Segment};
 use crate::witness::Witness;
 use crate::world::hardware_addr;
 
@@ -67,11 +67,17 @@ pub struct Siege<'a> {
     pub witness: Witness,
     /// Peers that answer when the server asks for their hardware address.
     pub neighbours: Vec<Neighbour>,
+    /// How many more of the server's packets get lost on their way.
+    pub lose: usize,
+    /// What the server echoes is judged by the witness, unless checksums are not looked at.
+    pub watch: bool,
     /// Prints every packet.
     pub trace: bool,
     rules: Rules,
     due: Option<Instant>,
     blocked: bool,
+    /// Packets that passed the device, in and out.
+    passed: (u64, u64),
 }
 
 impl<'a> Siege<'a> {
@@ -100,10 +106,13 @@ impl<'a> Siege<'a> {
             views: HashMap::new(),
             witness: Witness::new(PORT, 1500, Duration::ZERO),
             neighbours: Vec::new(),
+            lose: 0,
+            watch: !rules.trusting,
             trace: false,
             rules,
             due: None,
             blocked: false,
+            passed: (0, 0),
         }
     }
 
@@ -188,6 +197,27 @@ impl<'a> Siege<'a> {
         }
     }
 
+    /// Everybody is gone, and time passes: all slots are free again.
+    pub fn aftermath(&mut self) {
+        self.device.room = usize::MAX;
+        self.neighbours.clear();
+        self.pass(Duration::from_secs(130));
+        let before = *self.stats();
+        assert_eq!(before.live, 0, "connections are left, and their peers are gone:\n{before}");
+        for index in 0..self.rules.slots {
+            let peer =
+                Neighbour { mac: [2, 0, 0, 1, 0, 0], address: Plan::address(1000 + index, index % 2 == 0) };
+            self.neighbours = vec![peer];
+            assert!(self.connect(&peer, 1024, 7), "a slot is missing:\n{}", self.stats());
+        }
+        let stats = self.stats();
+        assert_eq!(
+            (stats.live, stats.evicted),
+            (self.rules.slots as u64, before.evicted),
+            "slots are missing:\n{stats}"
+        );
+    }
+
     fn check(&self) {
         let stats = self.server.stats();
         let ended = stats.closed + stats.reset + stats.timed_out + stats.aborted;
@@ -210,14 +240,23 @@ impl<'a> Siege<'a> {
                 println!("{} {way} {}", self.now, InWords(packet));
             }
             if way == "in " {
-                if !self.rules.trusting {
+                self.passed.0 += 1;
+                if self.watch {
                     self.witness.heard(self.now, packet);
                 }
                 continue;
             }
+            self.passed.1 += 1;
             let is_ip = header == 0 || frame[12..14] != [8, 6];
-            if is_ip && !self.rules.trusting {
+            if is_ip {
+                assert_decent(packet);
+            }
+            if is_ip && self.watch {
                 self.witness.said(self.now, packet);
+            }
+            if self.lose > 0 {
+                self.lose -= 1;
+                continue;
             }
             if let Some(segment) = Segment::read(packet).filter(|_| is_ip) {
                 self.views.entry(segment.to).or_default().update(&segment);
@@ -232,7 +271,28 @@ impl<'a> Siege<'a> {
                 ));
             }
         }
+        let stats = self.server.stats();
+        assert_eq!((stats.packets_in, stats.packets_out), self.passed, "packets do not add up:\n{stats}");
     }
+}
+
+/// Fails if a packet must not be sent, whatever came before: it has to be from the server, to a single host that is
+/// somebody else. Questions about neighbours go to a group.
+fn assert_decent(packet: &[u8]) {
+    assert!(packet.len() <= 1500, "longer than the MTU");
+    let ip = Ip::read(packet).expect("a malformed packet");
+    assert!([false, true].map(Plan::server).contains(&ip.from), "a packet from {}", ip.from);
+    let solicitation = ip.to.is_multicast() && packet[0] >> 4 == 6 && ip.payload.first() == Some(&135);
+    assert!(is_host(ip.to) || solicitation, "a packet to {}", ip.to);
+}
+
+fn is_host(address: IpAddr) -> bool {
+    let is_own_or_nobody = Plan::server(address.is_ipv6()) == address || address.is_unspecified();
+    let is_broadcast = match address {
+        IpAddr::V4(address) => address.is_broadcast() || address.octets() == [10, 69, 255, 255],
+        IpAddr::V6(_) => false,
+    };
+    !(is_own_or_nobody || is_broadcast || address.is_multicast() || address.is_loopback())
 }
 
 impl View {

@@ -18,6 +18,10 @@ pub const ACK: u8 = 0x10;
 pub const TCP: u8 = 6;
 /// See [`TCP`].
 pub const UDP: u8 = 17;
+/// See [`TCP`].
+pub const ICMP: u8 = 1;
+/// See [`TCP`].
+pub const ICMPV6: u8 = 58;
 
 /// A TCP segment with its addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -274,6 +278,20 @@ pub fn ip_packet(from: IpAddr, to: IpAddr, protocol: u8, fragment: Fragment, pay
     }
     packet.extend(payload);
     packet
+}
+
+/// An ICMP packet around a message, whose checksum is filled in if it is long enough to have one.
+pub fn icmp_packet(from: IpAddr, to: IpAddr, mut message: Vec<u8>) -> Vec<u8> {
+    let protocol = if from.is_ipv6() { ICMPV6 } else { ICMP };
+    if message.len() >= 4 {
+        message[2..4].fill(0);
+        let sum = match from.is_ipv6() {
+            true => transport_checksum(from, to, protocol, &message),
+            false => checksum(0, &message),
+        };
+        message[2..4].copy_from_slice(&sum.to_be_bytes());
+    }
+    ip_packet(from, to, protocol, Fragment::default(), &message)
 }
 
 /// 0 if the checksum in `payload` is right; what the checksum should be if it is 0 there.

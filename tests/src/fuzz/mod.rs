@@ -1,0 +1,51 @@
+//! What the fuzz targets of `tests/fuzz` do with the octets that a fuzzer gives them. It is here so that an ordinary test
+//! can do it again with a corpus.
+
+use smoltcp::phy::Medium;
+use smoltcp::time::Duration;
+
+use crate::ethernet::Neighbour;
+use crate::siege::{Rules, Siege};
+
+pub mod packets;
+pub mod peers;
+
+/// What kind of server it is, drawn by a fuzzer.
+#[derive(Debug, Clone, Copy, arbitrary::Arbitrary)]
+struct Setting {
+    ethernet: bool,
+    slots: u8,
+    buffer: u8,
+    idle_timeout: bool,
+    trusting: bool,
+    /// The device gives no packets while it takes none.
+    deaf: bool,
+}
+
+impl Setting {
+    fn rules(self) -> Rules {
+        Rules {
+            medium: if self.ethernet { Medium::Ethernet } else { Medium::Ip },
+            slots: usize::from(self.slots % 4) + 1,
+            buffer: [64, 1024, 1024, 4096, 70_000][usize::from(self.buffer % 5)],
+            idle_timeout: self.idle_timeout.then(|| Duration::from_secs(10)),
+            trusting: self.trusting,
+        }
+    }
+}
+
+/// Time passes: from no time to two minutes and a half.
+fn pass(siege: &mut Siege<'_>, magnitude: u8, more: u8) {
+    let least = 1 << (magnitude % 27);
+    siege.pass(Duration::from_micros(least + least * u64::from(more) / 256 - 1));
+}
+
+/// The device takes so many more packets, or any number of them.
+fn room(siege: &mut Siege<'_>, room: u8) {
+    siege.device.room = if room % 8 < 4 { usize::from(room % 4) } else { usize::MAX };
+}
+
+/// By way of which all are reached who are not on the link.
+fn router() -> Neighbour {
+    Neighbour { mac: [2, 0, 0, 2, 0, 0], address: [10, 69, 0, 254].into() }
+}

@@ -1,0 +1,289 @@
+//! Packets of any octets, to a server in any state: connections come about in between, and the octets of a packet that
+//! would be taken are changed here and there. With most of them, checksums and lengths are put right before they
+//! are handed in, as the server would look no further otherwise.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use arbitrary::{Arbitrary, Unstructured};
+use smoltcp::phy::Medium;
+
+use super::{Setting, pass, room, router};
+use crate::content::Content;
+use crate::ethernet::{HEADER, Neighbour};
+use crate::memory::ServerMemory;
+use crate::plan::{PORT, Plan};
+use crate::siege::Siege;
+use crate::wire::{ACK, Datagram, Fragment, ICMP, ICMPV6, Ip, PSH, SYN, Segment, TCP, UDP, icmp_packet};
+use crate::wire::{checksum, ip_packet, transport_checksum};
+
+/// The most that happens in one run, so that each is short.
+const MOST: usize = 200;
+
+const PORT_OF_PEER: u16 = 40_000;
+
+#[derive(Debug, Arbitrary)]
+enum Step {
+    /// These octets, and nothing else.
+    Raw(Octets),
+    /// These octets behind the headers of IP, with this protocol.
+    Payload {
+        peer: u8,
+        protocol: u8,
+        fragment: Option<u16>,
+        octets: Octets,
+    },
+    /// A segment or a datagram that would be taken, with changes.
+    Changed {
+        peer: u8,
+        base: Base,
+        changes: Changes,
+        mend: bool,
+    },
+    Connect {
+        peer: u8,
+        iss: u32,
+    },
+    Pass {
+        magnitude: u8,
+        more: u8,
+    },
+    Room {
+        packets: u8,
+    },
+    AtHome {
+        who: u8,
+    },
+    Shutdown,
+}
+
+#[derive(Debug, Arbitrary)]
+enum Base {
+    Syn,
+    Data {
+        length: u16,
+    },
+    Datagram {
+        length: u16,
+    },
+    Fragment {
+        offset: u8,
+        more: bool,
+        identification: u8,
+        length: u16,
+    },
+    Ping {
+        length: u16,
+    },
+    /// A question about the server's hardware address.
+    Question,
+}
+
+/// As many octets as the first two say.
+#[derive(Debug)]
+struct Octets(Vec<u8>);
+
+/// Where, and what is there then: up to seven.
+#[derive(Debug)]
+struct Changes(Vec<(u8, u8)>);
+
+impl<'a> Arbitrary<'a> for Octets {
+    fn arbitrary(octets: &mut Unstructured<'a>) -> arbitrary::Result<Octets> {
+        let length = usize::from(u16::arbitrary(octets)? % 1515).min(octets.len());
+        Ok(Octets(octets.bytes(length)?.to_vec()))
+    }
+}
+
+impl<'a> Arbitrary<'a> for Changes {
+    fn arbitrary(octets: &mut Unstructured<'a>) -> arbitrary::Result<Changes> {
+        let count = u8::arbitrary(octets)? % 8;
+        Ok(Changes((0..count).map(|_| Arbitrary::arbitrary(octets)).collect::<Result<_, _>>()?))
+    }
+}
+
+/// Hands in what the octets say. Nothing may panic, and the counters have to add up; whatever came, all slots are free
+/// some time later, or the server is shut down if it was told to. `trace` prints every packet.
+pub fn hand_in(octets: &[u8], trace: bool) {
+    let mut octets = Unstructured::new(octets);
+    let Ok(setting) = Setting::arbitrary(&mut octets) else { return };
+    // Nobody knows what such packets mean: there is no witness.
+    let rules = setting.rules();
+    let mut memory = ServerMemory::new(rules.slots, rules.buffer, 0);
+    let mut siege = Siege::new(rules, &mut memory, |config| {
+        config.gateways.push(router().address.into()).unwrap();
+    });
+    (siege.device.deaf_when_full, siege.trace) = (setting.deaf, trace);
+    siege.watch = false;
+    siege.neighbours = (0..3).map(neighbour).collect();
+    let mut shut_down = false;
+    for _ in 0..MOST {
+        let Ok(step) = Step::arbitrary(&mut octets) else { break };
+        shut_down |= matches!(step, Step::Shutdown);
+        act(&mut siege, rules.medium, step);
+        siege.poll();
+        if octets.is_empty() {
+            break;
+        }
+    }
+    if shut_down {
+        siege.pass(smoltcp::time::Duration::from_secs(1));
+        assert!(siege.server.is_shut_down(), "a second after the shutdown:\n{}", siege.stats());
+    } else {
+        siege.aftermath();
+    }
+}
+
+fn act(siege: &mut Siege<'_>, medium: Medium, step: Step) {
+    match step {
+        Step::Raw(Octets(octets)) => siege.arrive(octets),
+        Step::Payload { peer, protocol, fragment, octets: Octets(octets) } => {
+            let peer = stranger(peer);
+            let fragment = fragment.map_or(Fragment::default(), |place| Fragment {
+                identification: place >> 14,
+                offset: usize::from(place & 0x1fff) * 8,
+                more: place & 0x2000 != 0,
+            });
+            let protocol = [TCP, UDP, ICMP, ICMPV6, protocol][usize::from(protocol % 5)];
+            let mut packet = ip_packet(peer.address, server(&peer), protocol, fragment, &octets);
+            mend(&mut packet);
+            siege.arrive_from(&peer, &packet);
+        }
+        Step::Changed { peer, base, changes: Changes(changes), mend: is_mended } => {
+            let peer = stranger(peer);
+            let mut frame = base.frame(siege, medium, &peer);
+            for (at, octet) in changes {
+                if let Some(changed) = frame.get_mut(usize::from(at)) {
+                    *changed = octet;
+                }
+            }
+            if is_mended {
+                mend(frame.get_mut(header(medium)..).unwrap_or_default());
+            }
+            siege.arrive(frame);
+        }
+        Step::Connect { peer, iss } => {
+            siege.connect(&neighbour(peer), PORT_OF_PEER, iss);
+        }
+        Step::Pass { magnitude, more } => pass(siege, magnitude, more),
+        Step::Room { packets } => room(siege, packets),
+        Step::AtHome { who } => {
+            siege.neighbours = (0..3).filter(|index| who >> index & 1 != 0).map(neighbour).collect();
+        }
+        Step::Shutdown => siege.server.shutdown(siege.now),
+    }
+}
+
+impl Base {
+    fn frame(&self, siege: &Siege<'_>, medium: Medium, peer: &Neighbour) -> Vec<u8> {
+        let (from, to) = (SocketAddr::new(peer.address, PORT_OF_PEER), SocketAddr::new(server(peer), PORT));
+        let view = siege.views.get(&from).copied().unwrap_or_default();
+        let content = |length: u16| Content(1).part(0, usize::from(length % 1400));
+        let packet = match *self {
+            Base::Syn => siege.segment(from, 7, SYN).to_packet(),
+            Base::Data { length } => {
+                let segment = siege.segment(from, view.expected, ACK | PSH);
+                Segment { payload: content(length), ..segment }.to_packet()
+            }
+            Base::Datagram { length } => {
+                Datagram { from, to, payload: content(length) }.to_packets(1500, 1).remove(0)
+            }
+            Base::Fragment { offset, more, identification, length } => {
+                let fragment = Fragment {
+                    identification: u16::from(identification % 6),
+                    offset: usize::from(offset) * 8,
+                    more,
+                };
+                let datagram = Datagram { from, to, payload: content(length) }.to_packets(1500, 1).remove(0);
+                let protocol = if identification % 4 == 3 { ICMP } else { UDP };
+                let payload = Ip::read(&datagram).map_or(&[][..], |ip| ip.payload);
+                ip_packet(from.ip(), to.ip(), protocol, fragment, payload)
+            }
+            Base::Ping { length } => {
+                let kind = if peer.address.is_ipv6() { 128 } else { 8 };
+                let message = [&[kind, 0, 0, 0, 0, 1, 0, 1], &content(length)[..]].concat();
+                icmp_packet(from.ip(), to.ip(), message)
+            }
+            Base::Question => return peer.question(server(peer)),
+        };
+        if medium == Medium::Ethernet { peer.frame(&packet) } else { packet }
+    }
+}
+
+/// One of three peers: on the link, on the link with IPv6, beyond the router.
+fn neighbour(index: u8) -> Neighbour {
+    match index % 3 {
+        0 => Neighbour { mac: crate::world::mac(0), address: Plan::address(0, false) },
+        1 => Neighbour { mac: crate::world::mac(1), address: Plan::address(1, true) },
+        _ => Neighbour { address: [203, 0, 113, 5].into(), ..router() },
+    }
+}
+
+/// A peer, or somebody with an address that no peer can have.
+fn stranger(index: u8) -> Neighbour {
+    let address = match index % 16 {
+        0 => Ipv4Addr::UNSPECIFIED.into(),
+        1 => Ipv4Addr::LOCALHOST.into(),
+        2 => Ipv4Addr::BROADCAST.into(),
+        3 => [224, 0, 0, 1].into(),
+        4 => [10, 69, 255, 255].into(),
+        5 => Plan::server(false),
+        6 => Ipv6Addr::UNSPECIFIED.into(),
+        7 => Ipv6Addr::LOCALHOST.into(),
+        8 => [0xff02, 0, 0, 0, 0, 0, 0, 1].into(),
+        9 => Plan::server(true),
+        _ => return neighbour(index),
+    };
+    Neighbour { address, ..neighbour(index) }
+}
+
+fn server(peer: &Neighbour) -> IpAddr {
+    Plan::server(peer.address.is_ipv6())
+}
+
+fn header(medium: Medium) -> usize {
+    if medium == Medium::Ethernet { HEADER } else { 0 }
+}
+
+/// Puts the lengths and checksums right of what may be an IP packet.
+fn mend(packet: &mut [u8]) {
+    let Ok(length) = u16::try_from(packet.len()) else { return };
+    let (start, protocol) = match packet.first().map(|first| first >> 4) {
+        Some(4) if length >= 20 => {
+            let header = usize::from(packet[0] & 0xf) * 4;
+            packet[2..4].copy_from_slice(&length.to_be_bytes());
+            packet[10..12].fill(0);
+            let sum = checksum(0, packet.get(..header).unwrap_or_default());
+            packet[10..12].copy_from_slice(&sum.to_be_bytes());
+            (header, packet[9])
+        }
+        Some(6) if length >= 40 => {
+            packet[4..6].copy_from_slice(&(length - 40).to_be_bytes());
+            (40, packet[6])
+        }
+        _ => return,
+    };
+    let Some(Ip { from, to, fragment, .. }) = Ip::read(packet) else { return };
+    if fragment != Fragment::default() || start > packet.len() {
+        return;
+    }
+    let transport = &mut packet[start..];
+    let (at, with_addresses) = match protocol {
+        TCP => (16, true),
+        UDP => {
+            if let Some(field) = transport.get_mut(4..6) {
+                field.copy_from_slice(&(length - u16::try_from(start).unwrap()).to_be_bytes());
+            }
+            (6, true)
+        }
+        ICMP => (2, false),
+        ICMPV6 => (2, true),
+        _ => return,
+    };
+    if transport.len() >= at + 2 {
+        transport[at..at + 2].fill(0);
+        let sum = match with_addresses {
+            true => transport_checksum(from, to, protocol, transport),
+            false => checksum(0, transport),
+        };
+        transport[at..at + 2].copy_from_slice(&sum.to_be_bytes());
+    }
+}

@@ -1,0 +1,257 @@
+//! Several peers, each with a connection or several, one after the other: arbitrary segments at arbitrary times, of which
+//! some are lost. What the server says is judged by a [`Witness`](crate::witness::Witness).
+
+use core::net::SocketAddr;
+
+use arbitrary::{Arbitrary, Unstructured};
+
+use super::{Setting, pass, room, router};
+use crate::content::Content;
+use crate::ethernet::Neighbour;
+use crate::memory::ServerMemory;
+use crate::plan::{PORT, Plan};
+use crate::siege::Siege;
+use crate::wire::{ACK, Datagram, FIN, PSH, RST, SYN, Segment, icmp_packet, syn_options};
+
+/// The most that happens in one run, so that each is short.
+const MOST: usize = 300;
+
+/// Those who play. The first one is beyond a router.
+const PEERS: usize = 4;
+
+#[derive(Debug, Arbitrary)]
+struct Step {
+    peer: u8,
+    action: Action,
+    /// The server does not get to run before the next step.
+    hurry: bool,
+}
+
+#[derive(Debug, Arbitrary)]
+enum Action {
+    /// A handshake as it should be.
+    Connect {
+        iss: u32,
+    },
+    Syn {
+        iss: u32,
+        window: u16,
+        mss: Option<u16>,
+        scale: Option<u8>,
+        length: u8,
+    },
+    /// What an honest peer would send next.
+    Polite {
+        length: Length,
+        window: u16,
+        fin: bool,
+    },
+    Segment {
+        seq: Number,
+        ack: Number,
+        flags: u8,
+        window: u16,
+        length: Length,
+        options: Options,
+    },
+    Rst {
+        seq: Number,
+    },
+    Datagram {
+        length: u16,
+    },
+    /// An ICMP message about the connection.
+    Error {
+        kind: u8,
+        code: u8,
+    },
+    /// The server's next packets are lost.
+    Lose {
+        packets: u8,
+    },
+    Pass {
+        magnitude: u8,
+        more: u8,
+    },
+    Room {
+        packets: u8,
+    },
+    /// Who answers when the server asks for hardware addresses.
+    AtHome {
+        who: u8,
+    },
+}
+
+/// A sequence number, most often near one that means something.
+#[derive(Debug, Arbitrary)]
+enum Number {
+    Next,
+    NearNext(i16),
+    /// The right edge of the window.
+    NearEdge(i16),
+    NearFirst(i16),
+    /// As far away as can be.
+    Opposite(i16),
+    Any(u32),
+}
+
+/// How much of the window a segment takes.
+#[derive(Debug, Arbitrary)]
+enum Length {
+    None,
+    All,
+    NearAll(i8),
+    Any(u16),
+}
+
+#[derive(Debug, Arbitrary)]
+enum Options {
+    None,
+    Any([u8; 4]),
+    More([u8; 40]),
+}
+
+struct Peer {
+    neighbour: Neighbour,
+    port: u16,
+    /// The octet at each of its sequence numbers, whatever the segment that it comes in.
+    content: Content,
+}
+
+/// Plays what the octets say, and checks what has to be true meanwhile and afterwards; `trace` prints every packet.
+pub fn play(octets: &[u8], trace: bool) {
+    let mut octets = Unstructured::new(octets);
+    let Ok(setting) = Setting::arbitrary(&mut octets) else { return };
+    let rules = setting.rules();
+    let mut memory = ServerMemory::new(rules.slots, rules.buffer, 0);
+    let mut siege = Siege::new(rules, &mut memory, |config| {
+        config.gateways.push(router().address.into()).unwrap();
+    });
+    (siege.device.deaf_when_full, siege.trace) = (setting.deaf, trace);
+    let peers: Vec<_> = (0..PEERS).map(Peer::new).collect();
+    siege.neighbours = peers.iter().map(|peer| peer.neighbour).chain([router()]).collect();
+    for peer in &peers {
+        siege.witness.expect(peer.from(), peer.content, Some(0));
+    }
+    for _ in 0..MOST {
+        let Ok(step) = Step::arbitrary(&mut octets) else { break };
+        act(&mut siege, &peers, &step);
+        if !step.hurry {
+            siege.poll();
+        }
+        if octets.is_empty() {
+            break;
+        }
+    }
+    siege.lose = 0;
+    siege.aftermath();
+}
+
+fn act(siege: &mut Siege<'_>, peers: &[Peer], step: &Step) {
+    let peer = &peers[usize::from(step.peer) % peers.len()];
+    let view = siege.views.get(&peer.from()).copied().unwrap_or_default();
+    let segment = match &step.action {
+        Action::Connect { iss } => {
+            siege.connect(&peer.neighbour, peer.port, *iss);
+            return;
+        }
+        Action::Syn { iss, window, mss, scale, length } => {
+            let mut syn = peer.segment(*iss, 0, SYN, *window, u16::from(*length));
+            syn.options = syn_options(*mss, *scale);
+            syn
+        }
+        Action::Polite { length, window, fin } => {
+            let flags = ACK | PSH | if *fin { FIN } else { 0 };
+            peer.segment(view.expected, view.sent, flags, *window, length.of(view.window))
+        }
+        Action::Segment { seq, ack, flags, window, length, options } => {
+            let ack = ack.of(view.sent, view.initial.1, 0);
+            let seq = seq.of(view.expected, view.initial.0, view.window);
+            let mut segment = peer.segment(seq, ack, *flags, *window, length.of(view.window));
+            segment.options = match options {
+                Options::None => Vec::new(),
+                Options::Any(octets) => octets.to_vec(),
+                Options::More(octets) => octets.to_vec(),
+            };
+            segment
+        }
+        Action::Rst { seq } => {
+            peer.segment(seq.of(view.expected, view.initial.0, view.window), view.sent, RST, 0, 0)
+        }
+        Action::Datagram { length } => {
+            let payload = peer.content.part(u32::from(*length), usize::from(*length % 1473));
+            let datagram = Datagram { from: peer.from(), to: peer.to(), payload };
+            return siege.arrive_from(&peer.neighbour, &datagram.to_packets(1500, 1).remove(0));
+        }
+        Action::Error { kind, code } => {
+            let mut quoted = peer.segment(view.sent, view.expected, ACK, 1000, 0);
+            (quoted.from, quoted.to) = (quoted.to, quoted.from);
+            let message = [&[*kind, *code, 0, 0, 0, 0, 5, 0xdc], &quoted.to_packet()[..]].concat();
+            let error = icmp_packet(peer.from().ip(), peer.to().ip(), message);
+            return siege.arrive_from(&peer.neighbour, &error);
+        }
+        Action::Lose { packets } => {
+            siege.lose = usize::from(packets % 8);
+            return;
+        }
+        Action::Pass { magnitude, more } => return pass(siege, *magnitude, *more),
+        Action::Room { packets } => return room(siege, *packets),
+        Action::AtHome { who } => {
+            let all = peers.iter().map(|peer| peer.neighbour).chain([router()]);
+            siege.neighbours =
+                all.enumerate().filter(|(index, _)| who >> index & 1 != 0).map(|(_, one)| one).collect();
+            return;
+        }
+    };
+    siege.arrive_from(&peer.neighbour, &segment.to_packet());
+}
+
+impl Peer {
+    fn new(index: usize) -> Peer {
+        let neighbour =
+            Neighbour { mac: crate::world::mac(index), address: Plan::address(index, index % 2 == 1) };
+        let neighbour =
+            if index == 0 { Neighbour { address: [203, 0, 113, 5].into(), ..router() } } else { neighbour };
+        Peer { neighbour, port: 40_000, content: Content(u32::try_from(index).unwrap()) }
+    }
+
+    fn from(&self) -> SocketAddr {
+        SocketAddr::new(self.neighbour.address, self.port)
+    }
+
+    fn to(&self) -> SocketAddr {
+        SocketAddr::new(Plan::server(self.neighbour.address.is_ipv6()), PORT)
+    }
+
+    fn segment(&self, seq: u32, ack: u32, flags: u8, window: u16, length: u16) -> Segment {
+        // The SYN comes before the octets of a segment.
+        let first = seq.wrapping_add(u32::from(flags & SYN != 0));
+        let payload = self.content.part(first, usize::from(length % 1401));
+        Segment { from: self.from(), to: self.to(), seq, ack, flags, window, options: Vec::new(), payload }
+    }
+}
+
+impl Number {
+    fn of(&self, next: u32, first: u32, window: u16) -> u32 {
+        let near = |number: u32, offset: i16| number.wrapping_add_signed(offset.into());
+        match *self {
+            Number::Next => next,
+            Number::NearNext(offset) => near(next, offset),
+            Number::NearEdge(offset) => near(next.wrapping_add(window.into()), offset),
+            Number::NearFirst(offset) => near(first, offset),
+            Number::Opposite(offset) => near(next.wrapping_add(1 << 31), offset),
+            Number::Any(number) => number,
+        }
+    }
+}
+
+impl Length {
+    fn of(&self, window: u16) -> u16 {
+        match *self {
+            Length::None => 0,
+            Length::All => window.min(1400),
+            Length::NearAll(offset) => window.saturating_add_signed(offset.into()).min(1400),
+            Length::Any(length) => length,
+        }
+    }
+}
