@@ -120,8 +120,10 @@ impl<D: HostDevice + AsFd> EventLoop<D> {
                 let until = self.clock.until(due);
                 sleep = Some(sleep.map_or(until, |sleep| sleep.min(until)));
             }
-            // Still within the time after a packet that is spent looking: do not sleep, but look only.
-            let looking = self.looking() && sleep.is_none_or(|sleep| !sleep.is_zero());
+            // Still within the time after a packet that is spent looking for the next: do not sleep, but look only.
+            let looking = interest.contains(PollFlags::POLLIN)
+                && self.looking()
+                && sleep.is_none_or(|sleep| !sleep.is_zero());
             let ready = self.poll(interest, if looking { Some(Duration::ZERO) } else { sleep })?;
             if !looking || ready.device || ready.signals {
                 return Ok(ready);
@@ -158,6 +160,8 @@ impl<D: HostDevice + AsFd> EventLoop<D> {
 #[cfg(test)]
 mod tests {
     use core::sync::atomic::{AtomicBool, Ordering};
+    use std::io;
+    use std::os::fd::BorrowedFd;
     use std::os::unix::net::UnixDatagram;
     use std::sync::mpsc;
     use std::thread;
@@ -169,7 +173,7 @@ mod tests {
 
     use super::*;
     use crate::cli::ServeArgs;
-    use crate::device::PacketDevice;
+    use crate::device::{PacketDevice, PacketIo};
     use crate::memory;
     use crate::options::ServeOptions;
 
@@ -177,14 +181,37 @@ mod tests {
     fn pair(busy_poll: Duration) -> (EventLoop<PacketDevice<UnixDatagram>>, UnixDatagram) {
         let (ours, theirs) = UnixDatagram::pair().unwrap();
         ours.set_nonblocking(true).unwrap();
-        let mut device = PacketDevice::new(ours, 1500);
+        (looping(ours, busy_poll), theirs)
+    }
+
+    fn looping<I: PacketIo>(io: I, busy_poll: Duration) -> EventLoop<PacketDevice<I>> {
+        let mut device = PacketDevice::new(io, 1500);
         let storage = memory::allocate(&ServeOptions::try_from(ServeArgs::default()).unwrap()).unwrap();
         let mut config = Config::new(HardwareAddress::Ip, [7; 16]);
         config.addresses.push(IpCidr::new(IpAddress::v4(10, 0, 0, 1), 8)).unwrap();
         let server = Server::new(&config, storage, &mut device, Instant::ZERO).unwrap();
         let (signals, clock) = (Signals::block().unwrap(), Clock::start());
         let report = Report::new(None, Instant::ZERO);
-        (EventLoop { server, device, signals, clock, busy_poll, name: "pair".to_owned(), report }, theirs)
+        EventLoop { server, device, signals, clock, busy_poll, name: "pair".to_owned(), report }
+    }
+
+    /// A device of a kernel that has no memory for packets.
+    struct NoMemory(UnixDatagram);
+
+    impl PacketIo for NoMemory {
+        fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.0.recv(buffer)
+        }
+
+        fn send(&self, _: &[u8]) -> io::Result<usize> {
+            Err(Errno::ENOBUFS.into())
+        }
+    }
+
+    impl AsFd for NoMemory {
+        fn as_fd(&self) -> BorrowedFd<'_> {
+            self.0.as_fd()
+        }
     }
 
     const NOTHING: Poll = Poll { deadline: None, blocked: false };
@@ -213,6 +240,21 @@ mod tests {
             let soon = looping.clock.now() + smoltcp::time::Duration::from_micros(500);
             assert!(!looping.wait(Poll { deadline: Some(soon), blocked: false }).unwrap().device);
             assert!(looping.clock.now() >= soon);
+        }
+    }
+
+    #[test]
+    fn a_kernel_without_memory_is_tried_again_before_long() {
+        let long = Duration::from_secs(20);
+        for busy_poll in [Duration::ZERO, long] {
+            let (ours, theirs) = UnixDatagram::pair().unwrap();
+            let mut looping = looping(NoMemory(ours), busy_poll);
+            theirs.send(b"now it looks for more").unwrap();
+            looping.device.receive(looping.clock.now()).unwrap().1.consume(1, |_| ());
+            assert_eq!(looping.device.refusal(), Some(Refusal::NoMemory));
+            let started = std::time::Instant::now();
+            assert!(!looping.wait(NOTHING).unwrap().device);
+            assert!(started.elapsed() < long, "it looked for packets until the time for that was over");
         }
     }
 
