@@ -77,6 +77,13 @@ impl FaultArgs {
     }
 }
 
+impl FaultOptions {
+    /// Whether chance, and so the seed, has a part in it.
+    pub(crate) fn by_chance(&self) -> bool {
+        self.drop > 0 || self.corrupt > 0
+    }
+}
+
 impl fmt::Display for FaultOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { drop, corrupt, size_limit, rate, seed: _ } = self;

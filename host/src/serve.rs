@@ -68,7 +68,8 @@ pub(crate) fn run(mut options: ServeOptions, log: &Log) -> Result<(), Error> {
     }
     let faults = options.faults.take().map(settle_seed).transpose()?;
     if let Some((faults, seed)) = &faults {
-        log::warn!("faults on purpose, in each direction: {faults} (--seed {seed})");
+        let again = if faults.by_chance() { format!(" (--seed {seed})") } else { String::new() };
+        log::warn!("faults on purpose, in each direction: {faults}{again}");
     }
     log::info!("{}", greeting(&options));
     log::info!("{}", suggestion(&options));

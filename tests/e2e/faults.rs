@@ -136,6 +136,9 @@ fn without_a_seed_the_one_that_was_taken_is_told() {
     let second = start(&format!("--drop 30 --seed {seed}"));
     second.log().wait_for_line(&["faults on purpose", &format!("(--seed {seed})")]);
     drop(second);
+    // Where chance has no part, `--seed` would be refused.
+    let unseeded = start("--rate-limit 9").log().wait_for_line(&["faults on purpose", "9 every 1s"]);
+    assert!(!unseeded.contains("seed"), "{unseeded}");
     assert!(!start("--drop 0").log().text().contains("faults"));
 }
 
