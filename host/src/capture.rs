@@ -39,6 +39,8 @@ pub(crate) struct Captured<I> {
 pub(crate) struct Capture {
     file: File,
     path: PathBuf,
+    /// Whether the file was made for this capture, which has not begun: then it goes again.
+    provisional: bool,
     /// The octets of whole records, in a file that can be cut back to them. Others, such as pipes, may take a part.
     length: Option<u64>,
     /// The record at hand; in a pipe that is full, what it has not taken of a record yet.
@@ -101,14 +103,16 @@ impl<I: AsFd> AsFd for Captured<I> {
 }
 
 impl Capture {
-    /// Opens the file, which stays as it is, or a pipe once somebody reads it.
+    /// Opens the file, or a pipe once somebody reads it. Until [`begin`](Self::begin) nothing is changed: a file stays as
+    /// it is, and one that was not there is gone when this is dropped.
     pub(crate) fn open(path: &Path) -> Result<Capture, Error> {
-        let opened = open(path).and_then(|file| file.metadata().map(|metadata| (file, metadata.is_file())));
         let failed = |source| Error::Capture { path: path.display().to_string(), source };
-        let (file, is_file) = opened.map_err(failed)?;
+        let (file, provisional) = open(path).map_err(failed)?;
+        let is_file = file.metadata().map_err(failed)?.is_file();
         Ok(Capture {
             file,
             path: path.to_owned(),
+            provisional,
             length: is_file.then_some(0),
             record: Record(Vec::with_capacity(LONGEST_PACKET + 16)),
             missed: 0,
@@ -120,7 +124,10 @@ impl Capture {
         let emptied = if self.length.is_some() { self.file.set_len(0) } else { Ok(()) };
         self.record.global_header(PcapLinkType::Ip);
         match emptied.and_then(|()| self.write()) {
-            Ok(()) => Some(self),
+            Ok(()) => {
+                self.provisional = false;
+                Some(self)
+            }
             Err(error) => {
                 self.say_why_it_ends(&error);
                 None
@@ -182,6 +189,10 @@ impl Capture {
 
 impl Drop for Capture {
     fn drop(&mut self) {
+        if self.provisional {
+            // An empty file that cannot be removed harms nobody.
+            let _ = fs::remove_file(&self.path);
+        }
         if self.missed > 0 {
             log::warn!("{} packets are missing in {}", self.missed, self.path.display());
         }
@@ -194,13 +205,19 @@ impl PcapSink for Record {
     }
 }
 
-/// Opens `path` so that no write waits for a reader.
-fn open(path: &Path) -> io::Result<File> {
+/// Opens `path` so that no write waits for a reader. True if there was nothing before.
+fn open(path: &Path) -> io::Result<(File, bool)> {
     // A file that has reached the process's limit (RLIMIT_FSIZE) is to be an error, as a full disk is, not the end.
     SigSet::from(Signal::SIGXFSZ).thread_block()?;
     let mut options = File::options();
-    options.write(true).create(true).truncate(false);
-    match options.clone().custom_flags(OFlag::O_NONBLOCK.bits()).open(path) {
+    options.write(true);
+    match options.clone().create_new(true).open(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+        made => return made.map(|file| (file, true)),
+    }
+    // With `create` for a symbolic link to nowhere.
+    options.create(true).truncate(false);
+    let opened = match options.clone().custom_flags(OFlag::O_NONBLOCK.bits()).open(path) {
         // Nobody has opened the FIFO's other end yet.
         Err(error) if error.raw_os_error() == Some(Errno::ENXIO as i32) && is_fifo(path) => {
             log::info!("waiting until somebody reads {}", path.display());
@@ -209,7 +226,8 @@ fn open(path: &Path) -> io::Result<File> {
             Ok(file)
         }
         result => result,
-    }
+    };
+    opened.map(|file| (file, false))
 }
 
 fn is_fifo(path: &Path) -> bool {
@@ -247,6 +265,11 @@ mod tests {
         records
     }
 
+    /// A capture that has begun.
+    fn capture(file: File, length: Option<u64>, record: Record) -> Capture {
+        Capture { file, path: PathBuf::from("nowhere"), provisional: false, length, record, missed: 0 }
+    }
+
     /// A capture into a pipe of one page.
     fn piped() -> (Capture, PipeReader) {
         let (reader, writer) = io::pipe().unwrap();
@@ -255,7 +278,7 @@ mod tests {
         let mut record = Record(Vec::new());
         record.global_header(PcapLinkType::Ip);
         let file = File::from(OwnedFd::from(writer));
-        (Capture { file, path: PathBuf::from("pipe"), length: None, record, missed: 0 }, reader)
+        (capture(file, None, record), reader)
     }
 
     fn time(micros: u64) -> SystemTime {
@@ -292,8 +315,7 @@ mod tests {
         // Each call becomes a datagram.
         let (ours, theirs) = UnixDatagram::pair().unwrap();
         let file = File::from(OwnedFd::from(ours));
-        let mut capture =
-            Capture { file, path: PathBuf::new(), length: Some(0), record: Record(Vec::new()), missed: 0 };
+        let mut capture = capture(file, Some(0), Record(Vec::new()));
         capture.record(time(1), &[7; 1500]).unwrap();
         assert_eq!(theirs.recv(&mut [0; 2000]).unwrap(), 16 + 1500);
     }

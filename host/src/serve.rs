@@ -38,10 +38,8 @@ pub(crate) fn run(mut options: ServeOptions, log: &Log) -> Result<(), Error> {
     }
     link::check_free(&netlink, &options, before.as_ref())?;
 
-    let tun = Captured::new(Tun::open(&options.tun)?, capture.and_then(Capture::begin));
-    let mut device = PacketDevice::new(tun, options.mtu);
     let config = config(&options)?;
-    let server = Server::new(&config, storage, &mut device, clock.now())?;
+    let tun = Tun::open(&options.tun)?;
     let Some(link) = find(&netlink, &options.tun)? else {
         return Err(Error::DeviceGone { device: options.tun });
     };
@@ -54,6 +52,10 @@ pub(crate) fn run(mut options: ServeOptions, log: &Log) -> Result<(), Error> {
         }
         None
     };
+    // Not before: an earlier recording is not to be lost to a server that cannot start.
+    let tun = Captured::new(tun, capture.and_then(Capture::begin));
+    let mut device = PacketDevice::new(tun, options.mtu);
+    let server = Server::new(&config, storage, &mut device, clock.now())?;
 
     privileges::drop_all()?;
     // Only now: capabilities belong to a thread.

@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::Shutdown;
+use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::{Instant, SystemTime};
@@ -26,7 +27,7 @@ tests![
     a_limit_on_the_size_of_files_ends_the_recording_only,
     a_device_that_takes_nothing_ends_the_recording_only,
     a_recording_that_cannot_be_begun_is_an_error,
-    a_server_that_cannot_start_leaves_an_old_recording_alone,
+    a_server_that_cannot_start_leaves_no_recording_and_an_old_one_alone,
     a_pipe_is_waited_for_at_first_and_never_again,
     the_counters_come_every_period,
     sigusr1_shows_the_counters_and_the_rates_since,
@@ -212,13 +213,23 @@ fn a_recording_that_cannot_be_begun_is_an_error() {
     }
 }
 
-fn a_server_that_cannot_start_leaves_an_old_recording_alone() {
+fn a_server_that_cannot_start_leaves_no_recording_and_an_old_one_alone() {
     disk("1m");
-    fs::write(RECORDING, "of an earlier server").unwrap();
     let _first = Server::start(&[]);
-    let output = run(&mut shout(&["--pcap", RECORDING]), b"");
-    assert_eq!(output.code(), Some(1), "{output}");
-    assert_eq!(fs::read_to_string(RECORDING).unwrap(), "of an earlier server");
+    let addresses = ["--address", "192.168.69.2/24", "--host-address", "192.168.69.101/24"];
+    for (device, reason) in [("shout0", "is held by"), ("shout1", "looks for 192.168.69.2 on shout0")] {
+        let arguments = ["--pcap", RECORDING, "--tun", device, "--mtu", "1000"];
+        let fails = || {
+            let output = run(shout(&arguments).args(addresses), b"");
+            assert!(output.code() == Some(1) && output.stderr.contains(reason), "{output}");
+        };
+        fails();
+        assert!(!Path::new(RECORDING).exists(), "{reason}");
+        fs::write(RECORDING, "of an earlier server").unwrap();
+        fails();
+        assert_eq!(fs::read_to_string(RECORDING).unwrap(), "of an earlier server");
+        fs::remove_file(RECORDING).unwrap();
+    }
 }
 
 fn a_pipe_is_waited_for_at_first_and_never_again() {
