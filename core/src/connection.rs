@@ -296,6 +296,7 @@ impl<'a> Slot<'a> {
     pub(crate) fn answered(&mut self) {
         self.sent(Some(SentSegment {
             sequence: self.initial_send,
+            end: advance(self.initial_send, 1),
             acknowledgement: self.receive_next(),
             window: u16::try_from(self.socket().recv_capacity()).unwrap_or(u16::MAX),
             syn: true,
