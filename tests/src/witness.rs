@@ -260,8 +260,10 @@ impl Connection {
         self.acknowledge(segment);
         let length = u32::try_from(segment.payload.len()).expect("a packet's payload");
         let end = segment.seq.wrapping_add(length);
-        // RFC 9293, section 3.8.4: an octet of no meaning, where the client has another already.
-        let keep_alive = segment.payload == [0] && ahead(end, self.client_acknowledged) <= 0;
+        // RFC 9293, section 3.8.4: an octet of no meaning, where the client has another already. (A client that contradicts
+        // itself may have acknowledged what is sent only now.)
+        let known = ahead(end, self.client_acknowledged) <= 0 && ahead(end, self.sent) <= 0;
+        let keep_alive = segment.payload == [0] && known;
         if length == 0 && !segment.has(FIN) || keep_alive {
             return;
         }
