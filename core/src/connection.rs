@@ -68,6 +68,16 @@ pub(crate) enum Expiry {
     Dead,
 }
 
+/// What the service did.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Served {
+    /// Octets that it took and gave.
+    pub(crate) taken: usize,
+    pub(crate) given: usize,
+    /// Where these octets end, if there is nothing else to send, and nothing in flight before them.
+    pub(crate) end: Option<TcpSeqNumber>,
+}
+
 impl<'a> Slot<'a> {
     /// A slot before its first use.
     pub const EMPTY: Slot<'a> = Slot {
@@ -255,9 +265,8 @@ impl<'a> Slot<'a> {
         (self.received, self.acknowledged) = (received, acknowledged);
     }
 
-    /// Runs the service; returns the octets that it took and gave. Closes when the peer has and all is answered;
-    /// `finish`: also when the peer has not.
-    pub(crate) fn serve(&mut self, finish: bool) -> (usize, usize) {
+    /// Runs the service. Closes when the peer has and all is answered; `finish`: also when the peer has not.
+    pub(crate) fn serve(&mut self, finish: bool) -> Served {
         let window = self.peer_window();
         let socket = self.socket_mut();
         let (received, sent) = (socket.recv_queue(), socket.send_queue());
@@ -273,7 +282,10 @@ impl<'a> Slot<'a> {
         }
         self.taken = self.taken.wrapping_add(wrapped(taken));
         self.given = self.given.wrapping_add(wrapped(given));
-        (taken, given)
+        let socket = self.socket();
+        let at_once = given > 0 && sent == 0 && window > 0;
+        let all = at_once && socket.recv_queue() == 0 && socket.state() == State::Established;
+        Served { taken, given, end: all.then(|| advance(self.initial_send, self.given.wrapping_add(1))) }
     }
 
     /// Notes what smoltcp sent last for this slot, if anything.

@@ -185,22 +185,26 @@ impl<'a> Connections<'a> {
         stats: &mut Stats,
     ) -> Egress {
         let slot = &mut self.slots[id.index()];
+        let mut end = None;
         if slot.phase == Phase::Open {
             if slot.has_lost_data() {
                 return self.abort(id, now, device, End::Aborted, stack, stats);
             }
-            let (taken, given) = slot.serve(self.draining);
-            stats.octets_in += taken as u64;
-            stats.octets_out += given as u64;
+            let served = slot.serve(self.draining);
+            stats.octets_in += served.taken as u64;
+            stats.octets_out += served.given as u64;
+            end = served.end;
         }
         if slot.phase == Phase::Free {
             return Egress::Done;
         }
-        let (next, last) = stack.send(now, device, slot.sockets());
+        let (next, last) = stack.send(now, device, slot.sockets(), end);
         slot.sent(last);
         slot.waits(now, next != Next::At(NEVER));
-        // smoltcp's TIME-WAIT ends while it sends.
-        self.settle(now, id, End::Closed, stats);
+        if slot.phase == Phase::TimeWait {
+            // It ends while smoltcp sends.
+            self.settle(now, id, End::Closed, stats);
+        }
         let slot = &self.slots[id.index()];
         if slot.phase != Phase::Free {
             let at = match next {
@@ -470,7 +474,7 @@ impl<'a> Connections<'a> {
             }),
             _ => {
                 slot.abort();
-                stack.send(now, device, slot.sockets()).0
+                stack.send(now, device, slot.sockets(), None).0
             }
         };
         slot.abort();

@@ -233,7 +233,7 @@ impl<'a> Server<'a> {
             self.stats.drop(DropReason::Neighbour);
         }
         while self.datagrams.release(now) {
-            match self.stack.send(now, device, self.datagrams.sockets()) {
+            match self.stack.send(now, device, self.datagrams.sockets(), None) {
                 (Next::Refused, _) => {
                     self.blocked = true;
                     return;
@@ -250,7 +250,7 @@ impl<'a> Server<'a> {
     /// Sends the rest of a reply that is longer than the MTU, before anything else may be fragmented.
     fn send_fragments<D: Device + ?Sized>(&mut self, now: Instant, device: &mut D) {
         if self.stack.sends_fragments(now, &self.nobody) {
-            let (next, _) = self.stack.send(now, device, &mut self.nobody);
+            let (next, _) = self.stack.send(now, device, &mut self.nobody, None);
             self.blocked |= next == Next::Refused;
         }
     }

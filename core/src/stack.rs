@@ -25,6 +25,9 @@ const STUCK: Duration = Duration::from_millis(10);
 /// More packets than a buffer of 1 MiB makes, of any size: who sends more at once will not end.
 const PACKETS_A_TURN: usize = 1 << 16;
 
+/// smoltcp's retransmission timer runs for this long at least (RFC 6298, section 2.4).
+const RETRANSMISSION: Duration = Duration::from_secs(1);
+
 /// smoltcp remembers a neighbour for a minute.
 const NEIGHBOUR: Duration = Duration::from_secs(30);
 
@@ -144,12 +147,14 @@ impl Stack {
         }
     }
 
-    /// Sends what these sockets have to send, to the last segment, which is returned.
+    /// Sends what these sockets have to send, to the last segment, which is returned. `end`: where a segment ends that
+    /// is known to be the last, and to have nothing in flight before it.
     pub(crate) fn send<D: Device + ?Sized>(
         &mut self,
         now: Instant,
         device: &mut D,
         sockets: &mut SocketSet<'_>,
+        end: Option<TcpSeqNumber>,
     ) -> (Next, Option<SentSegment>) {
         self.sent.segment = None;
         let (mut packets, mut idle) = (0, false);
@@ -168,6 +173,11 @@ impl Stack {
             self.interface.poll_egress(now, &mut out, sockets);
             idle = self.sent.packets == before;
             packets += 1;
+            if end.is_some() && self.sent.segment.map(|segment| segment.end) == end {
+                let at = now + RETRANSMISSION;
+                debug_assert!(self.interface.poll_at(now, sockets).is_some_and(|exactly| exactly >= at));
+                break Next::At(at);
+            }
         };
         (next, self.sent.segment)
     }
