@@ -233,12 +233,16 @@ impl<'a> Slot<'a> {
             && guard::distance(segment.seq_number, self.receive_next()) >= 0
     }
 
-    /// True if nothing has come that is not answered, and everything that was sent has arrived. Not with a closed window,
-    /// which smoltcp goes on to probe even then.
+    /// True if the connection is open, in smoltcp's books and in ours.
+    pub(crate) fn is_established(&self) -> bool {
+        self.phase == Phase::Open && self.state() == State::Established
+    }
+
+    /// True if, on an established connection, nothing has come that is not answered, and everything that was sent has
+    /// arrived. Not with a closed window, which smoltcp goes on to probe even then.
     pub(crate) fn is_at_rest(&self) -> bool {
         let socket = self.socket();
-        let empty = socket.recv_queue() == 0 && socket.send_queue() == 0;
-        empty && socket.state() == State::Established && self.peer_window > 0
+        socket.recv_queue() == 0 && socket.send_queue() == 0 && self.peer_window > 0
     }
 
     /// True if data came that the service cannot answer any more, as our FIN is out, and the peer has finished too: it

@@ -1,5 +1,6 @@
 //! All connections: which slot a segment goes to, and what becomes of the slots.
 
+use siphasher::sip::SipHasher13;
 use smoltcp::iface::SocketSet;
 use smoltcp::phy::{Device, TxToken};
 use smoltcp::socket::tcp::State;
@@ -28,7 +29,7 @@ pub(crate) struct Connections<'a> {
     /// For segments that are nobody's.
     nobody: SocketSet<'a>,
     idle_timeout: Option<Duration>,
-    sequence_key: (u64, u64),
+    sequence_hasher: SipHasher13,
     largest_segment: u16,
     /// Windows may be larger than those without a scale.
     scales: bool,
@@ -63,7 +64,7 @@ impl<'a> Connections<'a> {
         flows: Flows<'a>,
         timers: Timers<'a>,
         idle_timeout: Option<Duration>,
-        sequence_key: (u64, u64),
+        sequence_hasher: SipHasher13,
         buffer_size: usize,
     ) -> Connections<'a> {
         Connections {
@@ -73,7 +74,7 @@ impl<'a> Connections<'a> {
             journal: Journal::new(),
             nobody: SocketSet::new(&mut [][..]),
             idle_timeout,
-            sequence_key,
+            sequence_hasher,
             largest_segment: u16::try_from(buffer_size / 2).unwrap_or(u16::MAX),
             scales: buffer_size > usize::from(u16::MAX),
             evicted_until: Instant::ZERO,
@@ -142,12 +143,14 @@ impl<'a> Connections<'a> {
                 }
                 slot.heard(now, &segment.tcp);
                 slot.sent(answer);
-                if slot.has_lost_data() {
+                if !slot.is_established() {
+                    if !slot.has_lost_data() {
+                        let end =
+                            if segment.tcp.control == TcpControl::Rst { End::Reset } else { End::Closed };
+                        self.settle(now, id, end, stats);
+                    }
                     return Some(id);
                 }
-                let end = if segment.tcp.control == TcpControl::Rst { End::Reset } else { End::Closed };
-                self.settle(now, id, end, stats);
-                let slot = &mut self.slots[id.index()];
                 if slot.is_at_rest() && !self.draining {
                     // An acknowledgement of everything: do not ask smoltcp what it has to send. The answer is known,
                     // and costs a tenth of an echo.
@@ -322,7 +325,7 @@ impl<'a> Connections<'a> {
     ) -> Option<SlotId> {
         let syn = self.syn(segment, &segment.tcp);
         let terms = Terms::of(&syn.tcp, craft::ordinary_size(self.largest_segment));
-        let origin = Origin::new(self.sequence_key, &segment.flow);
+        let origin = Origin::new(&self.sequence_hasher, &segment.flow);
         let initial = origin.initial(terms as u32, now, syn.tcp.seq_number, previous);
         self.open(now, id, &syn, hash, initial, &[craft::segment(&syn)], stack, stats)
     }
@@ -332,7 +335,7 @@ impl<'a> Connections<'a> {
         if now >= self.evicted_until || self.draining {
             return Stray::Foreign;
         }
-        let origin = Origin::new(self.sequence_key, &segment.flow);
+        let origin = Origin::new(&self.sequence_hasher, &segment.flow);
         revival::recognise(origin, now, &segment.tcp, self.scales)
     }
 

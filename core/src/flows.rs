@@ -73,17 +73,21 @@ struct List {
 pub(crate) struct Flows<'a> {
     entries: &'a mut [FlowEntry],
     buckets: &'a mut [Bucket],
-    key: (u64, u64),
+    hasher: SipHasher13,
     lists: [List; 3],
 }
 
 impl<'a> Flows<'a> {
-    pub(crate) fn new(entries: &'a mut [FlowEntry], buckets: &'a mut [Bucket], key: (u64, u64)) -> Flows<'a> {
+    pub(crate) fn new(
+        entries: &'a mut [FlowEntry],
+        buckets: &'a mut [Bucket],
+        hasher: SipHasher13,
+    ) -> Flows<'a> {
         buckets.fill(Bucket::EMPTY);
         entries.fill(FlowEntry::EMPTY);
         let lists = [List { head: END, tail: END }; 3];
         let slots = entries.len();
-        let mut flows = Flows { entries, buckets, key, lists };
+        let mut flows = Flows { entries, buckets, hasher, lists };
         for slot in (0..slots).filter_map(SlotId::new) {
             flows.push(Queue::Free, slot);
         }
@@ -93,7 +97,7 @@ impl<'a> Flows<'a> {
     pub(crate) fn hash(&self, flow: &Flow) -> u32 {
         #[expect(clippy::cast_possible_truncation, reason = "32 bits are enough for 65535 slots")]
         {
-            hash(self.key, flow) as u32
+            hash(&self.hasher, flow) as u32
         }
     }
 
@@ -192,21 +196,23 @@ impl<'a> Flows<'a> {
 }
 
 /// SipHash-1-3 of a flow: nobody without the key can choose flows that collide.
-pub(crate) fn hash(key: (u64, u64), flow: &Flow) -> u64 {
-    let hasher = SipHasher13::new_with_keys(key.0, key.1);
-    let [port_high, port_low] = flow.remote.port.to_be_bytes();
-    // An array each, as its length is then known to the hash, which is unrolled.
+pub(crate) fn hash(hasher: &SipHasher13, flow: &Flow) -> u64 {
+    let port = flow.remote.port.to_be_bytes();
+    // An array each, as its length is then known to the hash.
     match (flow.remote.addr, flow.local) {
         (IpAddress::Ipv4(remote), IpAddress::Ipv4(local)) => {
-            let ([a, b, c, d], [e, f, g, h]) = (remote.octets(), local.octets());
-            hasher.hash(&[a, b, c, d, e, f, g, h, port_high, port_low])
+            let mut octets = [0; 10];
+            octets[..4].copy_from_slice(&remote.octets());
+            octets[4..8].copy_from_slice(&local.octets());
+            octets[8..].copy_from_slice(&port);
+            hasher.hash(&octets)
         }
         #[cfg(feature = "ipv6")]
         (IpAddress::Ipv6(remote), IpAddress::Ipv6(local)) => {
             let mut octets = [0; 34];
             octets[..16].copy_from_slice(&remote.octets());
             octets[16..32].copy_from_slice(&local.octets());
-            octets[32..].copy_from_slice(&[port_high, port_low]);
+            octets[32..].copy_from_slice(&port);
             hasher.hash(&octets)
         }
         // One packet cannot have addresses of both families.
@@ -230,7 +236,7 @@ mod tests {
     fn every_flow_is_found_whatever_was_removed() {
         let mut entries = [FlowEntry::EMPTY; 16];
         let mut buckets = [Bucket::EMPTY; 3]; // few, so that chains are long
-        let mut flows = Flows::new(&mut entries, &mut buckets, (1, 2));
+        let mut flows = Flows::new(&mut entries, &mut buckets, SipHasher13::new_with_keys(1, 2));
         let ids: std::vec::Vec<SlotId> = (0..16).filter_map(SlotId::new).collect();
         for (port, &slot) in (1..).zip(&ids) {
             let hash = flows.hash(&flow(port));
@@ -250,7 +256,7 @@ mod tests {
     fn lists_keep_their_order_whatever_is_taken_out() {
         let mut entries = [FlowEntry::EMPTY; 5];
         let mut buckets = [Bucket::EMPTY; 1];
-        let mut flows = Flows::new(&mut entries, &mut buckets, (1, 2));
+        let mut flows = Flows::new(&mut entries, &mut buckets, SipHasher13::new_with_keys(1, 2));
         let mut order = std::vec::Vec::new();
         while let Some(slot) = flows.first(Queue::Free) {
             flows.unlink(Queue::Free, slot);
@@ -270,11 +276,11 @@ mod tests {
 
     #[test]
     fn the_hash_depends_on_the_key_and_on_every_part_of_the_flow() {
-        let reference = hash((1, 2), &flow(1));
-        assert_ne!(reference, hash((1, 3), &flow(1)));
-        assert_ne!(reference, hash((1, 2), &flow(2)));
+        let reference = hash(&SipHasher13::new_with_keys(1, 2), &flow(1));
+        assert_ne!(reference, hash(&SipHasher13::new_with_keys(1, 3), &flow(1)));
+        assert_ne!(reference, hash(&SipHasher13::new_with_keys(1, 2), &flow(2)));
         let mut other = flow(1);
         other.local = IpAddress::v4(192, 0, 2, 3);
-        assert_ne!(reference, hash((1, 2), &other));
+        assert_ne!(reference, hash(&SipHasher13::new_with_keys(1, 2), &other));
     }
 }

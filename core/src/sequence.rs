@@ -9,6 +9,7 @@
 //! [`Interface`](smoltcp::iface::Interface). So each SYN is processed by an Interface of its own (it costs less than
 //! a microsecond), seeded such that the generator's second number is the one wanted.
 
+use siphasher::sip::SipHasher13;
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::TcpSeqNumber;
 
@@ -25,8 +26,8 @@ const AHEAD: u32 = 8;
 pub(crate) struct Origin(u64);
 
 impl Origin {
-    pub(crate) fn new(key: (u64, u64), flow: &Flow) -> Origin {
-        Origin(flows::hash(key, flow))
+    pub(crate) fn new(hasher: &SipHasher13, flow: &Flow) -> Origin {
+        Origin(flows::hash(hasher, flow))
     }
 
     /// There are several kinds of connections, whose numbers have nothing in common: one for each `kind` up to 32.
@@ -146,7 +147,7 @@ mod tests {
     const AGE: Duration = Duration::from_secs(5);
 
     fn origin() -> Origin {
-        Origin::new((1, 2), &flow())
+        Origin::new(&SipHasher13::new_with_keys(1, 2), &flow())
     }
 
     fn ahead(number: TcpSeqNumber, by: i32) -> TcpSeqNumber {
@@ -195,7 +196,7 @@ mod tests {
                 let now = then + Duration::from_millis(millis);
                 assert_eq!(origin().knows(kind, now, AGE, PEER, number), None, "after {millis} ms");
             }
-            let other = Origin::new((1, 3), &flow());
+            let other = Origin::new(&SipHasher13::new_with_keys(1, 3), &flow());
             assert_eq!(other.knows(kind, then, AGE, PEER, number), None);
             assert_eq!(origin().knows(kind + 5, then, AGE, PEER, number), None);
         }

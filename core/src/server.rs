@@ -1,7 +1,5 @@
 //! The server: packets in through the door, and whose turn it is then.
 
-use core::hash::Hasher;
-
 use siphasher::sip::SipHasher13;
 use smoltcp::iface::SocketSet;
 use smoltcp::phy::{Device, RxToken};
@@ -86,16 +84,16 @@ impl<'a> Server<'a> {
             let (rx, tx) = buffers.split_at_mut(buffer_size);
             slot.furnish(socket, rx, tx);
         }
-        let [index_key, sequence_key, (seed, _)] = keys(config.entropy);
+        let ([index_hasher, sequence_hasher], seed) = secrets(config.entropy);
         Ok(Server {
             stack: Stack::new(config, &capabilities, seed, now),
             door: Door::new(config, capabilities.checksum),
             connections: Connections::new(
                 slots,
-                Flows::new(flows, buckets, index_key),
+                Flows::new(flows, buckets, index_hasher),
                 Timers::new(deadlines),
                 config.idle_timeout,
-                sequence_key,
+                sequence_hasher,
                 buffer_size,
             ),
             datagrams: Datagrams::new(udp, config.port, config.delay),
@@ -129,7 +127,7 @@ impl<'a> Server<'a> {
             self.take_turn(turn, now, device);
             packets += 1;
         }
-        if !self.blocked {
+        if !self.blocked && self.next_due() <= now {
             self.run_due(now, device);
         }
         if self.abort_at.is_some_and(|at| at <= now) {
@@ -264,18 +262,19 @@ impl<'a> Server<'a> {
         if more {
             return Some(now);
         }
-        let next = self.connections.deadline().min(self.datagrams.deadline());
+        let next = self.next_due();
         let next = abort_at.map_or(next, |at| at.min(next));
         (next < NEVER).then_some(next)
     }
+
+    /// A lower bound of what [`run_due`](Self::run_due) waits for.
+    fn next_due(&mut self) -> Instant {
+        self.connections.deadline().min(self.datagrams.deadline())
+    }
 }
 
-/// Three keys from one secret, none of which tells another.
-fn keys(entropy: [u8; 16]) -> [(u64, u64); 3] {
-    let hash = |label: u8| {
-        let mut hasher = SipHasher13::new_with_key(&entropy);
-        hasher.write(&[label]);
-        hasher.finish()
-    };
-    [(hash(0), hash(1)), (hash(2), hash(3)), (hash(4), hash(5))]
+/// Two hashes and a seed from one secret, none of which tells another.
+fn secrets(entropy: [u8; 16]) -> ([SipHasher13; 2], u64) {
+    let hash = |label: u8| SipHasher13::new_with_key(&entropy).hash(&[label]);
+    ([(0, 1), (2, 3)].map(|(low, high)| SipHasher13::new_with_keys(hash(low), hash(high))), hash(4))
 }

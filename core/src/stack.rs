@@ -159,7 +159,9 @@ impl Stack {
         self.sent.segment = None;
         let (mut packets, mut idle) = (0, false);
         let next = loop {
-            match self.interface.poll_at(now, sockets) {
+            let at =
+                if packets == 0 && end.is_some() { Some(now) } else { self.interface.poll_at(now, sockets) };
+            match at {
                 None => break Next::At(NEVER),
                 Some(at) if at > now => break Next::At(at),
                 Some(_) if idle || packets == PACKETS_A_TURN => break Next::At(now + STUCK),
