@@ -191,8 +191,13 @@ impl<'a> Slot<'a> {
 
     /// SND.UNA.
     pub(crate) fn send_unacknowledged(&self) -> TcpSeqNumber {
+        self.send_number(self.acknowledged())
+    }
+
+    /// SND.UNA, when so many octets have been acknowledged.
+    fn send_number(&self, acknowledged: u32) -> TcpSeqNumber {
         let fin = matches!(self.state(), State::FinWait2 | State::TimeWait);
-        advance(self.initial_send, self.acknowledged().wrapping_add(1 + u32::from(fin)))
+        advance(self.initial_send, acknowledged.wrapping_add(1 + u32::from(fin)))
     }
 
     /// Behind everything that was ever sent on this connection.
@@ -254,11 +259,11 @@ impl<'a> Slot<'a> {
 
     /// smoltcp has processed a segment from the peer.
     pub(crate) fn heard(&mut self, now: Instant, segment: &TcpRepr<'_>) {
+        let (received, acknowledged) = (self.received(), self.acknowledged());
         // smoltcp has not taken the window of an overtaken segment either.
-        if segment.ack_number == Some(self.send_unacknowledged()) {
+        if segment.ack_number == Some(self.send_number(acknowledged)) {
             self.peer_window = segment.window_len;
         }
-        let (received, acknowledged) = (self.received(), self.acknowledged());
         let socket = self.socket();
         let nothing_owed = socket.send_queue() == 0 && socket.may_send();
         // A peer that cannot take more is not dead. But after our FIN its patience alone does not keep the slot.

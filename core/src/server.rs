@@ -127,14 +127,16 @@ impl<'a> Server<'a> {
             self.take_turn(turn, now, device);
             packets += 1;
         }
-        if !self.blocked && self.next_due() <= now {
+        let mut due = self.next_due();
+        if !self.blocked && due <= now {
             self.run_due(now, device);
+            due = self.next_due();
         }
         if self.abort_at.is_some_and(|at| at <= now) {
             self.connections.abort_all(now, device, &mut self.stack, &mut self.stats);
         }
         self.stats.packets_out = self.stack.packets_sent();
-        Poll { deadline: self.deadline(now, packets == PACKETS_A_POLL), blocked: self.blocked }
+        Poll { deadline: self.deadline(now, due, packets == PACKETS_A_POLL), blocked: self.blocked }
     }
 
     /// Begins to shut down: SYNs are dropped from now on and half-open connections aborted. Each connection
@@ -253,7 +255,8 @@ impl<'a> Server<'a> {
         }
     }
 
-    fn deadline(&mut self, now: Instant, more: bool) -> Option<Instant> {
+    /// When to be polled again, if something is `due` then.
+    fn deadline(&self, now: Instant, due: Instant, more: bool) -> Option<Instant> {
         let abort_at = self.abort_at.filter(|_| !self.is_shut_down());
         if self.blocked {
             // Without room in the device there is nothing to do, but to give up in time.
@@ -262,8 +265,7 @@ impl<'a> Server<'a> {
         if more {
             return Some(now);
         }
-        let next = self.next_due();
-        let next = abort_at.map_or(next, |at| at.min(next));
+        let next = abort_at.map_or(due, |at| at.min(due));
         (next < NEVER).then_some(next)
     }
 
