@@ -135,6 +135,11 @@ impl<'a> Connections<'a> {
                         stack.tell(now, &update, slot.sockets());
                     }
                 }
+                if let Some(acknowledgement) = slot.news_at_closed_window(&segment.tcp) {
+                    let (next, window) = (slot.receive_next(), segment.tcp.window_len);
+                    let news = craft::window_update(segment, next, acknowledgement, window);
+                    stack.tell(now, &news, slot.sockets());
+                }
                 let answer = stack.feed(now, packet, tx, slot.sockets());
                 if slot.probes_for_ever(&segment.tcp) {
                     let update =

@@ -138,6 +138,23 @@ fn our_closed_window_answers_probes_and_takes_nothing_of_them() {
     assert_eq!(net.stats().octets_in, 1024);
 }
 
+/// The segment that said so first may have been lost, and then nothing but these comes from a peer that waits for us.
+#[test]
+fn a_probe_of_our_closed_window_tells_that_the_peers_is_open() {
+    let (mut net, mut peer) = stuffed();
+    peer.window = 500;
+    net.arrive(peer.segment(Psh, peer.next, Some(1), b"x"));
+    assert_eq!(peer.take_data(&mut net).len(), 500);
+    assert_eq!(net.stats().octets_in, 1024, "the window was closed when it came");
+    // The next one acknowledges that, too.
+    peer.window = 60_000;
+    net.arrive(peer.segment(Psh, peer.next, Some(peer.acked), b"x"));
+    assert_eq!(peer.take_data(&mut net).len(), 524);
+    peer.ack(&mut net);
+    assert_eq!(peer.take_data(&mut net).len(), 1024);
+    assert_eq!(net.stats().octets_in, 2048);
+}
+
 #[test]
 fn the_peers_closed_window_is_probed_with_an_octet_and_back_off() {
     let (mut net, mut peer) = stuffed();
