@@ -63,7 +63,7 @@ fn faults(random: &mut Rng) -> Faults {
     }
 }
 
-fn caller(random: &mut Rng, plan: &Plan, index: usize) -> CallerPlan {
+pub(crate) fn caller(random: &mut Rng, plan: &Plan, index: usize) -> CallerPlan {
     let most =
         pick(random, &[0, 1, 10, 1024, 2048, 5000, 40_000]).min(u32::try_from(plan.buffer).unwrap() * 15);
     let ending = match random.u8(..10) {
@@ -138,7 +138,7 @@ fn tcp(random: &mut Rng, octets: u32) -> Tcp {
     })
 }
 
-fn asker(random: &mut Rng, mtu: usize) -> AskerPlan {
+pub(crate) fn asker(random: &mut Rng, mtu: usize) -> AskerPlan {
     let ipv6 = mtu >= 1280 && random.bool();
     let longest = if ipv6 { mtu - 48 } else { (mtu - 28).max(2048 - 8) };
     let mut requests: Vec<Request> = (0..random.usize(1..=20))

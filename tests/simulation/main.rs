@@ -1,6 +1,7 @@
 //! The server among many clients, over links with faults, in virtual time.
 //!
 //! Everything comes from a seed: `SHOUT_SIM_SEED` runs one again, `SHOUT_SIM_RUNS` says how many runs each test makes.
+//! `SHOUT_SIM_HOURS` is how long the long run is.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,6 +12,7 @@
 mod claims;
 mod draw;
 mod hostile;
+mod long_run;
 mod many_clients;
 mod regressions;
 mod run;

@@ -13,7 +13,7 @@ use smoltcp::phy::Medium;
 use smoltcp::time::Duration;
 
 /// After this long, nothing is left of a client who has gone away.
-const ALL_OVER: Duration = Duration::from_secs(130);
+pub(crate) const ALL_OVER: Duration = Duration::from_secs(130);
 
 /// What became of the clients of a run, or of several.
 #[derive(Debug, Default)]
@@ -129,7 +129,7 @@ fn check_datagrams(plan: &Plan, world: &World<'_>) {
 }
 
 /// As many clients as there are slots connect at once, and are served.
-fn all_slots_are_free(plan: &Plan, world: &mut World<'_>) {
+pub(crate) fn all_slots_are_free(plan: &Plan, world: &mut World<'_>) {
     world.link.faults = Faults::none();
     world.plan.refusal = None;
     let (before, first) = (*world.stats(), world.nodes.len());

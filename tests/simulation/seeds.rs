@@ -21,6 +21,16 @@ pub(crate) fn are_many(runs: u64) -> bool {
     variable::<u64>("SHOUT_SIM_SEED").is_none() && asked.is_none_or(|asked| asked >= runs)
 }
 
+/// How long a long run is.
+pub(crate) fn hours() -> u64 {
+    variable("SHOUT_SIM_HOURS").unwrap_or(6)
+}
+
+/// True if a long run is long enough that what happens in it says something.
+pub(crate) fn are_long(least: u64) -> bool {
+    hours() >= least
+}
+
 /// True if every packet is to be printed.
 pub(crate) fn trace() -> bool {
     env::var_os("SHOUT_SIM_TRACE").is_some()

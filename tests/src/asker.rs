@@ -98,6 +98,11 @@ struct Parts {
 }
 
 impl Reassembly {
+    /// Gives up what has come from this host and is not whole.
+    pub fn forget(&mut self, from: IpAddr) {
+        self.parts.retain(|(other, _), _| *other != from);
+    }
+
     /// Gives the payload if it is whole with this packet.
     pub fn add(&mut self, ip: &Ip<'_>) -> Option<Vec<u8>> {
         let part = ip.fragment;

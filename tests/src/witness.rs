@@ -1,6 +1,6 @@
 //! Sees every packet that the server takes and gives, in order, and knows what it must never give.
 
-use core::net::SocketAddr;
+use core::net::{IpAddr, SocketAddr};
 use std::collections::HashMap;
 
 use smoltcp::time::{Duration, Instant};
@@ -23,6 +23,8 @@ pub struct Witness {
     /// Datagrams that may be answered, and when they came.
     asked: HashMap<SocketAddr, Vec<(Instant, Vec<u8>)>>,
     reassembly: [Reassembly; 2],
+    /// Segments with data in which the sequence number passed its end, from clients and from the server.
+    pub wrapped: (u64, u64),
 }
 
 /// What is known of all connections that one client's port has had.
@@ -66,8 +68,8 @@ struct Connection {
 impl Witness {
     /// Of a server with this port, MTU of IP and delay of UDP replies.
     pub fn new(port: u16, mtu: usize, delay: Duration) -> Witness {
-        let (flows, asked, reassembly) = Default::default();
-        Witness { port, mtu, delay, revivals: 0, revived: 0, flows, asked, reassembly }
+        let (flows, asked, reassembly, wrapped) = Default::default();
+        Witness { port, mtu, delay, revivals: 0, revived: 0, flows, asked, reassembly, wrapped }
     }
 
     /// Tells what a client's port will send; with `origin`, from which sequence number on.
@@ -95,6 +97,7 @@ impl Witness {
     pub fn heard(&mut self, now: Instant, packet: &[u8]) {
         if let Some(segment) = Segment::read(packet).filter(|segment| segment.to.port() == self.port) {
             if let Some(flow) = self.flows.get_mut(&segment.from) {
+                self.wrapped.0 += u64::from(wraps(&segment));
                 flow.heard(&segment);
             }
         } else if let Some(request) =
@@ -112,6 +115,7 @@ impl Witness {
             if segment.from.port() == self.port
                 && let Some(flow) = self.flows.get_mut(&segment.to)
             {
+                self.wrapped.1 += u64::from(wraps(&segment));
                 flow.said(&segment, &mut self.revivals);
             }
         } else if let Some(reply) = self.datagram(1, packet) {
@@ -121,6 +125,16 @@ impl Witness {
             let index = asked.iter().position(due).expect("a reply that nobody waits for");
             asked.remove(index);
         }
+    }
+
+    /// Another UDP client is there now, whose fragments have the numbers that those of the one before had.
+    pub fn expect_other_fragments(&mut self, from: IpAddr) {
+        self.reassembly[0].forget(from);
+    }
+
+    /// The server's initial sequence number in the newest connection of a client's port.
+    pub fn initial(&self, client: SocketAddr) -> Option<u32> {
+        Some(self.flows.get(&client)?.connection.as_ref()?.first.1.wrapping_sub(1))
     }
 
     /// Datagrams that came whole and were not answered.
@@ -174,7 +188,9 @@ impl Flow {
         let is_new = self.connection.as_ref().is_none_or(|connection| {
             let (given, taken) =
                 (segment.seq.wrapping_sub(connection.first.1), segment.ack.wrapping_sub(connection.first.0));
-            given > connection.heard + 1 || taken > connection.heard + 1
+            // Also with the sequence number that the peer had before.
+            let again = ahead(segment.ack, connection.acknowledged) < 0 && segment.seq != connection.sent;
+            given > connection.heard + 1 || taken > connection.heard + 1 || again
         });
         let challenge = segment.payload.is_empty() && !segment.has(FIN);
         if is_new && challenge && self.syns.iter().any(|syn| syn.0 == segment.ack.wrapping_sub(1)) {
@@ -303,6 +319,10 @@ impl Connection {
         assert!(back < 1 << shift, "the window shrinks by {back} octets");
         self.edge = farther(self.edge, edge);
     }
+}
+
+fn wraps(segment: &Segment) -> bool {
+    segment.seq.checked_add(u32::try_from(segment.payload.len()).expect("a packet's payload")).is_none()
 }
 
 fn farther(a: u32, b: u32) -> u32 {

@@ -83,7 +83,24 @@ impl<'a> World<'a> {
 
     /// Adds a TCP client; with smoltcp's TCP, it needs memory.
     pub fn add_caller(&mut self, plan: &CallerPlan, memory: Option<&'a mut ClientMemory<'a>>) {
-        let index = plan.replaces.unwrap_or(self.nodes.len());
+        let node = self.caller(plan.replaces.unwrap_or(self.nodes.len()), plan, memory);
+        if let Some(before) = plan.replaces {
+            self.nodes[before].until = Some(plan.manners.begin);
+        }
+        self.nodes.push(node);
+    }
+
+    /// Puts a TCP client in the place of one that is over, on the same host.
+    pub fn renew_caller(&mut self, index: usize, plan: &CallerPlan) {
+        self.nodes[index] = self.caller(index, plan, None);
+    }
+
+    fn caller(
+        &mut self,
+        index: usize,
+        plan: &CallerPlan,
+        memory: Option<&'a mut ClientMemory<'a>>,
+    ) -> Node<'a> {
         let neighbour = Neighbour { mac: mac(index), address: Plan::address(index, plan.ipv6) };
         let local = SocketAddr::new(neighbour.address, plan.port);
         let remote = SocketAddr::new(Plan::server(plan.ipv6), PORT);
@@ -102,21 +119,35 @@ impl<'a> World<'a> {
             }
         };
         self.witness.expect(local, plan.manners.content, None);
-        if let Some(before) = plan.replaces {
-            self.nodes[before].until = Some(plan.manners.begin);
-        }
         let caller = Caller::new(plan.manners, transport, self.random.fork());
-        self.nodes.push(Node::new(Client::Caller(caller), neighbour, framing));
+        Node::new(Client::Caller(caller), neighbour, framing)
     }
 
     /// Adds a UDP client.
     pub fn add_asker(&mut self, plan: &AskerPlan) {
-        let index = self.nodes.len();
+        let node = self.asker(self.nodes.len(), plan);
+        self.nodes.push(node);
+    }
+
+    /// Puts a UDP client in the place of one that is over, on the same host.
+    pub fn renew_asker(&mut self, index: usize, plan: &AskerPlan) {
+        self.nodes[index] = self.asker(index, plan);
+        self.witness.expect_other_fragments(self.nodes[index].neighbour.address);
+    }
+
+    fn asker(&self, index: usize, plan: &AskerPlan) -> Node<'a> {
         let neighbour = Neighbour { mac: mac(index), address: Plan::address(index, plan.ipv6) };
         let framing = if self.plan.medium == Medium::Ethernet { Framing::Neighbour } else { Framing::None };
         let server = SocketAddr::new(Plan::server(plan.ipv6), PORT);
         let asker = Asker::new(neighbour.address, server, self.plan.mtu, plan.requests.clone());
-        self.nodes.push(Node::new(Client::Asker(asker), neighbour, framing));
+        Node::new(Client::Asker(asker), neighbour, framing)
+    }
+
+    /// Somebody who is no client sends an IP packet to the server.
+    pub fn intrude(&mut self, from: &Neighbour, packet: Vec<u8>) {
+        let packet = if self.plan.medium == Medium::Ethernet { from.frame(&packet) } else { packet };
+        let header = self.link_header();
+        self.link.send(self.now, End::Server, packet, header);
     }
 
     /// The TCP clients.
