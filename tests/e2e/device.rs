@@ -5,11 +5,12 @@ use std::io::{Read, Write};
 
 use crate::namespace::{ip, snapshot};
 use crate::server::{Server, V4, V6};
-use crate::sockets::{ask, assert_echo, connect, udp};
+use crate::sockets::{ask, assert_echo, assert_shouted, bulk, connect, pattern, udp};
 
 tests![
     a_link_that_goes_down_and_up_is_survived,
     connections_survive_the_link_going_down_and_up,
+    an_mtu_that_changes_under_the_server_is_survived,
     a_deleted_device_ends_the_program_with_1,
     the_device_and_its_routes_are_gone_afterwards,
 ];
@@ -48,6 +49,30 @@ fn connections_survive_the_link_going_down_and_up() {
         assert_eq!(&echo, b"WHILE DOWN");
         assert_echo(stream);
     }
+}
+
+fn an_mtu_that_changes_under_the_server_is_survived() {
+    let server = Server::start(&[]);
+    let data = pattern(200_000);
+    let (mut four, mut six) = (connect(V4), connect(V6));
+    for mtu in [1280, 9000, 65535, 1500] {
+        ip(&format!("link set shout0 mtu {mtu}"));
+        assert_echo(&mut four);
+        assert_echo(&mut six);
+        for address in [V4, V6] {
+            assert_shouted(&data, &bulk(connect(address), &data));
+            // The longest is one packet where the MTU has grown: more than the server was made for.
+            udp(address).send(&data[..60_000]).unwrap();
+            assert_eq!(ask(&udp(address), b"and a short one"), b"AND A SHORT ONE");
+        }
+    }
+    // With less than 1280 octets, the link has no IPv6, and the kernel takes the addresses away.
+    for mtu in [600, 1500] {
+        ip(&format!("link set shout0 mtu {mtu}"));
+        assert_echo(&mut four);
+        assert_shouted(&data, &bulk(connect(V4), &data));
+    }
+    assert_eq!(server.terminate().code(), Some(0));
 }
 
 fn a_deleted_device_ends_the_program_with_1() {

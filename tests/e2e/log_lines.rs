@@ -1,12 +1,15 @@
 //! What the log says of clients.
 
-use std::io::{self, BufRead, BufReader, PipeReader, Write};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::fd::AsFd;
 use std::thread;
 use std::time::Instant;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::pty::{OpenptyResult, openpty};
 use nix::sys::signal::Signal;
+use nix::sys::termios::{FlowArg, tcflow};
 
 use crate::program::Program;
 use crate::server::{Server, V4, V6, shout};
@@ -17,6 +20,8 @@ tests![
     each_client_is_logged_as_it_connects_and_leaves,
     a_flood_of_connections_is_not_a_flood_of_lines,
     a_full_pipe_holds_up_nobody,
+    a_closed_pipe_is_no_matter,
+    a_stopped_terminal_holds_up_nobody,
 ];
 
 fn readiness_names_addresses_port_and_device() {
@@ -70,10 +75,6 @@ fn a_full_pipe_holds_up_nobody() {
     let (reader, mut writer) = io::pipe().unwrap();
     let mut server = Program::start_with_own_errors(shout(&[]).stderr(writer.try_clone().unwrap()));
     let _reader = read_until_ready(reader);
-    let has_room = |pipe: &dyn AsFd| {
-        let mut descriptors = [PollFd::new(pipe.as_fd(), PollFlags::POLLOUT)];
-        poll(&mut descriptors, PollTimeout::ZERO).unwrap() > 0
-    };
     // A pipe is writable while a page fits, so a page at a time never blocks.
     while has_room(&writer) {
         writer.write_all(&[b'.'; 4096]).unwrap();
@@ -85,8 +86,45 @@ fn a_full_pipe_holds_up_nobody() {
     assert_eq!(server.wait().code(), Some(0));
 }
 
+/// Whether something can be written at once.
+fn has_room(stream: &dyn AsFd) -> bool {
+    let mut descriptors = [PollFd::new(stream.as_fd(), PollFlags::POLLOUT)];
+    poll(&mut descriptors, PollTimeout::ZERO).unwrap() > 0
+}
+
+fn a_closed_pipe_is_no_matter() {
+    let (reader, writer) = io::pipe().unwrap();
+    let mut server = Program::start_with_own_errors(shout(&["-vv"]).stderr(writer));
+    drop(read_until_ready(reader));
+    // Each is worth several lines, and the counters are some more.
+    for address in [V4, V6, V4] {
+        assert_echo(&mut connect(address));
+        server.signal(Signal::SIGUSR1);
+    }
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.wait().code(), Some(0));
+}
+
+fn a_stopped_terminal_holds_up_nobody() {
+    let OpenptyResult { master, slave } = openpty(None, None).unwrap();
+    let terminal = slave.try_clone().unwrap();
+    let mut server = Program::start_with_own_errors(shout(&["-vv"]).stderr(slave));
+    let _reader = read_until_ready(File::from(master));
+    // As Ctrl-S does.
+    tcflow(&terminal, FlowArg::TCOOFF).unwrap();
+    assert!(!has_room(&terminal));
+    // More lines than wait in the program.
+    let mut stream = connect(V4);
+    for _ in 0..500 {
+        assert_echo(&mut stream);
+    }
+    assert!(!has_room(&terminal), "it was not stopped meanwhile");
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.wait().code(), Some(0));
+}
+
 /// Reads a server's log up to the line that says that it is ready, and no further.
-fn read_until_ready(reader: PipeReader) -> BufReader<PipeReader> {
+fn read_until_ready<R: Read>(reader: R) -> BufReader<R> {
     let mut reader = BufReader::new(reader);
     let mut line = String::new();
     while !line.contains("listening on ") {

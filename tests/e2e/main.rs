@@ -45,6 +45,7 @@ mod gaps;
 mod interference;
 mod kernel_sockets;
 mod log_lines;
+mod memory;
 mod namespace;
 mod note;
 mod options;
@@ -52,9 +53,11 @@ mod outsider;
 mod privileges;
 mod program;
 mod programs;
+mod refusals;
 mod relay;
 mod seed;
 mod server;
+mod shim;
 mod shutdown;
 mod sleep;
 mod sockets;
@@ -87,9 +90,11 @@ fn main() -> ExitCode {
         gaps::tests(),
         kernel_sockets::tests(),
         log_lines::tests(),
+        memory::tests(),
         options::tests(),
         privileges::tests(),
         programs::tests(),
+        refusals::tests(),
         seed::tests(),
         shutdown::tests(),
         sleep::tests(),

@@ -1,28 +1,33 @@
 //! The end of the server: signals, and what becomes of those who are connected.
 
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use core::time::Duration;
 use std::fs;
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
+use std::os::unix::process::ExitStatusExt;
 use std::thread;
 use std::time::Instant;
 
 use nix::sys::signal::Signal;
 use nix::sys::socket::{setsockopt, sockopt};
 
-use crate::namespace::has_link;
+use crate::namespace::{has_link, ip, snapshot};
+use crate::program::LIMIT;
 use crate::server::{Server, V4, V6};
 use crate::sockets::{
-    assert_echo, assert_shouted, connect, deaf_clients, local, pattern, read_to_end, uninterrupted,
+    ask, assert_echo, assert_shouted, connect, deaf_clients, local, pattern, read_to_end, udp, uninterrupted,
 };
 
 tests![
     sigterm_and_sigint_end_with_0_and_take_the_device_away,
     sigterm_in_mid_transfer_leaves_a_correct_prefix_and_hangs_nobody,
+    sigterm_under_full_load_leaves_correct_prefixes_and_hangs_nobody,
     a_client_that_never_reads_is_reset_not_left_hanging,
     what_has_been_received_is_echoed_before_the_close,
     sigusr1_is_harmless,
+    after_sigkill_nothing_is_left_and_the_next_server_serves_at_once,
+    after_sigkill_an_attached_device_can_be_attached_to_again,
 ];
 
 /// The second that connections are given to end, and as much again for a busy machine.
@@ -67,6 +72,64 @@ fn sigterm_in_mid_transfer_leaves_a_correct_prefix_and_hangs_nobody() {
     });
     assert!(cut_off.into_inner());
     assert!(read_to_end(&mut idle).is_empty(), "an idle client is told by a FIN");
+    assert!(!has_link("shout0"));
+}
+
+fn sigterm_under_full_load_leaves_correct_prefixes_and_hangs_nobody() {
+    let mut server = Server::start(&["--connections", "64"]);
+    let data = pattern(1 << 24);
+    let (running, over) = (AtomicUsize::new(0), AtomicBool::new(false));
+    thread::scope(|scope| {
+        for address in [V4, V6] {
+            scope.spawn(|| {
+                // As fast as replies come: more would fill the device's queue, and keep TCP out.
+                let socket = udp(address);
+                socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+                while !over.load(Ordering::Acquire) {
+                    // Once the device is gone, so is the way.
+                    let _ = socket.send(&data[..1400]).and_then(|_| socket.recv(&mut [0; 2000]));
+                }
+            });
+        }
+        let clients: Vec<_> = (0..32)
+            .map(|index| {
+                let (data, running) = (&data, &running);
+                scope.spawn(move || {
+                    let mut stream = connect(if index % 2 == 0 { V4 } else { V6 });
+                    let mut writer = stream.try_clone().unwrap();
+                    let mut received = vec![0; 10_000];
+                    thread::scope(|scope| {
+                        scope.spawn(move || {
+                            // Cut off by a RST, or by the reader below.
+                            let _ = writer.write_all(data);
+                        });
+                        stream.read_exact(&mut received).unwrap();
+                        running.fetch_add(1, Ordering::AcqRel);
+                        let mut chunk = [0; 65536];
+                        while let Ok(length @ 1..) = uninterrupted(|| stream.read(&mut chunk)) {
+                            received.extend_from_slice(&chunk[..length]);
+                        }
+                        let _ = stream.shutdown(Shutdown::Both);
+                    });
+                    assert!(received.len() < data.len());
+                    assert_shouted(&data[..received.len()], &received);
+                })
+            })
+            .collect();
+        let start = Instant::now();
+        while running.load(Ordering::Acquire) < 32 {
+            assert!(start.elapsed() < LIMIT, "not everybody is served");
+            thread::sleep(Duration::from_millis(1));
+        }
+        let start = Instant::now();
+        server.signal(Signal::SIGTERM);
+        assert_eq!(server.wait().code(), Some(0), "{}", server.log().text());
+        assert!(start.elapsed() < 2 * SOON, "it took {:?}", start.elapsed());
+        for client in clients {
+            client.join().unwrap();
+        }
+        over.store(true, Ordering::Release);
+    });
     assert!(!has_link("shout0"));
 }
 
@@ -123,4 +186,39 @@ fn sigusr1_is_harmless() {
     server.signal(Signal::SIGUSR1);
     assert_echo(&mut connect(V4));
     assert_eq!(server.terminate().code(), Some(0));
+}
+
+fn after_sigkill_nothing_is_left_and_the_next_server_serves_at_once() {
+    let before = snapshot();
+    let mut server = Server::start(&[]);
+    let mut old = [connect(V4), connect(V6)];
+    old.iter_mut().for_each(assert_echo);
+    server.signal(Signal::SIGKILL);
+    assert_eq!(server.wait().signal(), Some(Signal::SIGKILL as i32));
+    assert_eq!(snapshot(), before);
+
+    let server = Server::start(&[]);
+    assert_echo(&mut connect(V4));
+    assert_echo(&mut connect(V6));
+    assert_eq!(ask(&udp(V4), b"again"), b"AGAIN");
+    // Those of before are told that nobody knows them.
+    for stream in &mut old {
+        stream.write_all(b"still there?").unwrap();
+        let error = stream.read(&mut [0]).expect_err("nobody knows this connection");
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}");
+    }
+    assert_eq!(server.terminate().code(), Some(0));
+    assert_eq!(snapshot(), before);
+}
+
+fn after_sigkill_an_attached_device_can_be_attached_to_again() {
+    ip("tuntap add dev shout0 mode tun");
+    for _ in 0..3 {
+        let mut server = Server::start(&[]);
+        assert_echo(&mut connect(V4));
+        assert_echo(&mut connect(V6));
+        server.signal(Signal::SIGKILL);
+        assert_eq!(server.wait().signal(), Some(Signal::SIGKILL as i32));
+        assert!(has_link("shout0"), "it was there before");
+    }
 }

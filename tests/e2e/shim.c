@@ -1,0 +1,94 @@
+/* Loaded into a server with LD_PRELOAD. It counts how often the server asks the allocator for memory, and refuses packets
+ * in the kernel's place. The test sees and sets its numbers in a file that both have mapped. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+/* The order is that of `Number` in shim.rs. */
+struct shared {
+    uint64_t allocations; /* so far */
+    uint64_t error;       /* what a refused write sets errno to; 0: none is refused */
+    uint64_t one_in;      /* every so many-th write is refused */
+    uint64_t writes;      /* packets offered to the kernel so far, while some are refused */
+    uint64_t refused;     /* so far */
+};
+
+static struct shared *shared;
+
+__attribute__((constructor)) static void map(void)
+{
+    const char *path = getenv("SHOUT_SHIM");
+    int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
+    void *memory = fd < 0 ? MAP_FAILED : mmap(0, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (memory == MAP_FAILED)
+        _exit(99);
+    close(fd);
+    shared = memory;
+}
+
+static void count(void)
+{
+    if (shared)
+        __atomic_add_fetch(&shared->allocations, 1, __ATOMIC_SEQ_CST);
+}
+
+/* glibc's own, by the names that it keeps for this. */
+extern void *__libc_malloc(size_t);
+extern void *__libc_calloc(size_t, size_t);
+extern void *__libc_realloc(void *, size_t);
+extern void *__libc_memalign(size_t, size_t);
+
+void *malloc(size_t size)
+{
+    count();
+    return __libc_malloc(size);
+}
+
+void *calloc(size_t number, size_t size)
+{
+    count();
+    return __libc_calloc(number, size);
+}
+
+void *realloc(void *old, size_t size)
+{
+    count();
+    return __libc_realloc(old, size);
+}
+
+void *aligned_alloc(size_t alignment, size_t size)
+{
+    count();
+    return __libc_memalign(alignment, size);
+}
+
+int posix_memalign(void **result, size_t alignment, size_t size)
+{
+    count();
+    *result = __libc_memalign(alignment, size);
+    return *result ? 0 : ENOMEM;
+}
+
+static int is_tun(int fd)
+{
+    struct stat status;
+    return fstat(fd, &status) == 0 && S_ISCHR(status.st_mode) && status.st_rdev == makedev(10, 200);
+}
+
+ssize_t write(int fd, const void *octets, size_t length)
+{
+    uint64_t error = shared ? shared->error : 0;
+    if (error && is_tun(fd) && ++shared->writes % shared->one_in == 0) {
+        shared->refused++;
+        errno = (int)error;
+        return -1;
+    }
+    return syscall(SYS_write, fd, octets, length);
+}

@@ -1,0 +1,114 @@
+//! A library that is loaded into the server (`shim.c`): it counts the server's allocations, and refuses packets as a kernel
+//! does that has no room for them.
+
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use nix::errno::Errno;
+use nix::sys::signal::Signal;
+
+use crate::program::run;
+use crate::server::{Server, shout};
+
+/// A server with the library in it.
+pub(crate) struct Shimmed {
+    pub(crate) server: Server,
+    shared: File,
+    path: PathBuf,
+}
+
+/// Where a number is, in order.
+#[derive(Clone, Copy)]
+enum Number {
+    Allocations,
+    Error,
+    OneIn,
+    Writes,
+    Refused,
+}
+
+impl Shimmed {
+    /// Starts a server that logs nothing of its clients: each line costs an allocation.
+    #[track_caller]
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("shim-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let shared =
+            OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path).unwrap();
+        shared.set_len(4096).unwrap();
+        shared.set_permissions(fs::Permissions::from_mode(0o666)).unwrap();
+        let mut command = shout(arguments);
+        command
+            .env("RUST_LOG", "info,shout_core=error")
+            .env("LD_PRELOAD", library())
+            .env("SHOUT_SHIM", &path);
+        let shimmed = Self { server: Server::start_as(&mut command), shared, path };
+        assert!(shimmed.allocations() > 0, "the library is not loaded");
+        shimmed
+    }
+
+    /// How often the server has asked for memory so far.
+    pub(crate) fn allocations(&self) -> u64 {
+        self.number(Number::Allocations)
+    }
+
+    /// From now on the kernel refuses every so many-th packet.
+    pub(crate) fn refuse(&self, error: Errno, one_in: u64) {
+        self.set(Number::OneIn, one_in);
+        self.set(Number::Error, (error as i32).try_into().unwrap());
+    }
+
+    /// It takes all of them again. Returns how many it has refused so far.
+    pub(crate) fn accept(&self) -> u64 {
+        self.set(Number::Error, 0);
+        self.number(Number::Refused)
+    }
+
+    /// Packets that were offered while some were refused.
+    pub(crate) fn writes(&self) -> u64 {
+        self.number(Number::Writes)
+    }
+
+    /// Asks the server to end, and waits until it has.
+    #[track_caller]
+    pub(crate) fn terminate(mut self) -> Option<i32> {
+        self.server.signal(Signal::SIGTERM);
+        self.server.wait().code()
+    }
+
+    fn number(&self, number: Number) -> u64 {
+        let mut octets = [0; 8];
+        self.shared.read_exact_at(&mut octets, number as u64 * 8).unwrap();
+        u64::from_ne_bytes(octets)
+    }
+
+    fn set(&self, number: Number, value: u64) {
+        self.shared.write_all_at(&value.to_ne_bytes(), number as u64 * 8).unwrap();
+    }
+}
+
+impl Drop for Shimmed {
+    fn drop(&mut self) {
+        // What is left would be in the way of nobody.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// The library, built once.
+fn library() -> &'static Path {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("shim-{}.so", std::process::id()));
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/e2e/shim.c");
+        let mut compiler = Command::new("cc");
+        compiler.args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"]).arg(&path).arg(source);
+        let output = run(&mut compiler, b"");
+        assert_eq!(output.code(), Some(0), "{output}");
+        path
+    })
+}
