@@ -11,6 +11,7 @@
 
 mod claims;
 mod draw;
+mod flood;
 mod hostile;
 mod long_run;
 mod many_clients;
