@@ -189,6 +189,14 @@ impl<'a> Flows<'a> {
         }
     }
 
+    /// How many entries [`find`](Self::find) looks at for a flow that has no slot.
+    #[cfg(test)]
+    pub(crate) fn chain(&self, hash: u32) -> usize {
+        let first = self.buckets[self.bucket(hash)].0;
+        let next = |at: &u16| self.entries.get(usize::from(*at)).map(|entry| entry.chain);
+        core::iter::successors(Some(first), next).take_while(|&at| at != END).count()
+    }
+
     fn bucket(&self, hash: u32) -> usize {
         // Spreads 32 bits evenly over any number of buckets without a division.
         ((u64::from(hash) * self.buckets.len() as u64) >> 32) as usize

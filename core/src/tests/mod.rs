@@ -2,6 +2,7 @@
 
 mod acknowledgements;
 mod back_pressure;
+mod collisions;
 mod config;
 mod deadlines;
 mod drops;
@@ -20,6 +21,7 @@ mod memory;
 #[cfg(feature = "ipv6")]
 mod ndisc;
 mod nonsense;
+mod nuisances;
 mod packets;
 mod peer;
 mod refusing_device;
