@@ -40,6 +40,7 @@ mod deploy;
 mod device;
 mod failures;
 mod faults;
+mod flood;
 mod gap_analysis;
 mod gaps;
 mod interference;
@@ -100,7 +101,11 @@ fn main() -> ExitCode {
         sleep::tests(),
         watch::tests(),
     ];
-    libtest_mimic::run(&arguments, tests.into_iter().flatten().collect()).exit_code()
+    let conclusion = libtest_mimic::run(&arguments, tests.into_iter().flatten().collect());
+    // They take all that the machine has: one at a time, with nobody else.
+    arguments.test_threads = Some(1);
+    let floods = libtest_mimic::run(&arguments, flood::tests());
+    if conclusion.has_failed() { conclusion.exit_code() } else { floods.exit_code() }
 }
 
 /// A test that runs on a thread, and in a network namespace, of its own: libtest-mimic's threads run many tests each.

@@ -150,8 +150,9 @@ impl Scene<'_> {
     fn add(&mut self, begins: Instant, stays_until: Instant) {
         let index = self.clients.len();
         let address = SocketAddr::new(Plan::address(index, index % 2 == 1), 40_000);
-        // As many of each order of magnitude, from 0.2 to 100 ms there and back.
-        let latency = 100.0 * 500_f64.powf(self.random.f64());
+        // Of each order of magnitude, from 0.2 to 100 ms there and back.
+        let most = [200, 1000, 5000, 50_000][self.random.usize(..4)];
+        let latency = Duration::from_micros(self.random.u64(100..=most));
         let habits = Habits {
             mss: Some(1460),
             scale: [None, Some(0), Some(7), Some(14)][index % 4],
@@ -167,7 +168,7 @@ impl Scene<'_> {
             begins,
             stays_until,
             speaks_at: begins,
-            latency: Duration::from_micros(latency as u64),
+            latency,
             written: 0,
             echo: Vec::new(),
             first_echo: None,

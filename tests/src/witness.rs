@@ -176,8 +176,8 @@ impl Flow {
         }
         let goes_on = self.connection.as_ref().is_some_and(|connection| connection.fits(segment));
         if !goes_on && *revivals > 0 {
-            let all = self.earlier.iter().chain(&self.connection).map(Connection::again);
-            if let Some(revived) = all.filter(|connection| connection.fits(segment)).next_back() {
+            let mut all = self.earlier.iter().chain(&self.connection).map(Connection::again);
+            if let Some(revived) = all.rfind(|connection| connection.fits(segment)) {
                 *revivals -= 1;
                 self.earlier.retain(|before| before.first != revived.first);
                 let before = self.connection.take().filter(|before| before.first != revived.first);

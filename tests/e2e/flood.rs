@@ -1,0 +1,218 @@
+//! A flood of SYNs from addresses that nobody has: who means it is served at once, and nobody is reset.
+
+use core::net::{Ipv4Addr, SocketAddr};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::time::Duration;
+use std::fs;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{TcpStream, UdpSocket};
+use std::thread;
+use std::time::Instant;
+
+use nix::sys::signal::Signal;
+use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
+
+use crate::program::LIMIT;
+use crate::server::{Server, V4, V6};
+use crate::sockets::{assert_echo, connect};
+
+tests![
+    everybody_is_served_during_20_000_syns_a_second,
+    almost_everybody_is_served_during_as_many_syns_as_the_device_carries,
+];
+
+/// Whoever comes is served within this.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+/// The most SYNs of a flood, which ends with the last client.
+const MOST: u64 = 3_000_000;
+const LONGEST: Duration = Duration::from_secs(20);
+
+/// As many packets as may wait in the device, which has room for 500 and drops what is beyond.
+const WAITING: u64 = 250;
+
+/// Who comes during a flood, one after the other from several threads.
+const THREADS: usize = 2;
+const CLIENTS: usize = 50;
+
+fn everybody_is_served_during_20_000_syns_a_second() {
+    for slots in [8, 64, 1024] {
+        // A busy machine does not carry as many: another time, perhaps.
+        let outcome = (0..5).map(|_| besiege(slots, Some(20_000))).find(|outcome| outcome.rate > 18_000);
+        let Outcome { late, reset, .. } = outcome.expect("this machine is too busy for 20,000 SYNs a second");
+        assert_eq!((late, reset), (0, 0), "of {} clients, with {slots} slots", THREADS * CLIENTS);
+    }
+}
+
+fn almost_everybody_is_served_during_as_many_syns_as_the_device_carries() {
+    for slots in [8, 64, 1024] {
+        let Outcome { late, reset, .. } = besiege(slots, None);
+        assert!(late <= THREADS * CLIENTS / 50, "with {slots} slots: {late} were not served");
+        assert_eq!(reset, 0, "with {slots} slots");
+    }
+}
+
+struct Outcome {
+    /// Clients who were not served within a second.
+    late: usize,
+    reset: usize,
+    /// SYNs a second.
+    rate: u64,
+}
+
+/// Floods a server with so many slots, and is its client meanwhile. All slots are free ten seconds later.
+fn besiege(slots: usize, syns_a_second: Option<u32>) -> Outcome {
+    let server = Server::start(&["--connections", &slots.to_string()]);
+    // Somebody is there already, and stays.
+    let mut early = [connect(V4), connect(V6)];
+    early.iter_mut().for_each(assert_echo);
+
+    let (over, legitimate) = (AtomicBool::new(false), AtomicU64::new(0));
+    let (rate, results) = thread::scope(|scope| {
+        let flood = scope.spawn(|| Flood::new().run(syns_a_second, &over, &legitimate));
+        let clients: Vec<_> = (0..THREADS).map(|_| scope.spawn(|| come_and_go(&legitimate))).collect();
+        let results: Vec<_> = clients.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+        over.store(true, Ordering::Release);
+        (flood.join().unwrap(), results)
+    });
+    let ended = Instant::now();
+    early.iter_mut().for_each(assert_echo);
+    drop(early);
+    let before = Counters::of(&server);
+    assert!(before.evicted > 10_000, "that was no flood: {before:?}");
+    assert!(slots > 8 || before.revived > 0, "{before:?}");
+
+    let mut late: Vec<_> =
+        results.iter().filter(|(took, result)| result.is_err() || *took > AT_ONCE).collect();
+    late.sort_by_key(|(took, _)| *took);
+    let reset =
+        results.iter().filter(|(_, result)| matches!(result, Err(ErrorKind::ConnectionReset))).count();
+    let longest = results.iter().map(|(took, _)| *took).max().unwrap();
+    println!(
+        "{slots} slots, {rate} SYN/s, {} clients, at most {longest:?}: {late:?}; {before:?}",
+        results.len()
+    );
+    thread::sleep((ended + Duration::from_secs(10)).saturating_duration_since(Instant::now()));
+    let mut all: Vec<_> = (0..slots).map(|index| connect([V4, V6][index % 2])).collect();
+    all.iter_mut().for_each(assert_echo);
+    let after = Counters::of(&server);
+    assert_eq!((after.refused, after.evicted), (before.refused, before.evicted), "not all slots were free");
+    Outcome { late: late.len(), reset, rate }
+}
+
+/// Connects, has a line echoed and leaves, again and again; how long each time took.
+fn come_and_go(legitimate: &AtomicU64) -> Vec<(Duration, Result<(), ErrorKind>)> {
+    let once = |server: &str| -> io::Result<()> {
+        let address: SocketAddr = server.parse().unwrap();
+        let mut stream = TcpStream::connect_timeout(&address, LIMIT)?;
+        stream.set_read_timeout(Some(LIMIT))?;
+        stream.write_all(b"let me in")?;
+        let mut echo = [0; 9];
+        stream.read_exact(&mut echo)?;
+        assert_eq!(&echo, b"LET ME IN");
+        Ok(())
+    };
+    let mut results = Vec::new();
+    for index in 0..CLIENTS {
+        let begin = Instant::now();
+        let result = once([V4, V6][index % 2]).map_err(|error| error.kind());
+        results.push((begin.elapsed(), result));
+        // SYN, acknowledgement, data, its acknowledgement, FIN, and the acknowledgement of the server's.
+        legitimate.fetch_add(6, Ordering::Relaxed);
+        // Spread over the flood.
+        thread::sleep(Duration::from_millis(15));
+    }
+    results
+}
+
+/// What the server has counted.
+#[derive(Debug)]
+struct Counters {
+    refused: u64,
+    evicted: u64,
+    revived: u64,
+}
+
+impl Counters {
+    fn of(server: &Server) -> Self {
+        const HEAD: &str = "half-open    ";
+        let reports = |text: &str| text.lines().filter(|line| line.starts_with(HEAD)).count();
+        let known = reports(&server.log().text());
+        server.signal(Signal::SIGUSR1);
+        let whole = |text: &str| reports(text) > known && text.ends_with('\n');
+        let text = server.log().wait_until("the counters", whole);
+        let line = text.lines().rfind(|line| line.starts_with(HEAD)).unwrap();
+        let mut numbers = line.split_whitespace().filter_map(|word| word.parse().ok());
+        let mut next = || numbers.next().unwrap();
+        Self { refused: next(), evicted: next(), revived: next() }
+    }
+}
+
+/// A raw socket, whose packets may have any source.
+struct Flood {
+    socket: UdpSocket,
+    random: fastrand::Rng,
+}
+
+impl Flood {
+    fn new() -> Self {
+        let raw = socket(AddressFamily::Inet, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::Raw);
+        Self { socket: raw.unwrap().into(), random: fastrand::Rng::with_seed(1) }
+    }
+
+    /// Sends SYNs at this rate, or else as fast as the device is emptied; returns how many it were a second.
+    fn run(&mut self, syns_a_second: Option<u32>, over: &AtomicBool, legitimate: &AtomicU64) -> u64 {
+        let (begin, first) = (Instant::now(), taken_from_the_device());
+        let mut sent = 0;
+        while sent < MOST && begin.elapsed() < LONGEST && !over.load(Ordering::Acquire) {
+            let elapsed = u64::try_from(begin.elapsed().as_micros()).unwrap();
+            let due = syns_a_second.map_or(MOST, |rate| elapsed * u64::from(rate) / 1_000_000);
+            let taken = taken_from_the_device() - first;
+            let room = (taken + WAITING).saturating_sub(sent + legitimate.load(Ordering::Relaxed));
+            let now = room.min(due.saturating_sub(sent)).min(50);
+            for _ in 0..now {
+                self.send();
+            }
+            sent += now;
+            if now == 0 {
+                thread::sleep(Duration::from_micros(100));
+            }
+        }
+        sent * 1000 / u64::try_from(begin.elapsed().as_millis()).unwrap()
+    }
+
+    fn send(&mut self) {
+        let [a, b, c] = [[192, 0, 2], [198, 51, 100], [203, 0, 113]][self.random.usize(..3)];
+        let source = Ipv4Addr::new(a, b, c, self.random.u8(1..255)).octets();
+        let destination = [192, 168, 69, 1];
+        let mut packet = [0; 44];
+        packet[0] = 0x45;
+        (packet[8], packet[9]) = (64, 6);
+        packet[12..16].copy_from_slice(&source);
+        packet[16..20].copy_from_slice(&destination);
+        let tcp = &mut packet[20..];
+        tcp[..2].copy_from_slice(&self.random.u16(1024..).to_be_bytes());
+        tcp[2..4].copy_from_slice(&8080_u16.to_be_bytes());
+        tcp[4..8].copy_from_slice(&self.random.u32(..).to_be_bytes());
+        (tcp[12], tcp[13]) = (6 << 4, 2);
+        tcp[14..16].copy_from_slice(&64_240_u16.to_be_bytes());
+        tcp[20..24].copy_from_slice(&[2, 4, 0x05, 0xb4]);
+        // The pseudo-header's protocol and length, then its addresses and the segment. The kernel does that of IP.
+        let words =
+            packet[12..].chunks_exact(2).map(|word| u32::from(u16::from_be_bytes([word[0], word[1]])));
+        let sum = words.sum::<u32>() + 6 + 24;
+        let folded = (sum & 0xffff) + (sum >> 16);
+        let checksum = !u16::try_from((folded & 0xffff) + (folded >> 16)).unwrap();
+        packet[36..38].copy_from_slice(&checksum.to_be_bytes());
+        // A full socket buffer loses one of them.
+        let _ = self.socket.send_to(&packet, (Ipv4Addr::from(destination), 0));
+    }
+}
+
+/// How many packets the server has taken from its device.
+fn taken_from_the_device() -> u64 {
+    let devices = fs::read_to_string("/proc/thread-self/net/dev").unwrap();
+    let shout = devices.lines().find_map(|line| line.trim().strip_prefix("shout0:")).unwrap();
+    // The kernel's side of the device is named here: 8 columns of what came from the server, then what went to it.
+    shout.split_whitespace().nth(9).unwrap().parse().unwrap()
+}
