@@ -19,12 +19,12 @@
 //! look smaller at worst.
 //!
 //! **A guess** without having seen the SYN|ACK, that is with a forged source, hits one of 160 numbers in 2^32 (480 with large
-//! buffers). All that it gains is a slot until the dead-peer deadline, which a client of its own address gets for the
-//! asking, and the connection's kind of number lasts no longer than a half-open slot would have.
+//! buffers). All that it gains is a slot until the dead-peer deadline, which anybody gets who uses an address of his own.
 //!
-//! **A ghost** is what an old acknowledgement, delivered twice, makes of a connection that has ended meanwhile. That
-//! takes an eviction less than [`HALF_OPEN`] ago, and a handshake less than that ago: otherwise nothing is revived and every
-//! stray segment gets its RST. The probe of the silent peer ends it (by the RST that it draws), or the dead-peer deadline.
+//! **A ghost** is what an old first segment, delivered twice, makes of a connection that has ended meanwhile. That takes an
+//! eviction less than [`HALF_OPEN`] ago and a handshake less than that ago: otherwise nothing is revived, and every stray
+//! segment gets its RST. The probe of the silent peer draws a RST and ends it, after the peer's TIME-WAIT if it is in that,
+//! or else the dead-peer deadline does.
 
 use smoltcp::time::Instant;
 use smoltcp::wire::{TcpControl, TcpRepr, TcpSeqNumber};

@@ -266,6 +266,34 @@ fn what_an_old_acknowledgement_brings_back_ends_with_the_first_probe_or_as_a_dea
 }
 
 #[test]
+fn it_and_a_peer_in_time_wait_exchange_a_segment_a_second_until_that_is_over() {
+    let (mut net, mut old) = (net(), peer(40_000));
+    old.connect(&mut net);
+    let duplicate = old.segment(Plain, 1, Some(1), &[]);
+    old.send(&mut net, Fin, b"bye");
+    old.take(&mut net);
+    old.ack(&mut net);
+    flood(&mut net, 5);
+    net.arrive(duplicate);
+    net.pass(HALF_OPEN);
+    net.wire.sent.clear();
+    net.pass_in_silence(Duration::from_secs(15));
+    let time_wait = old.segment(Plain, old.next, Some(old.acked), &[]);
+    assert_eq!(old.take(&mut net).data, [0], "the probe");
+    for _ in 0..40 {
+        net.arrive(time_wait.clone());
+        assert_eq!(old.take(&mut net).control, Plain);
+        for _ in 0..3 {
+            net.arrive(time_wait.clone());
+            net.nothing_sent();
+        }
+        net.pass(Duration::from_secs(1));
+    }
+    net.arrive(old.segment(Rst, 1, None, &[]));
+    assert_eq!((net.stats().live, net.stats().reset), (0, 1));
+}
+
+#[test]
 fn the_same_addresses_and_ports_connect_again_at_once_during_a_flood() {
     let mut net = net();
     for turn in 0..50 {
