@@ -39,6 +39,19 @@ pub(crate) struct Connections<'a> {
     draining: bool,
 }
 
+/// Whose a segment is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// It is to be processed.
+    Connection(SlotId),
+    /// It was a SYN, and has been.
+    Begun(SlotId),
+    /// It has been dropped and counted.
+    Dropped,
+    /// smoltcp answers it.
+    Nobody,
+}
+
 /// How a connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
@@ -93,30 +106,15 @@ impl<'a> Connections<'a> {
         stats: &mut Stats,
     ) -> Option<SlotId> {
         let hash = self.flows.hash(&segment.flow);
-        let found = self.flows.find(&segment.flow, hash);
-        let id = match found {
-            Some(id) if !self.slots[id.index()].is_doubtful(&segment.tcp) => id,
-            None if segment.tcp.control == TcpControl::Syn && segment.tcp.ack_number.is_none() => {
-                let id = self.vacate(now, &segment.flow, stats)?;
-                return self.begin(now, id, segment, hash, None, stack, stats);
-            }
-            _ => match self.recognise(now, segment) {
-                // In place of a half-open connection with the same SYN only.
-                Stray::First(terms) if found.is_none_or(|id| self.expects(id, &segment.tcp)) => {
-                    found.into_iter().for_each(|id| self.release(id, stats));
-                    let id = self.vacate(now, &segment.flow, stats)?;
-                    self.revive(now, id, segment, hash, terms, stack, stats)?
-                }
-                Stray::Later => {
-                    stats.drop(DropReason::Unacceptable);
+        let id = match self.flows.find(&segment.flow, hash) {
+            Some(id) if self.slots[id.index()].phase != Phase::HalfOpen => id,
+            found => match self.meet(now, found, segment, hash, stack, stats) {
+                Whose::Connection(id) => id,
+                Whose::Begun(id) => return Some(id),
+                Whose::Dropped => return None,
+                Whose::Nobody => {
+                    stack.feed(now, packet, tx, &mut self.nobody);
                     return None;
-                }
-                Stray::First(_) | Stray::Foreign => {
-                    let Some(id) = found else {
-                        stack.feed(now, packet, tx, &mut self.nobody);
-                        return None;
-                    };
-                    id
                 }
             },
         };
@@ -181,6 +179,44 @@ impl<'a> Connections<'a> {
             }
         }
         None
+    }
+
+    /// Finds out whose a segment is that is for no connection yet, or for one that is half-open.
+    ///
+    /// Do not be tempted to let it be inlined: every segment would pay.
+    #[inline(never)]
+    fn meet(
+        &mut self,
+        now: Instant,
+        found: Option<SlotId>,
+        segment: &Segment<'_>,
+        hash: u32,
+        stack: &mut Stack,
+        stats: &mut Stats,
+    ) -> Whose {
+        let opens = segment.tcp.control == TcpControl::Syn && segment.tcp.ack_number.is_none();
+        let begun = match found {
+            Some(id) if !self.slots[id.index()].is_doubtful(&segment.tcp) => return Whose::Connection(id),
+            None if opens => {
+                let free = self.vacate(now, &segment.flow, stats);
+                free.and_then(|id| self.begin(now, id, segment, hash, None, stack, stats)).map(Whose::Begun)
+            }
+            _ => match self.recognise(now, segment) {
+                // In place of a half-open connection with the same SYN only.
+                Stray::First(terms) if found.is_none_or(|id| self.expects(id, &segment.tcp)) => {
+                    found.into_iter().for_each(|id| self.release(id, stats));
+                    let free = self.vacate(now, &segment.flow, stats);
+                    free.and_then(|id| self.revive(now, id, segment, hash, terms, stack, stats))
+                        .map(Whose::Connection)
+                }
+                Stray::Later => {
+                    stats.drop(DropReason::Unacceptable);
+                    None
+                }
+                Stray::First(_) | Stray::Foreign => return found.map_or(Whose::Nobody, Whose::Connection),
+            },
+        };
+        begun.unwrap_or(Whose::Dropped)
     }
 
     /// Runs the service on a slot, sends what there is to send, and notes the slot's next deadline.
