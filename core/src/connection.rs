@@ -218,13 +218,12 @@ impl<'a> Slot<'a> {
         segment.window_len == 0 && self.deadlines.silent(now) && self.socket().may_send()
     }
 
-    /// What a segment acknowledges, if smoltcp will not look at that as our window is closed to the segment's data, and if
-    /// that or the peer's window is another one than before. Without this "special allowance" (RFC 9293, section 3.10.7.4),
+    /// What a segment acknowledges, if smoltcp will not look at that as our window, which is closed, has no room for the
+    /// segment's data, and if that or the peer's window is another one than before. Without this "special allowance" (RFC 9293, section 3.10.7.4),
     /// neither side may notice for a minute that the other one has room again: their probes are such segments.
     pub(crate) fn news_at_closed_window(&self, segment: &TcpRepr<'_>) -> Option<TcpSeqNumber> {
         let next = self.receive_next();
         let refused = self.phase == Phase::Open
-            && self.edge == next
             && !segment.payload.is_empty()
             && guard::distance(segment.seq_number, next) >= 0;
         let news = |&number: &TcpSeqNumber| {

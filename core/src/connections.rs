@@ -119,7 +119,8 @@ impl<'a> Connections<'a> {
             },
         };
         let slot = &mut self.slots[id.index()];
-        match guard::judge(&slot.expected(), &segment.tcp) {
+        let expected = slot.expected();
+        match guard::judge(&expected, &segment.tcp) {
             Judgement::Accept => {
                 if slot.is_harmful_duplicate(&segment.tcp) && !slot.probes_rarely(now, &segment.tcp) {
                     slot.heard(now, &segment.tcp);
@@ -133,8 +134,10 @@ impl<'a> Connections<'a> {
                         stack.tell(now, &update, slot.sockets());
                     }
                 }
-                if let Some(acknowledgement) = slot.news_at_closed_window(&segment.tcp) {
-                    let (next, window) = (slot.receive_next(), segment.tcp.window_len);
+                if expected.edge == expected.next
+                    && let Some(acknowledgement) = slot.news_at_closed_window(&segment.tcp)
+                {
+                    let (next, window) = (expected.next, segment.tcp.window_len);
                     let news = craft::window_update(segment, next, acknowledgement, window);
                     stack.tell(now, &news, slot.sockets());
                 }
@@ -148,9 +151,7 @@ impl<'a> Connections<'a> {
                 slot.sent(answer);
                 if !slot.is_established() {
                     if !slot.has_lost_data() {
-                        let end =
-                            if segment.tcp.control == TcpControl::Rst { End::Reset } else { End::Closed };
-                        self.settle(now, id, end, stats);
+                        self.settle(now, id, End::Closed, stats);
                     }
                     return Some(id);
                 }
@@ -169,6 +170,12 @@ impl<'a> Connections<'a> {
                 let answer = stack.feed(now, &probe, tx, slot.sockets());
                 slot.sent(answer);
                 stats.drop(DropReason::Unacceptable);
+            }
+            Judgement::Reset => {
+                if slot.phase == Phase::Open {
+                    self.ended(now, id, End::Reset, stats);
+                }
+                self.release(id, stats);
             }
             Judgement::Ignore => stats.drop(DropReason::Unacceptable),
             Judgement::Reopen if self.draining => stats.drop(DropReason::ShuttingDown),

@@ -34,6 +34,8 @@ pub(crate) enum Judgement {
     Challenge,
     /// It changes nothing.
     Ignore,
+    /// It ends the connection, whatever else there is in it. smoltcp would refuse it with data, when its window is closed.
+    Reset,
     /// It begins a new connection with the same 4-tuple.
     Reopen,
 }
@@ -47,7 +49,7 @@ pub(crate) fn judge(expected: &Expected, segment: &TcpRepr<'_>) -> Judgement {
     match segment.control {
         TcpControl::Syn => syn(expected, segment),
         // RFC 5961, section 3.2.
-        TcpControl::Rst if offset == 0 => Judgement::Accept,
+        TcpControl::Rst if offset == 0 => Judgement::Reset,
         TcpControl::Rst if offset > 0 && distance(segment.seq_number, expected.edge) < 0 => {
             Judgement::Challenge
         }
@@ -147,7 +149,7 @@ mod tests {
 
     #[test]
     fn only_an_exact_rst_closes() {
-        assert_eq!(established(TcpControl::Rst, 0, &[]), Judgement::Accept);
+        assert_eq!(established(TcpControl::Rst, 0, &[]), Judgement::Reset);
         assert_eq!(established(TcpControl::Rst, 1, &[]), Judgement::Challenge);
         assert_eq!(established(TcpControl::Rst, 1023, &[]), Judgement::Challenge);
         assert_eq!(established(TcpControl::Rst, 1024, &[]), Judgement::Ignore);

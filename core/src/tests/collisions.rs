@@ -2,6 +2,7 @@
 
 use std::vec::Vec;
 
+use siphasher::sip::SipHasher13;
 use smoltcp::wire::{IpAddress, IpEndpoint};
 
 use super::fixture::SERVER;
@@ -20,7 +21,7 @@ fn flow(address: u32, port: u16) -> Flow {
 /// Flows that are all in the first of as many buckets as slots, under this key.
 fn colliding(key: (u64, u64)) -> Vec<Flow> {
     let (mut entries, mut buckets) = ([FlowEntry::EMPTY; 1], [Bucket::EMPTY; 1]);
-    let flows = Flows::new(&mut entries, &mut buckets, key);
+    let flows = Flows::new(&mut entries, &mut buckets, SipHasher13::new_with_keys(key.0, key.1));
     let all =
         (0_u32..).map(|number| flow(0xc633_6400 | number >> 16, u16::try_from(number & 0xffff).unwrap()));
     let first = |flow: &Flow| flows.hash(flow) < u32::MAX / u32::from(SLOTS);
@@ -31,7 +32,7 @@ fn colliding(key: (u64, u64)) -> Vec<Flow> {
 fn cost(flows: &[Flow]) -> (usize, usize) {
     let mut entries = [FlowEntry::EMPTY; SLOTS as usize];
     let mut buckets = [Bucket::EMPTY; SLOTS as usize];
-    let mut index = Flows::new(&mut entries, &mut buckets, KEY);
+    let mut index = Flows::new(&mut entries, &mut buckets, SipHasher13::new_with_keys(KEY.0, KEY.1));
     assert_eq!(flows.len(), usize::from(SLOTS));
     for (slot, &flow) in (0..).filter_map(SlotId::new).zip(flows) {
         let hash = index.hash(&flow);
