@@ -208,8 +208,7 @@ impl<'a> Slot<'a> {
     /// True if the segment acknowledges another SYN|ACK than the one that this half-open connection began with. It may have
     /// had one before: a slot can give way between a SYN and the same SYN again.
     pub(crate) fn is_doubtful(&self, segment: &TcpRepr<'_>) -> bool {
-        self.phase == Phase::HalfOpen
-            && segment.ack_number.is_some_and(|number| number != advance(self.initial_send, 1))
+        segment.ack_number.is_some_and(|number| number != advance(self.initial_send, 1))
     }
 
     /// True if smoltcp should begin anew to probe the peer's closed window. It doubles the time between two probes up to

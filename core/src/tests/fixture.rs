@@ -280,7 +280,12 @@ impl Net {
 
     #[track_caller]
     pub(super) fn nothing_sent(&self) {
-        assert!(self.wire.sent.is_empty(), "{} packets were sent", self.wire.sent.len());
+        assert!(
+            self.wire.sent.is_empty(),
+            "{} packets were sent: {:?}",
+            self.wire.sent.len(),
+            self.wire.sent
+        );
     }
 
     pub(super) fn stats(&self) -> &Stats {
