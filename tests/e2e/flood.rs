@@ -169,7 +169,7 @@ impl Flood {
             let due = syns_a_second.map_or(MOST, |rate| elapsed * u64::from(rate) / 1_000_000);
             let taken = taken_from_the_device() - first;
             let room = (taken + WAITING).saturating_sub(sent + legitimate.load(Ordering::Relaxed));
-            let now = room.min(due.saturating_sub(sent)).min(50);
+            let now = room.min(due.saturating_sub(sent));
             for _ in 0..now {
                 self.send();
             }

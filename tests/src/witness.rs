@@ -37,6 +37,8 @@ struct Flow {
     syns: Vec<(u32, Option<u16>, Option<u8>)>,
     /// Connections that have had a SYN|ACK before the newest, any of which may be revived.
     earlier: Vec<Connection>,
+    /// An attacker has made up a connection, of which nothing is known.
+    astray: bool,
     /// The newest connection, unless nothing has been said of it but to turn down a segment.
     connection: Option<Connection>,
     unannounced: bool,
@@ -81,6 +83,7 @@ impl Witness {
                 origin,
                 syns: Vec::new(),
                 earlier: Vec::new(),
+                astray: false,
                 connection: None,
                 unannounced: false,
             },
@@ -171,19 +174,26 @@ impl Flow {
             let begun = self.begin(segment);
             let before = self.connection.take().filter(|before| before.first != begun.first);
             self.earlier.extend(before);
-            self.connection = Some(begun);
+            (self.connection, self.astray) = (Some(begun), false);
             return;
         }
         let goes_on = self.connection.as_ref().is_some_and(|connection| connection.fits(segment));
         if !goes_on && *revivals > 0 {
             let mut all = self.earlier.iter().chain(&self.connection).map(Connection::again);
             if let Some(revived) = all.rfind(|connection| connection.fits(segment)) {
-                *revivals -= 1;
+                // An attacker may do it any number of times with one of his.
+                *revivals -= u64::from(self.origin.is_none());
                 self.earlier.retain(|before| before.first != revived.first);
                 let before = self.connection.take().filter(|before| before.first != revived.first);
                 self.earlier.extend(before);
                 self.connection = Some(revived);
+            } else if self.origin.is_some() {
+                // Who has seen one number of his can work out others, and has a connection that began with no SYN.
+                self.astray = true;
             }
+        }
+        if self.astray {
+            return;
         }
         let is_new = self.connection.as_ref().is_none_or(|connection| {
             let (given, taken) =
