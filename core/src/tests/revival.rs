@@ -280,7 +280,7 @@ fn it_and_a_peer_in_time_wait_exchange_a_segment_a_second_until_that_is_over() {
     net.pass_in_silence(Duration::from_secs(15));
     let time_wait = old.segment(Plain, old.next, Some(old.acked), &[]);
     assert_eq!(old.take(&mut net).data, [0], "the probe");
-    for _ in 0..40 {
+    for _ in 0..30 {
         net.arrive(time_wait.clone());
         assert_eq!(old.take(&mut net).control, Plain);
         // A probe, now and then: what acknowledges more than was sent is no sign of life.
