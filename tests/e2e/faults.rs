@@ -80,7 +80,7 @@ fn the_size_limit_is_for_longer_packets() {
 
 fn the_rate_limit_sets_the_pace() {
     let interval = Duration::from_millis(200);
-    let server = start("--rate-limit 5 --shaping-interval 200ms");
+    let server = start("--rate-limit 2 --shaping-interval 200ms");
     let socket = udp(V4);
     let start = Instant::now();
     let (mut sent, mut answered) = (0_u32, 0_u32);
@@ -91,7 +91,7 @@ fn the_rate_limit_sets_the_pace() {
     }
     // The first interval begins with the first packet, and the last one may just have begun.
     let intervals = u32::try_from(start.elapsed().as_millis() / interval.as_millis()).unwrap() + 1;
-    assert!((10..=5 * intervals).contains(&answered), "{answered} of {sent} in {intervals} intervals");
+    assert!((4..=2 * intervals).contains(&answered), "{answered} of {sent} in {intervals} intervals");
     assert!(sent > 2 * answered, "{answered} of {sent}: too few were sent to say anything");
     assert!(summary(server).contains("on purpose "));
 }

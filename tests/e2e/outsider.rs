@@ -8,6 +8,7 @@ use nix::mount::{MsFlags, mount};
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 
 use crate::namespace::{has_other_users, own_mounts};
+use crate::program::run;
 
 /// Where the outsider finds a copy of the binary, which may stand below a directory that is closed to others.
 const BINARY: &str = "/mnt/shout";
@@ -24,8 +25,10 @@ pub(crate) fn user() -> u32 {
 pub(crate) fn open_machine() {
     own_mounts();
     mount(Some("tmpfs"), "/mnt", Some("tmpfs"), MsFlags::empty(), Some("mode=755")).unwrap();
-    fs::copy(env!("CARGO_BIN_EXE_shout"), BINARY).unwrap();
-    fs::set_permissions(BINARY, Permissions::from_mode(0o755)).unwrap();
+    // Not by this process: what another test is just starting would hold the file open for writing until it runs, and
+    // what is open for writing cannot be run (ETXTBSY).
+    let copied = run(Command::new("install").args(["-m", "755", env!("CARGO_BIN_EXE_shout"), BINARY]), b"");
+    assert!(copied.status.success(), "{copied}");
     // In a user namespace no device can be made; there the machine's own was open to an ordinary user already.
     if has_other_users() {
         let node = "/mnt/tun";
