@@ -190,8 +190,9 @@ fn three_machines_behind_one_address() {
     }
     let mut streams: Vec<_> = sources.iter().map(|&source| connect_from(source, LIMIT).unwrap()).collect();
     streams.iter_mut().for_each(assert_echo);
-    for &source in &sources {
-        assert_eq!(ask(&udp_from(source), b"anyone"), b"ANYONE");
+    let sockets: Vec<_> = sources.iter().map(|&source| udp_from(source)).collect();
+    for socket in &sockets {
+        assert_eq!(ask(socket, b"anyone"), b"ANYONE");
     }
     // The machine of each client is the one whose log has the client's own address.
     let mut at_machine = [const { Vec::new() }; 3];
@@ -206,6 +207,16 @@ fn three_machines_behind_one_address() {
     internet.cloud.enter();
     load(&spread.replace("1 : 10.0.0.12", "1 : 10.0.0.13"));
     internet.client.enter();
+    // A UDP client that keeps its port is still sent to where nobody is, until that is forgotten.
+    let keeps_port = |socket: &&UdpSocket| socket.local_addr().unwrap().ip() == local(&lost[0]).ip();
+    let socket = sockets.iter().find(keeps_port).unwrap();
+    socket.send(b"anyone").unwrap();
+    assert!(!comes_within(socket, Duration::from_millis(200)));
+    internet.cloud.enter();
+    let output = run(Command::new("conntrack").args(["--delete", "--dst-nat", "10.0.0.12"]), b"");
+    assert!(output.status.success(), "{output}");
+    internet.client.enter();
+    assert_eq!(ask(socket, b"anyone"), b"ANYONE");
     for mut stream in lost {
         assert_eq!(read_to_end(&mut stream), b"");
         let IpAddr::V4(source) = local(&stream).ip() else {
