@@ -45,8 +45,7 @@ def running(image, network):
     with Qemu(image, network) as machine:
         machine.wait_for(READY)
         yield machine
-        if not machine.is_running():
-            raise ChildProcessError(f"{image.path} crashed: it wrote\n{machine.output.decode()}")
+        machine.assert_running()
 
 
 class Parts(unittest.TestCase):

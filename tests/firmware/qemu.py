@@ -91,8 +91,12 @@ class Qemu:
             if not self.read(PATIENCE):
                 raise ChildProcessError(f"{self.image.path} does not write {text.decode()!r}, but:\n{self.output.decode()}")
 
-    def is_running(self):
-        return self.process.poll() is None
+    def assert_running(self):
+        """An error if QEMU has ended, which it does when the image fails."""
+        status = self.process.poll()
+        if status is not None:
+            self.read(0)
+            raise ChildProcessError(f"QEMU ended with {status}; {self.image.path} wrote\n{self.output.decode()}")
 
     def processor_seconds(self):
         """What QEMU has used of the real machine's processor, which sleeps when the emulated one does."""
@@ -101,6 +105,7 @@ class Qemu:
 
     def stack_used(self):
         """The most octets of stack that were ever in use, by the paint that is left."""
+        self.assert_running()
         dump = Path(self.folder.name, "stack")
         arguments = {"val": RAM, "size": self.image.stack, "filename": str(dump)}
         with socket.socket(socket.AF_UNIX) as monitor, monitor.makefile("rw") as lines:
