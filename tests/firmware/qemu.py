@@ -19,8 +19,8 @@ PAINT = b"\xcc\xcc\xcc\xcc"
 PROGRAM = "qemu-system-arm"
 # The image says so over semihosting.
 READY = b"listening"
-# Seconds for whatever the image has to do.
-PATIENCE = 10
+# Seconds for whatever the image has to do, on a busy machine too.
+PATIENCE = 60
 
 
 class Image:
