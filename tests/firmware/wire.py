@@ -130,10 +130,12 @@ class Packets(Wire):
         answer = self.segment()
         self.assertEqual((answer.flags, answer.acknowledgement, answer.window), (SYN | ACK, 1001, 1024))
         self.assertIn(MSS, answer.options)
-        self.assertIn(bytes([3, 3, 0]), answer.options)
+        # Whether the peer may be told what is missing; and no window scale, which such a window has no use for.
+        self.assertIn(SACK[2:], answer.options)
+        self.assertNotIn(SCALE[1:3], answer.options)
         self.end(1001, 0)
 
-    def test_window_scale_is_answered_only_where_it_is_offered(self):
+    def test_an_option_is_answered_only_where_it_is_offered(self):
         self.send(SYN, 1000, options=MSS)
         self.assertEqual(self.segment().options, MSS)
         self.end(1001, 0)
