@@ -12,6 +12,8 @@ pub(crate) struct Arguments {
     pub(crate) effort: Effort,
     /// Only the workloads in whose names one of these occurs, if there are any.
     filters: Vec<String>,
+    /// Whether README is to show the results.
+    pub(crate) publish: bool,
     /// Another build of the program.
     pub(crate) against: Option<PathBuf>,
 }
@@ -25,15 +27,16 @@ pub(crate) const QUICK: Effort = Effort {
     timing: Timing { warm_up: Duration::from_millis(30), measured: Duration::from_millis(100) },
 };
 const USAGE: &str = "\
-usage: cargo bench -p shout-tests --bench network -- [--quick] [--rounds N] [--against PATH] [NAME...]
+usage: cargo bench -p shout-tests --bench network -- [OPTION...] [NAME...]
   --quick         short rounds: about a minute
   --rounds N      that many rounds
   --against PATH  measure this other build of shout too
+  --publish       put the table and the plot where README shows them
   NAME            only the workloads in whose names this occurs, such as tcp-64 or bulk";
 
 impl Arguments {
     pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Arguments, String> {
-        let mut parsed = Arguments { effort: FULL, filters: Vec::new(), against: None };
+        let mut parsed = Arguments { effort: FULL, filters: Vec::new(), publish: false, against: None };
         let mut rounds = None;
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
@@ -41,6 +44,7 @@ impl Arguments {
             match argument.as_str() {
                 // Cargo adds it.
                 "--bench" => {}
+                "--publish" => parsed.publish = true,
                 "--quick" => parsed.effort = QUICK,
                 "--rounds" => {
                     let value = value()?;
@@ -51,6 +55,9 @@ impl Arguments {
                 _ if argument.starts_with('-') => return Err(USAGE.to_owned()),
                 _ => parsed.filters.push(argument),
             }
+        }
+        if parsed.publish && !parsed.filters.is_empty() {
+            return Err("--publish is for the results of all workloads".to_owned());
         }
         parsed.effort.rounds = rounds.unwrap_or(parsed.effort.rounds);
         Ok(parsed)

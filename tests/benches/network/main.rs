@@ -4,20 +4,27 @@
 //! servers take turns, round after round; what is told are medians of the rounds and ratios taken within a round.
 
 mod arguments;
+mod csv;
 mod isolation;
 mod load;
+mod machine;
+mod markdown;
+mod plot;
 mod program;
+mod publish;
 mod report;
 mod results;
 mod rounds;
 mod servers;
+mod targets;
 mod workloads;
 
-use std::path::Path;
+use std::env;
 use std::process::ExitCode;
-use std::{env, fs};
+use std::time::Instant;
 
 use arguments::Arguments;
+use machine::Busy;
 use servers::{Programs, floor, kernel};
 
 fn main() -> ExitCode {
@@ -42,25 +49,35 @@ fn main() -> ExitCode {
 
 fn serve_kernel(address: &str) -> Result<(), String> {
     let parsed = address.parse().map_err(|error| format!("{address}: {error}"))?;
-    kernel::serve(parsed).map_err(|error| format!("{address}: {error}"))
+    kernel::run(parsed).map_err(|error| format!("{address}: {error}"))
 }
 
 /// Runs the workloads. False if something failed in one of them.
 fn measure(arguments: &Arguments) -> Result<bool, String> {
-    let logs = Path::new(env!("CARGO_TARGET_TMPDIR")).join("network");
-    fs::create_dir_all(&logs).map_err(|error| format!("{}: {error}", logs.display()))?;
     let other = arguments.against.as_deref().map(program::existing).transpose()?;
-    let programs = Programs { shout: program::shout()?, other, logs };
+    let directory = publish::directory()?;
+    let programs = Programs { shout: program::shout()?, other, logs: directory.clone() };
     isolation::isolate()?;
-    let mut all = Vec::new();
-    for workload in workloads::all() {
-        if !arguments.wants(&workload.name) {
-            continue;
-        }
+    let (started, busy) = (Instant::now(), Busy::now()?);
+    println!("{}", report::LEGEND);
+    let mut outcomes = Vec::new();
+    for workload in workloads::all().into_iter().filter(|workload| arguments.wants(&workload.name)) {
         let workload = if programs.other.is_some() { workload.with_other_build() } else { workload };
-        let records = rounds::run(&workload, &programs, arguments.effort)?;
-        println!("{}", report::table(&records));
-        all.extend(records);
+        let outcome = rounds::run(workload, &programs, arguments.effort)?;
+        println!("{}", report::table(&outcome));
+        outcomes.push(outcome);
     }
-    Ok(all.iter().all(|record| record.failure.is_none()))
+    println!("targets (rate: at least so many times the other's; latency: at most)");
+    for verdict in targets::ALL.iter().filter_map(|target| target.judge(&outcomes)) {
+        println!("  {verdict}");
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    let others = Busy::now()?.others_since(busy) / seconds * 100.0;
+    println!("\n{seconds:.0} s; other programs took {others:.0}% of a core meanwhile");
+    publish::save(&outcomes, &directory)?;
+    println!("results.csv, results.md and results.svg are in {}", directory.display());
+    if arguments.publish {
+        publish::publish(&outcomes)?;
+    }
+    Ok(outcomes.iter().flat_map(|outcome| &outcome.records).all(|record| record.failure.is_none()))
 }

@@ -1,15 +1,24 @@
 //! The results as text, as they come.
 
-use crate::results::{Record, Spread};
+use crate::load::Sample;
+use crate::results::{Outcome, Record, Spread};
+use crate::servers::Kind;
+
+/// What the columns are.
+pub(crate) const LEGEND: &str = "\
+Medians of the rounds. `to kernel` and `to floor` are the medians (and extremes) of the ratios of the rates taken within each
+round. `client` and `server` are the microseconds on a core that the load generator and the server take for each, in the kernel
+too, and the share of a core; `both, to kernel` is the ratio of their sums. The kernel-socket server and Python are reached over loopback, the others over a TUN device.
+";
 
 /// A workload's table.
-pub(crate) fn table(records: &[Record]) -> String {
-    let Some(first) = records.first() else { return String::new() };
-    let width = records.iter().map(|record| record.label.len()).max().unwrap_or(0);
+pub(crate) fn table(outcome: &Outcome) -> String {
+    let Some(first) = outcome.records.first() else { return String::new() };
+    let width = outcome.records.iter().map(|record| record.contestant.label.len()).max().unwrap_or(0);
     let mut table = format!(
-        "{}, {}\n  {:width$} {:>11} {:>23} {:>17} {:>17} {:>9} {:>9} {:>9}  {:>6} {:>6}\n",
-        first.workload,
-        first.unit,
+        "{} ({})\n  {:width$} {:>10} {:>20} {:>17} {:>17} {:>9} {:>9} {:>9} {:>13} {:>13} {:>17}\n",
+        outcome.name,
+        first.contestant.load.unit(),
         "",
         "median",
         "min .. max",
@@ -18,36 +27,34 @@ pub(crate) fn table(records: &[Record]) -> String {
         "p50 µs",
         "p99 µs",
         "p99.9 µs",
-        "client",
-        "server",
+        "client µs",
+        "server µs",
+        "both, to kernel",
     );
-    for record in records {
-        table += &line(record, width);
+    for record in &outcome.records {
+        table += &line(outcome, record, width);
     }
     table
 }
 
-fn line(record: &Record, width: usize) -> String {
-    let Some(rate) = record.rate() else {
+fn line(outcome: &Outcome, record: &Record, width: usize) -> String {
+    let label = &record.contestant.label;
+    let Some(rate) = record.spread(Sample::rate) else {
         let failure = record.failure.as_deref().unwrap_or("no result");
-        return format!("  {:width$} FAILED: {failure}\n", record.label);
-    };
-    let share = |quantity: fn(&crate::load::Sample) -> f64| {
-        let percent = record.spread(quantity).map_or(f64::NAN, |spread| spread.median * 100.0);
-        format!("{percent:.0}%")
+        return format!("  {label:width$} FAILED: {failure}\n");
     };
     let mut line = format!(
-        "  {:width$} {:>11.0} {:>23} {:>17} {:>17} {:>9.1} {:>9.1} {:>9.1}  {:>6} {:>6}",
-        record.label,
-        rate.median,
-        format!("{:.0} .. {:.0}", rate.min, rate.max),
-        ratio(record.to_kernel),
-        ratio(record.to_floor),
+        "  {label:width$} {:>10} {:>20} {:>17} {:>17} {:>9.1} {:>9.1} {:>9.1} {:>13} {:>13} {:>17}",
+        number(rate.median),
+        format!("{} .. {}", number(rate.min), number(rate.max)),
+        ratio(outcome.ratio_to(record, Kind::Kernel, Sample::rate)),
+        ratio(outcome.ratio_to(record, Kind::Floor, Sample::rate)),
         record.micros(|sample| sample.latency.p50),
         record.micros(|sample| sample.latency.p99),
         record.micros(|sample| sample.latency.p999),
-        share(|sample| sample.client_cpu),
-        share(|sample| sample.server_cpu),
+        cost(record.median(|sample| sample.client_cpu), rate),
+        cost(record.median(|sample| sample.server_cpu), rate),
+        ratio(outcome.ratio_to(record, Kind::Kernel, Sample::cost)),
     );
     if record.stalled() > 0 {
         line += &format!("  {} stalled", record.stalled());
@@ -58,7 +65,16 @@ fn line(record: &Record, width: usize) -> String {
     line + "\n"
 }
 
-fn ratio(ratio: Option<Spread>) -> String {
+/// With as many digits as say something.
+pub(crate) fn number(value: f64) -> String {
+    if value < 1000.0 { format!("{value:.1}") } else { format!("{value:.0}") }
+}
+
+fn cost(share: f64, rate: Spread) -> String {
+    format!("{:.1} ({:.0}%)", share * 1e6 / rate.median, share * 100.0)
+}
+
+pub(crate) fn ratio(ratio: Option<Spread>) -> String {
     ratio
         .map_or_else(String::new, |ratio| format!("{:.2} ({:.2}..{:.2})", ratio.median, ratio.min, ratio.max))
 }

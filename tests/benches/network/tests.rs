@@ -3,10 +3,17 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed expectation is how a test fails")]
 
 mod arguments;
+mod csv;
 mod load;
+mod machine;
+mod markdown;
+mod plot;
+mod publish;
+mod report;
 mod results;
 mod rounds;
 mod servers;
+mod targets;
 mod workloads;
 
 mod checks {
@@ -14,6 +21,10 @@ mod checks {
     mod content;
     mod cpu;
     mod floor;
+    mod machine;
+    mod publish;
     mod quantiles;
     mod results;
+    mod servers;
+    mod targets;
 }

@@ -11,7 +11,7 @@ pub(crate) struct Workload {
 }
 
 /// A server and what it has to do.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Contestant {
     pub(crate) label: String,
     pub(crate) server: Kind,

@@ -24,7 +24,7 @@ fn rounds_go_with_either_effort_in_any_order() {
 
 #[test]
 fn what_is_wrong_is_refused() {
-    for line in ["--rounds", "--rounds 0", "--rounds many", "--fast", "--against"] {
+    for line in ["--rounds", "--rounds 0", "--rounds many", "--fast", "--against", "--publish tcp-64"] {
         assert!(parse(line).is_err(), "{line}");
     }
 }

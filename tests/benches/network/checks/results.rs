@@ -1,13 +1,23 @@
-use crate::load::Sample;
-use crate::load::quantiles::Quantiles;
-use crate::results::Spread;
 use core::time::Duration;
 
-fn samples(rates: &[f64]) -> Vec<Sample> {
-    let zero = Duration::ZERO;
-    let latency = Quantiles { p50: zero, p99: zero, p999: zero };
-    let sample = |&rate| Sample { rate, latency, client_cpu: 0.0, server_cpu: 0.0, stalled: 0 };
-    rates.iter().map(sample).collect()
+use crate::load::quantiles::Quantiles;
+use crate::load::{Bulk, Load, Sample};
+use crate::results::{Outcome, Record, Spread};
+use crate::servers::Kind;
+use crate::workloads::Contestant;
+
+/// A contestant with these rates, and the same for the latencies in microseconds.
+pub(crate) fn record(server: Kind, streams: usize, rates: &[u32]) -> Record {
+    let sample = |&rate: &u32| {
+        let latency = Duration::from_micros(rate.into());
+        let latency = Quantiles { p50: latency, p99: latency, p999: latency };
+        Sample { rate: rate.into(), latency, client_cpu: 0.0, server_cpu: 0.0, stalled: 0 }
+    };
+    Record {
+        contestant: Contestant { label: server.label(), server, load: Load::Bulk(Bulk { streams }) },
+        samples: rates.iter().map(sample).collect(),
+        failure: None,
+    }
 }
 
 #[test]
@@ -22,7 +32,21 @@ fn medians() {
 #[test]
 fn a_ratio_is_that_of_a_round() {
     // The machine was at half its speed in the second round.
-    let ratio = Spread::of_ratios(&samples(&[120.0, 60.0]), &samples(&[100.0, 50.0]), |sample| sample.rate);
+    let (ours, theirs) = (record(Kind::Shout(""), 1, &[120, 60]), record(Kind::Kernel, 1, &[100, 50]));
+    let ratio = ours.ratio_to(&theirs, Sample::rate);
     assert_eq!(ratio, Some(Spread { median: 1.2, min: 1.2, max: 1.2 }));
-    assert_eq!(Spread::of_ratios(&samples(&[1.0]), &[], |sample| sample.rate), None);
+    assert_eq!(ours.ratio_to(&record(Kind::Kernel, 1, &[]), Sample::rate), None);
+}
+
+#[test]
+fn a_contestant_is_compared_with_those_that_have_the_same_to_do() {
+    let records = vec![
+        record(Kind::Kernel, 1, &[100]),
+        record(Kind::Kernel, 4, &[200]),
+        record(Kind::Shout(""), 4, &[300]),
+    ];
+    let outcome = Outcome { name: String::new(), records };
+    let ratio = |kind| outcome.ratio_to(&outcome.records[2], kind, Sample::rate).map(|ratio| ratio.median);
+    assert_eq!(ratio(Kind::Kernel), Some(1.5));
+    assert_eq!(ratio(Kind::Floor), None);
 }

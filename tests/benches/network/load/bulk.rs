@@ -115,7 +115,7 @@ impl Stream {
             self.marks.pop_front();
         }
         if let Some(window) = window {
-            window.note(now, echo.len() as u64, latency);
+            window.note(now, echo.len() as f64 / 1e6, latency)?;
         }
         Ok(())
     }

@@ -11,6 +11,8 @@ mod window;
 
 use core::net::SocketAddrV4;
 
+use nix::unistd::Pid;
+
 pub(crate) use bulk::Bulk;
 pub(crate) use content::Content;
 pub(crate) use request_reply::RequestReply;
@@ -21,8 +23,7 @@ pub(crate) use window::{Sample, Timing};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Target {
     pub(crate) address: SocketAddrV4,
-    /// Its process id.
-    pub(crate) process: u32,
+    pub(crate) process: Pid,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +54,7 @@ impl Load {
     pub(crate) fn unit(&self) -> &'static str {
         match self {
             Load::RequestReply(_) => "echoes/s",
-            Load::Bulk(_) => "octets/s",
+            Load::Bulk(_) => "MB/s",
             Load::ShortConnections(_) => "connections/s",
         }
     }

@@ -15,6 +15,10 @@ use super::{Target, Transport};
 /// So long without an answer means that a packet was lost: TCP sends again after 200 ms at the earliest.
 const STALL: Duration = Duration::from_millis(150);
 
+/// So many conversations are begun before it is seen what has come: a thousand packets at once are more than a device's
+/// queue takes, and what is lost is sent again after 200 ms.
+const AT_ONCE: usize = 16;
+
 /// A number of conversations at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RequestReply {
@@ -45,7 +49,7 @@ impl RequestReply {
         let sample = self.converse(&mut conversations, target, content, timing)?;
         if self.transport == Transport::Tcp {
             let streams = conversations.into_iter().map(|conversation| conversation.socket.into());
-            sockets::close(streams.chain(idle).collect())?;
+            sockets::close(streams.chain(idle))?;
         }
         Ok(sample)
     }
@@ -70,22 +74,25 @@ impl RequestReply {
         let mut events = [EpollEvent::empty(); 256];
         let mut buffer = vec![0; LONGEST];
         let mut window = Window::new(timing, target.process);
-        for conversation in &mut *conversations {
-            conversation.sent_at = Instant::now();
-            sockets::send(&conversation.socket, content, conversation.position, self.size)?;
-        }
+        let mut started = 0;
         let mut now = Instant::now();
         while !window.is_over(now) {
-            let wait = if self.awake { EpollTimeout::ZERO } else { milliseconds(PATIENCE) };
+            for conversation in conversations.iter_mut().skip(started).take(AT_ONCE) {
+                conversation.sent_at = Instant::now();
+                sockets::send(&conversation.socket, content, conversation.position, self.size)?;
+                started += 1;
+            }
+            let starting = started < conversations.len();
+            let wait = if self.awake || starting { EpollTimeout::ZERO } else { milliseconds(PATIENCE) };
             let ready = epoll.wait(&mut events, wait).map_err(|error| format!("epoll: {error}"))?;
-            if ready == 0 && (!self.awake || now.elapsed() > PATIENCE) {
+            if ready == 0 && !starting && (!self.awake || now.elapsed() > PATIENCE) {
                 return Err(format!("no conversation got an answer within {PATIENCE:?}"));
             }
             for event in &events[..ready] {
                 let conversation = &mut conversations[sockets::place(event)];
                 if conversation.take(self, content, &mut buffer)? {
                     now = Instant::now();
-                    window.note(now, 1, Some(now - conversation.sent_at));
+                    window.note(now, 1.0, Some(now - conversation.sent_at))?;
                     conversation.sent_at = now;
                     sockets::send(&conversation.socket, content, conversation.position, self.size)?;
                 }

@@ -58,7 +58,7 @@ impl ShortConnections {
                     continue;
                 }
                 now = Instant::now();
-                window.note(now, 1, Some(now - connection.started));
+                window.note(now, 1.0, Some(now - connection.started))?;
                 let next = connection.position + self.size;
                 connections[number] = if window.is_over(now) {
                     None

@@ -34,16 +34,19 @@ pub(crate) fn connect(address: SocketAddrV4) -> Result<TcpStream, String> {
     }
 }
 
-/// Closes connections and waits until the server has closed them too, so that it has nothing left to do.
-pub(crate) fn close(streams: Vec<TcpStream>) -> Result<(), String> {
-    let failed = |error: std::io::Error| format!("cannot close a connection: {error}");
-    for stream in &streams {
-        stream.shutdown(Shutdown::Write).map_err(failed)?;
-    }
-    for mut stream in streams {
-        stream.set_nonblocking(false).map_err(failed)?;
-        if stream.read(&mut [0]).map_err(failed)? != 0 {
-            return Err("the server sent something that was not asked for".to_owned());
+/// Closes connections and waits until the server has closed them too, so that it has nothing left to do. One by one: a
+/// thousand packets at once are more than a device's queue takes.
+pub(crate) fn close(streams: impl IntoIterator<Item = TcpStream>) -> Result<(), String> {
+    let close = |mut stream: TcpStream| {
+        stream.set_nonblocking(false)?;
+        stream.shutdown(Shutdown::Write)?;
+        stream.read(&mut [0])
+    };
+    for stream in streams {
+        match close(stream) {
+            Ok(0) => {}
+            Ok(_) => return Err("the server sent something that was not asked for".to_owned()),
+            Err(error) => return Err(format!("the server did not close a connection: {error}")),
         }
     }
     Ok(())

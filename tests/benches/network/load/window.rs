@@ -3,6 +3,8 @@
 use core::time::Duration;
 use std::time::Instant;
 
+use nix::unistd::Pid;
+
 use super::cpu::CpuTime;
 use super::quantiles::Quantiles;
 
@@ -16,7 +18,7 @@ pub(crate) struct Timing {
 /// What a server did in a window.
 #[derive(Debug, Clone)]
 pub(crate) struct Sample {
-    /// Echoes, connections or octets a second.
+    /// Echoes, connections or megabytes a second.
     pub(crate) rate: f64,
     pub(crate) latency: Quantiles,
     /// The share of a core that the load generator took, and the server.
@@ -26,38 +28,55 @@ pub(crate) struct Sample {
     pub(crate) stalled: usize,
 }
 
+impl Sample {
+    pub(crate) fn rate(&self) -> f64 {
+        self.rate
+    }
+
+    /// Seconds on a core, on either side, for each that is counted.
+    pub(crate) fn cost(&self) -> f64 {
+        (self.client_cpu + self.server_cpu) / self.rate
+    }
+}
+
 /// Collects what comes back.
 #[derive(Debug)]
 pub(crate) struct Window {
-    server: u32,
+    server: Pid,
     begin: Instant,
     end: Instant,
     opened: Option<(Instant, CpuTime)>,
-    amount: u64,
+    amount: f64,
     latencies: Vec<u64>,
 }
 
 impl Window {
-    /// A window onto the server with this process id that opens after the warm-up.
-    pub(crate) fn new(timing: Timing, server: u32) -> Window {
+    /// A window onto a server that opens after the warm-up.
+    pub(crate) fn new(timing: Timing, server: Pid) -> Window {
         let begin = Instant::now() + timing.warm_up;
-        let latencies = Vec::with_capacity(1 << 20);
-        Window { server, begin, end: begin + timing.measured, opened: None, amount: 0, latencies }
+        let latencies = Vec::with_capacity(1 << 18);
+        Window { server, begin, end: begin + timing.measured, opened: None, amount: 0.0, latencies }
     }
 
     /// So much came back, and this long after it was sent.
-    pub(crate) fn note(&mut self, now: Instant, amount: u64, latency: Option<Duration>) {
+    pub(crate) fn note(
+        &mut self,
+        now: Instant,
+        amount: f64,
+        latency: Option<Duration>,
+    ) -> Result<(), String> {
         if now < self.begin {
-            return;
+            return Ok(());
         }
         if self.opened.is_none() {
-            self.opened = Some((now, CpuTime::now(self.server)));
-            return;
+            self.opened = Some((now, CpuTime::now(self.server)?));
+            return Ok(());
         }
         self.amount += amount;
         if let Some(latency) = latency {
             self.latencies.push(u64::try_from(latency.as_nanos()).unwrap_or(u64::MAX));
         }
+        Ok(())
     }
 
     /// Whether all has been seen that is measured.
@@ -71,9 +90,9 @@ impl Window {
         let (opened, cpu) = self.opened.ok_or_else(nothing)?;
         let latency = Quantiles::of(self.latencies).ok_or_else(nothing)?;
         let seconds = (now - opened).as_secs_f64();
-        let cpu = CpuTime::now(self.server).since(cpu);
+        let cpu = CpuTime::now(self.server)?.since(cpu);
         Ok(Sample {
-            rate: self.amount as f64 / seconds,
+            rate: self.amount / seconds,
             latency,
             client_cpu: cpu.client.as_secs_f64() / seconds,
             server_cpu: cpu.server.as_secs_f64() / seconds,

@@ -10,15 +10,18 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 /// What the seed's `recv(1024)` takes at once.
 const TURN: usize = 1024;
 
-/// Serves until it is killed.
-pub(crate) fn serve(address: SocketAddrV4) -> std::io::Result<()> {
-    let listener = TcpListener::bind(address)?;
+/// Binds both of its sockets and serves until it is killed.
+pub(crate) fn run(address: SocketAddrV4) -> std::io::Result<()> {
+    serve(&TcpListener::bind(address)?, &UdpSocket::bind(address)?)
+}
+
+/// Serves on these sockets.
+pub(crate) fn serve(listener: &TcpListener, datagrams: &UdpSocket) -> std::io::Result<()> {
     listener.set_nonblocking(true)?;
-    let datagrams = UdpSocket::bind(address)?;
     datagrams.set_nonblocking(true)?;
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
-    epoll.add(&listener, readable(&listener))?;
-    epoll.add(&datagrams, readable(&datagrams))?;
+    epoll.add(listener, readable(listener))?;
+    epoll.add(datagrams, readable(datagrams))?;
     // By descriptor: small numbers, as the kernel gives them out.
     let mut connections: Vec<Option<Connection>> = Vec::new();
     let mut events = [EpollEvent::empty(); 256];
@@ -26,7 +29,7 @@ pub(crate) fn serve(address: SocketAddrV4) -> std::io::Result<()> {
         let ready = epoll.wait(&mut events, EpollTimeout::NONE)?;
         for event in &events[..ready] {
             let descriptor = usize::try_from(event.data()).unwrap_or(usize::MAX);
-            if descriptor == place(&listener) {
+            if descriptor == place(listener) {
                 let (stream, _) = listener.accept()?;
                 stream.set_nonblocking(true)?;
                 epoll.add(&stream, readable(&stream))?;
@@ -35,8 +38,8 @@ pub(crate) fn serve(address: SocketAddrV4) -> std::io::Result<()> {
                     connections.resize_with(descriptor + 1, || None);
                 }
                 connections[descriptor] = Some(Connection { stream, unsent: Vec::new() });
-            } else if descriptor == place(&datagrams) {
-                answer(&datagrams)?;
+            } else if descriptor == place(datagrams) {
+                answer(datagrams)?;
             } else if let Some(Some(connection)) = connections.get_mut(descriptor) {
                 let was_blocked = connection.is_blocked();
                 if !connection.go_on() {

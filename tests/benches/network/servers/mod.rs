@@ -13,6 +13,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 use std::{env, thread};
 
+use nix::unistd::Pid;
+
 use crate::load::{Target, Transport};
 
 /// A server to measure.
@@ -138,7 +140,9 @@ fn itself(arguments: &[&str]) -> Result<Command, String> {
 
 impl Server {
     pub(crate) fn target(&self) -> Target {
-        Target { address: self.address, process: self.child.id() }
+        // A process id is a positive number of 22 bits at most.
+        let process = Pid::from_raw(self.child.id().cast_signed());
+        Target { address: self.address, process }
     }
 
     /// Not all of them say when they are ready, so each is asked until it answers.
