@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::time::Instant;
 
-use nix::sys::epoll::{EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags, EpollTimeout};
 
 use super::content::{Content, LONGEST};
 use super::sockets::{self, PATIENCE};
@@ -37,7 +37,7 @@ struct Conversation {
     /// Where in the content the message is that is being echoed, how much of it has been, and when it was sent.
     position: usize,
     echoed: usize,
-    sent_at: Instant,
+    said_at: Instant,
 }
 
 impl RequestReply {
@@ -59,7 +59,7 @@ impl RequestReply {
             Transport::Tcp => sockets::connect(target.address)?.into(),
             Transport::Udp => sockets::udp(target.address)?.into(),
         };
-        Ok(Conversation { socket, position: number * 7919, echoed: 0, sent_at: Instant::now() })
+        Ok(Conversation { socket, position: number * 7919, echoed: 0, said_at: Instant::now() })
     }
 
     fn converse(
@@ -69,53 +69,73 @@ impl RequestReply {
         content: &Content,
         timing: Timing,
     ) -> Result<Sample, String> {
-        let all = conversations.iter().map(|conversation| &conversation.socket);
-        let epoll = sockets::await_all(all, EpollFlags::EPOLLIN)?;
-        let mut events = [EpollEvent::empty(); 256];
-        let mut buffer = vec![0; LONGEST];
+        let sockets = conversations.iter().map(|conversation| &conversation.socket);
+        let epoll = sockets::await_all(sockets, EpollFlags::EPOLLIN)?;
+        let mut talk =
+            Talk { load: self, content, epoll, events: [EpollEvent::empty(); 256], buffer: vec![0; LONGEST] };
+        for started in (0..conversations.len()).step_by(AT_ONCE) {
+            let end = conversations.len().min(started + AT_ONCE);
+            for conversation in &mut conversations[started..end] {
+                conversation.say(self, content)?;
+            }
+            talk.go_on(conversations, EpollTimeout::ZERO, |_, _| Ok(()))?;
+        }
         let mut window = Window::new(timing, target.process);
-        let mut started = 0;
         let mut now = Instant::now();
         while !window.is_over(now) {
-            for conversation in conversations.iter_mut().skip(started).take(AT_ONCE) {
-                conversation.sent_at = Instant::now();
-                sockets::send(&conversation.socket, content, conversation.position, self.size)?;
-                started += 1;
-            }
-            let starting = started < conversations.len();
-            let wait = if self.awake || starting { EpollTimeout::ZERO } else { milliseconds(PATIENCE) };
-            let ready = epoll.wait(&mut events, wait).map_err(|error| format!("epoll: {error}"))?;
-            if ready == 0 && !starting && (!self.awake || now.elapsed() > PATIENCE) {
+            let wait = if self.awake { EpollTimeout::ZERO } else { milliseconds(PATIENCE) };
+            let heard = talk.go_on(conversations, wait, |heard_at, latency| {
+                now = heard_at;
+                window.note(now, 1.0, Some(latency))
+            })?;
+            if !heard && now.elapsed() > PATIENCE {
                 return Err(format!("no conversation got an answer within {PATIENCE:?}"));
             }
-            for event in &events[..ready] {
-                let conversation = &mut conversations[sockets::place(event)];
-                if conversation.take(self, content, &mut buffer)? {
-                    now = Instant::now();
-                    window.note(now, 1.0, Some(now - conversation.sent_at))?;
-                    conversation.sent_at = now;
-                    sockets::send(&conversation.socket, content, conversation.position, self.size)?;
-                }
-            }
         }
-        let stalled = conversations.iter().filter(|conversation| now - conversation.sent_at > STALL).count();
+        let stalled = conversations.iter().filter(|conversation| now - conversation.said_at > STALL).count();
         let sample = window.close(now, stalled)?;
         if self.transport == Transport::Tcp {
-            self.finish(conversations, content, &mut buffer)?;
+            talk.finish(conversations)?;
         }
         Ok(sample)
     }
+}
 
-    /// The echoes that are still on their way.
-    fn finish(
-        &self,
+/// What the conversations have in common.
+struct Talk<'t> {
+    load: &'t RequestReply,
+    content: &'t Content,
+    epoll: Epoll,
+    events: [EpollEvent; 256],
+    buffer: Vec<u8>,
+}
+
+impl Talk<'_> {
+    /// Takes what has come, tells of each echo when it was complete and how long it took, and sends the next message.
+    /// True if anything had come.
+    fn go_on(
+        &mut self,
         conversations: &mut [Conversation],
-        content: &Content,
-        buffer: &mut [u8],
-    ) -> Result<(), String> {
+        wait: EpollTimeout,
+        mut note: impl FnMut(Instant, Duration) -> Result<(), String>,
+    ) -> Result<bool, String> {
+        let ready = self.epoll.wait(&mut self.events, wait).map_err(|error| format!("epoll: {error}"))?;
+        for event in &self.events[..ready] {
+            let conversation = &mut conversations[sockets::place(event)];
+            if conversation.hear(self.load, self.content, &mut self.buffer)? {
+                let latency = conversation.said_at.elapsed();
+                note(conversation.said_at + latency, latency)?;
+                conversation.say(self.load, self.content)?;
+            }
+        }
+        Ok(ready > 0)
+    }
+
+    /// Takes the echoes that are still on their way.
+    fn finish(&mut self, conversations: &mut [Conversation]) -> Result<(), String> {
         for conversation in conversations {
             let epoll = sockets::await_all([&conversation.socket], EpollFlags::EPOLLIN)?;
-            while !conversation.take(self, content, buffer)? {
+            while !conversation.hear(self.load, self.content, &mut self.buffer)? {
                 let mut events = [EpollEvent::empty()];
                 if epoll.wait(&mut events, milliseconds(PATIENCE)).map_err(|error| error.to_string())? == 0 {
                     return Err(format!("an echo was still missing after {PATIENCE:?}"));
@@ -127,8 +147,14 @@ impl RequestReply {
 }
 
 impl Conversation {
+    /// Sends the next message.
+    fn say(&mut self, load: &RequestReply, content: &Content) -> Result<(), String> {
+        self.said_at = Instant::now();
+        sockets::send(&self.socket, content, self.position, load.size)
+    }
+
     /// Takes and checks what has come. True if the echo is complete.
-    fn take(&mut self, load: &RequestReply, content: &Content, buffer: &mut [u8]) -> Result<bool, String> {
+    fn hear(&mut self, load: &RequestReply, content: &Content, buffer: &mut [u8]) -> Result<bool, String> {
         let Some(echo) = sockets::receive(&self.socket, buffer)? else { return Ok(false) };
         if echo.is_empty() {
             return Err("the server closed a connection".to_owned());
