@@ -1,7 +1,8 @@
 //! Instructions that an echo costs in the core alone, in memory: `cargo bench -p shout-tests --bench instructions`.
 //!
 //! Each workload is run by callgrind, which counts the same every time whatever else the machine does. Only what
-//! `Server::poll` (or smoltcp's own loop, for comparison) executes is counted: see `measured`.
+//! `Server::poll` (or smoltcp's own loop, for comparison) executes is counted: see `measured`. With `-- --check`, it fails
+//! where the cost grows with the number of connections.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot be set up has nothing to count")]
 
@@ -11,6 +12,11 @@ mod workload;
 use std::process::{Command, ExitCode};
 
 use workload::Workload;
+
+/// How much more an echo may cost with one number of connections than with another.
+const MOST_GROWTH: f64 = 1.03;
+/// How many times what bare smoltcp takes an echo should cost at most.
+const AIM: f64 = 1.25;
 
 /// Echoes in a run: enough that timer scans are amortised over many.
 const ECHOES: usize = 40_000;
@@ -29,14 +35,28 @@ fn main() -> ExitCode {
         };
     }
     println!("{:24} {:>22}", "workload", "instructions an echo");
+    let (mut bare, mut served) = (Vec::new(), Vec::new());
     for workload in Workload::ALL {
         match count(workload) {
-            Ok(instructions) => println!("{:24} {:>22.1}", workload.name(), instructions / ECHOES as f64),
+            Ok(instructions) => {
+                let cost = instructions / ECHOES as f64;
+                println!("{:24} {cost:>22.1}", workload.name());
+                if workload.is_bare() { &mut bare } else { &mut served }.push(cost);
+            }
             Err(error) => {
                 eprintln!("{}: {error}", workload.name());
                 return ExitCode::FAILURE;
             }
         }
+    }
+    let least = |costs: &[f64]| costs.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = served.iter().copied().fold(0.0, f64::max);
+    let (growth, overhead) = (most / least(&served), most / least(&bare));
+    println!("{:24} {overhead:>22.3} (aim: at most {AIM})", "to bare smoltcp");
+    println!("{:24} {growth:>22.4} (at most {MOST_GROWTH})", "most to least");
+    if growth > MOST_GROWTH && arguments.iter().any(|argument| argument == "--check") {
+        eprintln!("the cost of an echo depends on the number of connections");
+        return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
 }

@@ -35,6 +35,11 @@ impl Workload {
         self.name
     }
 
+    /// Whether it is smoltcp's, for comparison.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.bare
+    }
+
     /// Opens the connections, which is not counted, and has this many messages echoed.
     pub(crate) fn run(&self, echoes: usize) {
         let mut wire = Wire::new();

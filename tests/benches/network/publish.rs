@@ -8,6 +8,8 @@ use crate::{csv, markdown, plot};
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
 const PLOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/network/results.svg");
+const IMAGE: &str =
+    "![rates as multiples of the kernel-socket server's](tests/benches/network/results.svg)\n";
 const BEGIN: &str = "<!-- network benchmark: written by --publish -->\n";
 const END: &str = "<!-- end of network benchmark -->\n";
 
@@ -30,21 +32,21 @@ pub(crate) fn save(outcomes: &[Outcome], directory: &Path) -> Result<(), String>
     Ok(())
 }
 
-/// Puts the plot where README shows it, and the table into README.
+/// Puts the plot beside this program, and the table and a link to the plot into README.
 pub(crate) fn publish(outcomes: &[Outcome]) -> Result<(), String> {
     let readme = fs::read_to_string(README).map_err(|error| format!("{README}: {error}"))?;
-    let table = markdown::of(outcomes);
-    let readme = with_table(&readme, &table)
-        .ok_or_else(|| format!("{README} has no place for the table: {BEGIN}... {END}"))?;
+    let results = format!("{}\n{IMAGE}", markdown::of(outcomes));
+    let readme = with_results(&readme, &results)
+        .ok_or_else(|| format!("{README} has no place for the results: {BEGIN}{END}"))?;
     write(Path::new(PLOT), &plot::of(outcomes)?)?;
     write(Path::new(README), &readme)
 }
 
-/// The text with this table in place of the one that is there.
-pub(crate) fn with_table(readme: &str, table: &str) -> Option<String> {
+/// The text with these results in place of those that are there.
+pub(crate) fn with_results(readme: &str, results: &str) -> Option<String> {
     let (before, rest) = readme.split_once(BEGIN)?;
     let (_, after) = rest.split_once(END)?;
-    Some([before, BEGIN, table, END, after].concat())
+    Some([before, BEGIN, results, END, after].concat())
 }
 
 fn write(path: &Path, text: &str) -> Result<(), String> {

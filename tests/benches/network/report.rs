@@ -57,7 +57,7 @@ fn line(outcome: &Outcome, record: &Record, width: usize) -> String {
         ratio(outcome.ratio_to(record, Kind::Kernel, Sample::cost)),
     );
     if record.stalled() > 0 {
-        line += &format!("  {} stalled", record.stalled());
+        line += &format!("  {} waited for more than 150 ms at the end", record.stalled());
     }
     if let Some(failure) = &record.failure {
         line += &format!("  FAILED later: {failure}");

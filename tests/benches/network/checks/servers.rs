@@ -3,9 +3,11 @@
 use core::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use core::time::Duration;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
+use std::os::fd::AsFd;
 use std::thread;
 
+use nix::poll::{PollFd, PollFlags, poll};
 use nix::unistd::Pid;
 
 use crate::load::{Bulk, Content, Load, RequestReply, Sample, ShortConnections, Target, Timing, Transport};
@@ -88,6 +90,37 @@ fn the_server_on_kernel_sockets_passes() {
         run(load, over_tcp).unwrap();
     }
     run(UDP, over_udp).unwrap();
+}
+
+/// What it cannot send it keeps, and takes nothing more until it can.
+#[test]
+fn the_server_on_kernel_sockets_holds_back_a_client_that_does_not_read() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let datagrams = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let mut stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    thread::spawn(move || kernel::serve(&listener, &datagrams).unwrap());
+    let content = Content::new();
+    stream.set_nonblocking(true).unwrap();
+    let mut sent = 0;
+    loop {
+        match stream.write(content.at(sent, 10_000)) {
+            Ok(length) => sent += length,
+            // Nobody tells when everything is full: it is when there has been no room for long.
+            Err(_) => match poll(&mut [PollFd::new(stream.as_fd(), PollFlags::POLLOUT)], 300_u16) {
+                Ok(0) => break,
+                _ => assert!(sent < 1 << 28, "there is always room"),
+            },
+        }
+    }
+    stream.set_nonblocking(false).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let mut echoed = 0;
+    let mut buffer = [0; 10_000];
+    while let length @ 1.. = stream.read(&mut buffer).unwrap() {
+        content.check(echoed, &buffer[..length]).unwrap();
+        echoed += length;
+    }
+    assert_eq!(echoed, sent);
 }
 
 /// What a server can do to the octets of an echo.
