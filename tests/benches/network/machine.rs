@@ -1,6 +1,8 @@
 //! What else the machine does meanwhile.
 
+use core::fmt;
 use std::fs;
+use std::time::Instant;
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::{TimeVal, TimeValLike};
@@ -8,9 +10,22 @@ use nix::sys::time::{TimeVal, TimeValLike};
 /// Seconds on any core so far.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Busy {
+    at: Instant,
     all: f64,
-    /// This process, and its children that have ended.
-    own: f64,
+    /// This process in its own code, and in the kernel.
+    user: f64,
+    system: f64,
+    /// Its children that have ended: the servers.
+    children: f64,
+}
+
+/// What was done between two of those.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Share {
+    user: f64,
+    system: f64,
+    /// Of a core.
+    others_percent: f64,
 }
 
 impl Busy {
@@ -18,16 +33,35 @@ impl Busy {
         let seconds = |time: TimeVal| time.num_microseconds() as f64 / 1e6;
         let usage = |who| {
             let usage = getrusage(who).map_err(|error| error.to_string())?;
-            Ok::<f64, String>(seconds(usage.user_time()) + seconds(usage.system_time()))
+            Ok::<_, String>((seconds(usage.user_time()), seconds(usage.system_time())))
         };
         let stat = fs::read_to_string("/proc/stat").map_err(|error| format!("/proc/stat: {error}"))?;
         let all = busy_ticks(&stat).ok_or("/proc/stat has no line for all cores")? as f64 / TICKS_A_SECOND;
-        Ok(Busy { all, own: usage(UsageWho::RUSAGE_SELF)? + usage(UsageWho::RUSAGE_CHILDREN)? })
+        let (user, system) = usage(UsageWho::RUSAGE_SELF)?;
+        let children = usage(UsageWho::RUSAGE_CHILDREN)?;
+        Ok(Busy { at: Instant::now(), all, user, system, children: children.0 + children.1 })
     }
 
-    /// Seconds on any core that others took since then.
-    pub(crate) fn others_since(self, before: Busy) -> f64 {
-        (self.all - before.all) - (self.own - before.own)
+    pub(crate) fn since(self, before: Busy) -> Share {
+        let (user, system) = (self.user - before.user, self.system - before.system);
+        let own = user + system + self.children - before.children;
+        let others = (self.all - before.all - own).max(0.0);
+        Share { user, system, others_percent: others / (self.at - before.at).as_secs_f64() * 100.0 }
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Share { user, system, others_percent } = self;
+        write!(
+            f,
+            "the load generator took {user:.1} s in its own code and {system:.1} s in the kernel; \
+             other programs took {others_percent:.0}% of a core meanwhile"
+        )?;
+        if *others_percent > 10.0 {
+            write!(f, ": THE MACHINE WAS NOT QUIET, and only the times on a core say something")?;
+        }
+        Ok(())
     }
 }
 

@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match words[..] {
-        ["--serve-kernel", address] => serve_kernel(address).map(|()| true),
+        ["--serve-kernel", address, nagle] => serve_kernel(address, nagle == "nagle").map(|()| true),
         ["--serve-floor", device, host_address] => {
             floor::serve(device, host_address).map(|()| true).map_err(|error| format!("{device}: {error}"))
         }
@@ -47,9 +47,9 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve_kernel(address: &str) -> Result<(), String> {
+fn serve_kernel(address: &str, nagle: bool) -> Result<(), String> {
     let parsed = address.parse().map_err(|error| format!("{address}: {error}"))?;
-    kernel::run(parsed).map_err(|error| format!("{address}: {error}"))
+    kernel::run(parsed, nagle).map_err(|error| format!("{address}: {error}"))
 }
 
 /// Runs the workloads. False if something failed in one of them.
@@ -71,9 +71,7 @@ fn measure(arguments: &Arguments) -> Result<bool, String> {
     for verdict in targets::ALL.iter().filter_map(|target| target.judge(&outcomes)) {
         println!("  {verdict}");
     }
-    let seconds = started.elapsed().as_secs_f64();
-    let others = Busy::now()?.others_since(busy) / seconds * 100.0;
-    println!("\n{seconds:.0} s; other programs took {others:.0}% of a core meanwhile");
+    println!("\n{:.0} s; {}", started.elapsed().as_secs_f64(), Busy::now()?.since(busy));
     publish::save(&outcomes, &directory)?;
     println!("results.csv, results.md and results.svg are in {}", directory.display());
     if arguments.publish {

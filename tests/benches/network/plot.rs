@@ -49,7 +49,7 @@ fn rows(outcome: &Outcome) -> Vec<Row> {
     let others = outcome.records.iter().filter_map(|record| match record.contestant.server {
         Kind::Floor => mark(record, FLOOR),
         Kind::Python => mark(record, PYTHON),
-        Kind::Shout(_) | Kind::Other(_) | Kind::Kernel => None,
+        Kind::Shout(_) | Kind::Other(_) | Kind::Kernel | Kind::KernelNoDelay => None,
     });
     let mut others: Vec<Mark> = others.collect();
     let variants = outcome.records.iter().filter(|record| matches!(record.contestant.server, Kind::Shout(_)));

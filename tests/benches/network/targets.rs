@@ -31,6 +31,7 @@ pub(crate) struct Verdict<'t> {
 
 const SHOUT: &str = "shout";
 const KERNEL: &str = "kernel sockets";
+const NO_DELAY: &str = "kernel sockets TCP_NODELAY";
 const FLOOR: &str = "floor";
 
 macro_rules! targets {
@@ -65,6 +66,8 @@ pub(crate) const ALL: &[Target] = targets![
     "tcp-64x16-idle": "shout --connections 5000 beside 4000 idle", "shout --connections 5000 alone", Rate, 0.97;
     "bulk-1": "shout --buffer 65535 --mtu 65535", KERNEL, Rate, 6.0;
     "bulk-1": "shout --buffer 65535 --mtu 1500", KERNEL, Rate, 1.5;
+    "bulk-1": "shout --buffer 65535 --mtu 65535", NO_DELAY, Rate, 6.0;
+    "bulk-1": "shout --buffer 65535 --mtu 1500", NO_DELAY, Rate, 1.5;
     "connect-1": SHOUT, KERNEL, Rate, 1.5;
     "connect-16": SHOUT, KERNEL, Rate, 1.5;
     "tcp-64x1": "shout --busy-poll 50us", KERNEL, P50, 0.5;

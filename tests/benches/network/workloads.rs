@@ -48,6 +48,7 @@ pub(crate) fn all() -> Vec<Workload> {
         let servers = [
             SHOUT,
             Kind::Kernel,
+            Kind::KernelNoDelay,
             Kind::Python,
             Kind::Shout("--buffer 65535 --mtu 1500"),
             Kind::Shout("--buffer 65535 --mtu 65535"),

@@ -85,7 +85,7 @@ fn the_server_on_kernel_sockets_passes() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let datagrams = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let (over_tcp, over_udp) = (listener.local_addr().unwrap(), datagrams.local_addr().unwrap());
-    thread::spawn(move || kernel::serve(&listener, &datagrams).unwrap());
+    thread::spawn(move || kernel::serve(&listener, &datagrams, true).unwrap());
     for load in TCP {
         run(load, over_tcp).unwrap();
     }
@@ -98,7 +98,7 @@ fn the_server_on_kernel_sockets_holds_back_a_client_that_does_not_read() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let datagrams = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let mut stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    thread::spawn(move || kernel::serve(&listener, &datagrams).unwrap());
+    thread::spawn(move || kernel::serve(&listener, &datagrams, true).unwrap());
     let content = Content::new();
     stream.set_nonblocking(true).unwrap();
     let mut sent = 0;

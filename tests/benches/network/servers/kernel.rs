@@ -1,4 +1,7 @@
 //! The server to compare with: one thread, epoll(7), the kernel's own sockets; recv(1024), uppercase, send.
+//!
+//! Nagle's algorithm is on, as it is unless somebody switches it off. That makes no difference to request and reply; a
+//! stream of 1024 octets at a time it makes twice as fast, since they leave together.
 
 use core::net::SocketAddrV4;
 use std::io::{ErrorKind, Read, Write};
@@ -11,12 +14,12 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 const TURN: usize = 1024;
 
 /// Binds both of its sockets and serves until it is killed.
-pub(crate) fn run(address: SocketAddrV4) -> std::io::Result<()> {
-    serve(&TcpListener::bind(address)?, &UdpSocket::bind(address)?)
+pub(crate) fn run(address: SocketAddrV4, nagle: bool) -> std::io::Result<()> {
+    serve(&TcpListener::bind(address)?, &UdpSocket::bind(address)?, nagle)
 }
 
 /// Serves on these sockets.
-pub(crate) fn serve(listener: &TcpListener, datagrams: &UdpSocket) -> std::io::Result<()> {
+pub(crate) fn serve(listener: &TcpListener, datagrams: &UdpSocket, nagle: bool) -> std::io::Result<()> {
     listener.set_nonblocking(true)?;
     datagrams.set_nonblocking(true)?;
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
@@ -32,6 +35,9 @@ pub(crate) fn serve(listener: &TcpListener, datagrams: &UdpSocket) -> std::io::R
             if descriptor == place(listener) {
                 let (stream, _) = listener.accept()?;
                 stream.set_nonblocking(true)?;
+                if !nagle {
+                    stream.set_nodelay(true)?;
+                }
                 epoll.add(&stream, readable(&stream))?;
                 let descriptor = place(&stream);
                 if connections.len() <= descriptor {

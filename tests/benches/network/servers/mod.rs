@@ -26,6 +26,8 @@ pub(crate) enum Kind {
     Other(&'static str),
     /// One thread on the kernel's sockets.
     Kernel,
+    /// The same with Nagle's algorithm off.
+    KernelNoDelay,
     /// The seed's script.
     Python,
     /// No stack at all.
@@ -46,6 +48,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const PORT: u16 = 8080;
 /// The seed's scripts have the other one.
 const KERNEL: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8081);
+const KERNEL_NO_DELAY: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8082);
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/e2e/note");
 
 /// A running server, killed when dropped.
@@ -61,6 +64,7 @@ impl Kind {
             Kind::Shout(options) => format!("shout {options}").trim_end().to_owned(),
             Kind::Other(options) => format!("other {}", Kind::Shout(options).label()),
             Kind::Kernel => "kernel sockets".to_owned(),
+            Kind::KernelNoDelay => "kernel sockets TCP_NODELAY".to_owned(),
             Kind::Python => "Python".to_owned(),
             Kind::Floor => "floor".to_owned(),
         }
@@ -97,7 +101,10 @@ impl Kind {
                 command.args(options.split_whitespace());
                 (command, SocketAddrV4::new(subnet(1), PORT))
             }
-            Kind::Kernel => (itself(&["--serve-kernel", &KERNEL.to_string()])?, KERNEL),
+            Kind::Kernel => (itself(&["--serve-kernel", &KERNEL.to_string(), "nagle"])?, KERNEL),
+            Kind::KernelNoDelay => {
+                (itself(&["--serve-kernel", &KERNEL_NO_DELAY.to_string(), "no-delay"])?, KERNEL_NO_DELAY)
+            }
             Kind::Floor => {
                 let host_address = format!("{}/24", subnet(100));
                 let command = itself(&["--serve-floor", &format!("floor{number}"), &host_address])?;
