@@ -67,7 +67,7 @@ fn measure(arguments: &Arguments) -> Result<bool, String> {
         println!("{}", report::table(&outcome));
         outcomes.push(outcome);
     }
-    println!("targets (rate: at least so many times the other's; latency: at most)");
+    println!("targets (the core's are in `cargo bench -p shout-tests --bench instructions`)");
     for verdict in targets::ALL.iter().filter_map(|target| target.judge(&outcomes)) {
         println!("  {verdict}");
     }

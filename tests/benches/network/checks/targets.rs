@@ -30,7 +30,7 @@ fn rates_are_to_be_high_and_latencies_low() {
         let verdicts: Vec<bool> = targets::ALL
             .iter()
             .filter_map(|target| target.judge(&outcomes))
-            .map(|verdict| verdict.is_met())
+            .filter_map(|verdict| verdict.is_met())
             .collect();
         verdicts
     };

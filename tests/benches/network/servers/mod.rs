@@ -11,7 +11,7 @@ use std::net::{TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
-use std::{env, thread};
+use std::{env, fs, thread};
 
 use nix::unistd::Pid;
 
@@ -86,41 +86,8 @@ impl Kind {
         programs: &Programs,
     ) -> Result<Server, String> {
         let label = self.label();
-        let subnet = |host: u8| Ipv4Addr::new(192, 168, 69 + number, host);
-        let (mut command, address) = match self {
-            Kind::Shout(_) | Kind::Other(_) => {
-                let program = match self {
-                    Kind::Other(_) => programs.other.as_ref().ok_or("there is no other program")?,
-                    _ => &programs.shout,
-                };
-                let mut command = Command::new(program);
-                let (Kind::Shout(options) | Kind::Other(options)) = self else { unreachable!() };
-                command.arg("--tun").arg(format!("shout{number}"));
-                command.arg("--address").arg(format!("{}/24", subnet(1)));
-                command.arg("--host-address").arg(format!("{}/24", subnet(100)));
-                command.args(options.split_whitespace());
-                (command, SocketAddrV4::new(subnet(1), PORT))
-            }
-            Kind::Kernel => (itself(&["--serve-kernel", &KERNEL.to_string(), "nagle"])?, KERNEL),
-            Kind::KernelNoDelay => {
-                (itself(&["--serve-kernel", &KERNEL_NO_DELAY.to_string(), "no-delay"])?, KERNEL_NO_DELAY)
-            }
-            Kind::Floor => {
-                let host_address = format!("{}/24", subnet(100));
-                let command = itself(&["--serve-floor", &format!("floor{number}"), &host_address])?;
-                (command, SocketAddrV4::new(subnet(1), PORT))
-            }
-            Kind::Python => {
-                let script = match transport {
-                    Transport::Tcp => "tcp_server.py",
-                    Transport::Udp => "udp_server_threading.py",
-                };
-                let mut command = Command::new("python3");
-                command.arg(Path::new(SCRIPTS).join(script));
-                (command, SocketAddrV4::new(Ipv4Addr::LOCALHOST, PORT))
-            }
-        };
-        let log = programs.logs.join(format!("{}.log", label.replace([' ', '/'], "_")));
+        let (mut command, address) = self.command(number, transport, programs)?;
+        let log = programs.logs.join(format!("{}.log", label.replace(' ', "_")));
         let errors = File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
         let child = command
             .env_remove("RUST_LOG")
@@ -131,10 +98,50 @@ impl Kind {
             .map_err(|error| format!("cannot start {label} ({:?}): {error}", command.get_program()))?;
         let mut server = Server { child, address };
         server.await_echo(transport).map_err(|error| {
-            let said = std::fs::read_to_string(&log).unwrap_or_default();
+            let said = fs::read_to_string(&log).unwrap_or_default();
             format!("{label} does not serve: {error}\n{said}")
         })?;
         Ok(server)
+    }
+
+    /// How it is started, and where it is then. Each TUN device has a subnet of its own.
+    fn command(
+        self,
+        number: u8,
+        transport: Transport,
+        programs: &Programs,
+    ) -> Result<(Command, SocketAddrV4), String> {
+        let own = Ipv4Addr::new(192, 168, 69 + number, 1);
+        let host = Ipv4Addr::new(192, 168, 69 + number, 100);
+        let shout = |program: &Path, options: &str| {
+            let mut command = Command::new(program);
+            command.args(["--tun", &format!("shout{number}"), "--address", &format!("{own}/24")]);
+            command.args(["--host-address", &format!("{host}/24")]).args(options.split_whitespace());
+            (command, SocketAddrV4::new(own, PORT))
+        };
+        Ok(match self {
+            Kind::Shout(options) => shout(&programs.shout, options),
+            Kind::Other(options) => {
+                shout(programs.other.as_deref().ok_or("there is no other program")?, options)
+            }
+            Kind::Kernel => (itself(&["--serve-kernel", &KERNEL.to_string(), "nagle"])?, KERNEL),
+            Kind::KernelNoDelay => {
+                (itself(&["--serve-kernel", &KERNEL_NO_DELAY.to_string(), "no-delay"])?, KERNEL_NO_DELAY)
+            }
+            Kind::Floor => {
+                let command = itself(&["--serve-floor", &format!("floor{number}"), &format!("{host}/24")])?;
+                (command, SocketAddrV4::new(own, PORT))
+            }
+            Kind::Python => {
+                let script = match transport {
+                    Transport::Tcp => "tcp_server.py",
+                    Transport::Udp => "udp_server_threading.py",
+                };
+                let mut command = Command::new("python3");
+                command.arg(Path::new(SCRIPTS).join(script));
+                (command, SocketAddrV4::new(Ipv4Addr::LOCALHOST, PORT))
+            }
+        })
     }
 }
 
