@@ -7,9 +7,10 @@ use crate::servers::Kind;
 /// What the columns are.
 pub(crate) const LEGEND: &str = "\
 Medians of the rounds. `to kernel` and `to floor` are the medians (and extremes) of the ratios of the rates taken within each
-round. `client` and `server` are the microseconds on a core that the load generator and the server take for each, in the kernel
-too, and the share of a core; `both, to kernel` is the ratio of their sums. The kernel-socket server and Python are reached over loopback, the others over a TUN device. Python has
-a thread for each connection and is left out beside 4000 idle ones; the floor keeps nothing and has no streams.
+round. `client` and `server` are the microseconds on a core that the load generator and the server take for each, in the
+kernel too, and the share of a core; `both, to kernel` is the ratio of their sums. The kernel-socket server and Python are
+reached over loopback, the others over a TUN device. Python has a thread for each connection and is left out beside 4000 idle
+ones; the floor keeps nothing and has no streams.
 ";
 
 /// A workload's table.
