@@ -8,7 +8,7 @@ use crate::servers::Kind;
 /// The table.
 pub(crate) fn of(outcomes: &[Outcome]) -> String {
     let mut table = "\
-| workload | `shout` | a second | to kernel sockets | to Python | to the floor | p50 / p99 / p99.9 µs | those of kernel sockets |
+| workload | options | a second | to kernel sockets | to Python | to the floor | p50 / p99 / p99.9 µs | those of kernel sockets |
 |---|---|---|---|---|---|---|---|
 "
     .to_owned();
