@@ -7,7 +7,6 @@ use smoltcp::iface::SocketSet;
 use smoltcp::phy::{Device, TxToken};
 use smoltcp::socket::tcp::State;
 use smoltcp::time::{Duration, Instant};
-use smoltcp::wire::TcpControl;
 
 use self::opening::Whose;
 use crate::classify::Segment;
