@@ -9,8 +9,10 @@ use crate::timers::NEVER;
 
 /// A half-open connection gets this long to be acknowledged.
 pub(crate) const HALF_OPEN: Duration = Duration::from_secs(5);
-/// A silent peer is probed this often.
+/// A peer is probed when it has been silent for this long.
 pub(crate) const PROBE: Duration = Duration::from_secs(20);
+/// It is probed again this often: eight times before it is given up, as two are easily lost.
+const PROBE_AGAIN: Duration = Duration::from_secs(5);
 /// A peer that gives no sign of life, or acknowledges nothing of what it was sent, for this long is dead.
 const DEAD: Duration = Duration::from_secs(60);
 /// smoltcp gets this long to remember that it has something to send.
@@ -74,7 +76,7 @@ impl Deadlines {
 
     /// The peer is being probed, or need not be.
     pub(crate) fn probed(&mut self, now: Instant) {
-        self.probe_at = now + PROBE;
+        self.probe_at = now + PROBE_AGAIN;
     }
 
     /// smoltcp has sent what it could: does it wait for nothing, though there is more?

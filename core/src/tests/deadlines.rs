@@ -75,11 +75,24 @@ fn a_syn_that_comes_again_does_not_prolong_a_half_open_connection() {
 #[test]
 fn an_idle_peer_is_probed_after_20_seconds_and_dead_after_60() {
     let (mut net, mut peer) = open();
-    for _ in 0..2 {
-        net.pass_in_silence(secs(20));
+    net.pass_in_silence(secs(20));
+    take_probe(&mut net, &mut peer);
+    for _ in 0..7 {
+        net.pass_in_silence(secs(5));
         take_probe(&mut net, &mut peer);
     }
-    assert_dies_after(&mut net, &mut peer, secs(20));
+    assert_dies_after(&mut net, &mut peer, secs(5));
+}
+
+#[test]
+fn the_last_of_several_lost_probes_keeps_the_connection() {
+    let (mut net, mut peer) = open();
+    for _ in 0..10 {
+        net.pass(secs(55));
+        net.wire.sent.clear(); // nothing arrives but the eighth probe, and its answer
+        peer.ack(&mut net);
+    }
+    assert_eq!(net.stats().live, 1);
 }
 
 #[test]
