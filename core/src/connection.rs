@@ -373,7 +373,12 @@ impl<'a> Slot<'a> {
                 let socket = self.socket();
                 // Only if nothing is in flight, which is a probe of its own: smoltcp's has an octet at the place of the
                 // last one that was sent. If that has not arrived, the peer takes it for data.
-                if socket.send_queue() == 0 && socket.may_send() { Expiry::Probe } else { Expiry::Nothing }
+                match socket.send_queue() {
+                    0 if socket.may_send() => Expiry::Probe,
+                    // smoltcp's own probes of a closed window are up to a minute apart by now. It begins anew.
+                    1.. if self.peer_window == 0 => Expiry::Nudge,
+                    _ => Expiry::Nothing,
+                }
             }
         }
     }

@@ -224,6 +224,28 @@ fn shut() -> (Net, Peer) {
 }
 
 /// Each probe is acknowledged, with the window still closed: the peer is alive, and has its reasons.
+/// smoltcp probes after 1, 2, 4 … seconds, and were one of the later probes lost, a living peer would be taken for dead.
+#[test]
+fn a_silent_peer_with_a_closed_window_is_probed_again_and_again_before_it_is_dead() {
+    let (mut net, mut peer) = shut();
+    for _ in 0..100 {
+        net.pass(secs(2));
+        net.wire.sent.clear();
+        peer.ack(&mut net); // the back-off is at its longest
+    }
+    net.wire.sent.clear();
+    net.pass(secs(20));
+    net.wire.sent.clear();
+    net.pass(secs(38));
+    assert!(net.wire.sent.len() >= 8, "{} probes in 38 seconds", net.wire.sent.len());
+    net.wire.sent.clear();
+    peer.ack(&mut net);
+    net.pass(secs(59));
+    assert_eq!(net.stats().live, 1);
+    net.pass(secs(1));
+    assert_eq!((net.stats().live, net.stats().timed_out), (0, 1));
+}
+
 #[test]
 fn a_peer_that_answers_zero_window_probes_is_kept_for_ever() {
     for ((mut net, mut peer), total) in [(stuffed(), 2048), (close_wait(), 1500), (shut(), 500)] {
