@@ -56,7 +56,7 @@ pub(crate) enum Phase {
 pub(crate) enum Expiry {
     /// Not at all: no deadline of the slot's own has come.
     Nothing,
-    /// The half-open connection is given up, without a word.
+    /// The half-open connection is given up without a word, or one in TIME-WAIT is forgotten.
     Abandoned,
     /// The idle connection is being closed.
     Closing,
@@ -341,7 +341,8 @@ impl<'a> Slot<'a> {
     /// When [`expire`](Self::expire) has something to do.
     pub(crate) fn deadline(&self, idle_timeout: Option<Duration>) -> Instant {
         match self.phase {
-            Phase::Free | Phase::TimeWait => NEVER,
+            Phase::Free => NEVER,
+            Phase::TimeWait => self.deadlines.forget_at(),
             Phase::HalfOpen => self.deadlines.abandon_at(),
             Phase::Open => {
                 let others = self.deadlines.probe_at().min(self.deadlines.nudge_at());
@@ -356,7 +357,8 @@ impl<'a> Slot<'a> {
             return Expiry::Nothing;
         }
         match self.phase {
-            Phase::Free | Phase::TimeWait => Expiry::Nothing,
+            Phase::Free => Expiry::Nothing,
+            Phase::TimeWait => Expiry::Abandoned,
             Phase::HalfOpen => Expiry::Abandoned,
             Phase::Open if now >= self.deadlines.dead_at() => Expiry::Dead,
             Phase::Open if now >= self.idle_at(idle_timeout) => {

@@ -111,6 +111,12 @@ impl Deadlines {
         (self.heard.min(self.progress) + DEAD).min(self.reset_at)
     }
 
+    /// smoltcp ends TIME-WAIT after 10 seconds, but not before it has sent an acknowledgement that is due: never, if the way
+    /// to the peer is not known any more.
+    pub(crate) fn forget_at(&self) -> Instant {
+        self.heard + DEAD
+    }
+
     pub(crate) fn idle_at(&self, idle_timeout: Duration) -> Instant {
         self.payload + idle_timeout
     }
