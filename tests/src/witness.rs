@@ -200,7 +200,8 @@ impl Flow {
                 (segment.seq.wrapping_sub(connection.first.1), segment.ack.wrapping_sub(connection.first.0));
             // Also with the sequence number that the peer had before.
             let again = ahead(segment.ack, connection.acknowledged) < 0 && segment.seq != connection.sent;
-            given > connection.heard + 1 || taken > connection.heard + 1 || again
+            let fin = u32::from(!connection.fins.is_empty());
+            given > connection.heard + 1 || taken > connection.heard + fin || again
         });
         let challenge = segment.payload.is_empty() && !segment.has(FIN);
         if is_new && challenge && self.syns.iter().any(|syn| syn.0 == segment.ack.wrapping_sub(1)) {
