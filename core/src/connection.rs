@@ -358,8 +358,7 @@ impl<'a> Slot<'a> {
         }
         match self.phase {
             Phase::Free => Expiry::Nothing,
-            Phase::TimeWait => Expiry::Abandoned,
-            Phase::HalfOpen => Expiry::Abandoned,
+            Phase::HalfOpen | Phase::TimeWait => Expiry::Abandoned,
             Phase::Open if now >= self.deadlines.dead_at() => Expiry::Dead,
             Phase::Open if now >= self.idle_at(idle_timeout) => {
                 self.socket_mut().close();
