@@ -1,7 +1,8 @@
 //! An allocator that counts, and what keeps it from counting.
 
+use core::alloc::{GlobalAlloc, Layout};
 use core::cell::Cell;
-use std::alloc::{GlobalAlloc, Layout, System};
+use std::alloc::System;
 
 use shout_tests::device::{self, Device};
 use smoltcp::phy::{self, DeviceCapabilities};

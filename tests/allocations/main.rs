@@ -33,9 +33,9 @@ const ROUNDS: u64 = 300;
 #[test]
 fn what_is_asked_for_is_counted() {
     let before = allocations();
-    drop(counted(true, || std::hint::black_box(Box::new(1))));
+    drop(counted(true, || core::hint::black_box(Box::new(1))));
     assert_eq!(allocations() - before, 1);
-    drop(std::hint::black_box(Box::new(1)));
+    drop(core::hint::black_box(Box::new(1)));
     assert_eq!(allocations() - before, 1);
 }
 
@@ -96,7 +96,7 @@ impl Net<'_> {
             }
             let (random, now) = (&mut self.random, self.now);
             if let Some((_, client)) = self.clients.get_mut(random.usize(..100))
-                && round % 3 == 0
+                && round.is_multiple_of(3)
             {
                 client.abort();
                 client.transmit(now, &mut Vec::new());
@@ -104,7 +104,7 @@ impl Net<'_> {
             self.device.room = [0, 1, 5, usize::MAX, usize::MAX][random.usize(..5)];
             self.step();
         }
-        if round % 10 == 0 {
+        if round.is_multiple_of(10) {
             // Those who are left are not heard of any more.
             self.clients.clear();
             self.device.room = usize::MAX;

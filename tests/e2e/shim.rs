@@ -1,12 +1,12 @@
 //! A library that is loaded into the server (`shim.c`): it counts the server's allocations, and refuses packets as a kernel
 //! does that has no room for them.
 
+use core::sync::atomic::{AtomicUsize, Ordering};
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use nix::errno::Errno;
 use nix::sys::signal::Signal;
