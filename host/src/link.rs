@@ -96,6 +96,9 @@ fn route(netlink: &Netlink, address: IpAddr) -> Result<Option<Route>, Error> {
     netlink.route(address).map_err(Error::system(&format!("looking up the route to {address}")))
 }
 
+/// A segment and the acknowledgement of an echo.
+const PACKETS_A_CONNECTION: u32 = 2;
+
 /// The changes made to a device, taken back in reverse when this is dropped before [`keep`](Self::keep) is called.
 ///
 /// On a device that vanishes with the program that hardly matters, but one that was there before is to be found as it
@@ -109,6 +112,7 @@ pub(crate) struct Setup {
 
 enum Undo {
     Mtu(u32),
+    Queue(u32),
     Down,
     KeepAddresses(String),
     Address(IpNet),
@@ -121,6 +125,7 @@ impl Setup {
         let present = addresses(&netlink)?;
         let mut setup = Setup { netlink, index: device.index, device: device.name.clone(), undo: Vec::new() };
         setup.set_mtu(device.mtu, options.mtu.into())?;
+        setup.lengthen_queue(device.queue, options.connections);
         if options.host_addresses.iter().any(|net| net.addr().is_ipv6()) {
             setup.keep_addresses();
         }
@@ -151,6 +156,20 @@ impl Setup {
         }
         let result = self.netlink.set_mtu(self.index, new);
         self.done(result, Undo::Mtu(old), |device| format!("setting the MTU of {device} to {new}"))
+    }
+
+    /// A TUN device keeps 500 packets. If all clients speak at once, what does not fit is lost, and sent again only after
+    /// their time-out.
+    fn lengthen_queue(&mut self, old: u32, connections: u16) {
+        let new = PACKETS_A_CONNECTION * u32::from(connections);
+        if old >= new {
+            return;
+        }
+        match self.netlink.set_queue(self.index, new) {
+            Ok(()) => self.undo.push(Undo::Queue(old)),
+            // On a device that its owner has set up, all works without it.
+            Err(error) => log::debug!("{} keeps {old} packets, not {new}: {error}", self.device),
+        }
     }
 
     fn set_up(&mut self) -> Result<(), Error> {
@@ -221,6 +240,7 @@ impl Drop for Setup {
         for undo in self.undo.drain(..).rev() {
             let result = match undo {
                 Undo::Mtu(mtu) => self.netlink.set_mtu(self.index, mtu),
+                Undo::Queue(packets) => self.netlink.set_queue(self.index, packets),
                 Undo::Down => self.netlink.set_up(self.index, false),
                 Undo::KeepAddresses(old) => fs::write(sysctl(&self.device, "keep_addr_on_down"), old),
                 Undo::Address(net) => self.netlink.remove_address(Assigned { index: self.index, net }),

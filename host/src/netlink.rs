@@ -30,6 +30,8 @@ pub(crate) struct Link {
     pub(crate) name: String,
     /// Its MTU.
     pub(crate) mtu: u32,
+    /// How many packets wait in it until they are read; what comes on top is lost.
+    pub(crate) queue: u32,
     /// Whether it is set up (administratively).
     pub(crate) up: bool,
 }
@@ -107,6 +109,13 @@ impl Netlink {
     pub(crate) fn set_mtu(&self, index: u32, mtu: u32) -> io::Result<()> {
         let mut message = link_message(index);
         message.attributes.push(LinkAttribute::Mtu(mtu));
+        self.request(RouteNetlinkMessage::SetLink(message), NLM_F_ACK).map(drop)
+    }
+
+    /// Sets how many packets wait in a device until they are read.
+    pub(crate) fn set_queue(&self, index: u32, packets: u32) -> io::Result<()> {
+        let mut message = link_message(index);
+        message.attributes.push(LinkAttribute::TxQueueLen(packets));
         self.request(RouteNetlinkMessage::SetLink(message), NLM_F_ACK).map(drop)
     }
 
@@ -194,7 +203,17 @@ fn link(message: RouteNetlinkMessage) -> Option<Link> {
         LinkAttribute::Mtu(mtu) => Some(*mtu),
         _ => None,
     })?;
-    Some(Link { index: message.header.index, name, mtu, up: message.header.flags.contains(LinkFlags::Up) })
+    let queue = message.attributes.iter().find_map(|attribute| match attribute {
+        LinkAttribute::TxQueueLen(packets) => Some(*packets),
+        _ => None,
+    })?;
+    Some(Link {
+        index: message.header.index,
+        name,
+        mtu,
+        queue,
+        up: message.header.flags.contains(LinkFlags::Up),
+    })
 }
 
 fn route(message: RouteNetlinkMessage) -> Option<Route> {

@@ -12,6 +12,7 @@ tests![
     connections_survive_the_link_going_down_and_up,
     an_mtu_that_changes_under_the_server_is_survived,
     a_deleted_device_ends_the_program_with_1,
+    the_device_has_room_for_what_all_clients_say_at_once,
     the_device_and_its_routes_are_gone_afterwards,
 ];
 
@@ -73,6 +74,19 @@ fn an_mtu_that_changes_under_the_server_is_survived() {
         assert_shouted(&data, &bulk(connect(V4), &data));
     }
     assert_eq!(server.terminate().code(), Some(0));
+}
+
+fn the_device_has_room_for_what_all_clients_say_at_once() {
+    let queue = || {
+        let line = ip("-o link show shout0");
+        line.split_once(" qlen ").and_then(|(_, rest)| rest.split([' ', '\\']).next()?.parse::<u32>().ok())
+    };
+    let server = Server::start(&["--connections", "3000"]);
+    assert_eq!(queue(), Some(6000));
+    assert_eq!(server.terminate().code(), Some(0));
+    // Not shorter than it was.
+    let _server = Server::start(&["--connections", "3"]);
+    assert_eq!(queue(), Some(500));
 }
 
 fn a_deleted_device_ends_the_program_with_1() {
