@@ -10,6 +10,7 @@
 )]
 
 mod claims;
+mod corpus;
 mod draw;
 mod flood;
 mod hostile;

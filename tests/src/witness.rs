@@ -191,6 +191,12 @@ impl Flow {
                 // Who has seen one number of his can work out others, and has a connection that began with no SYN.
                 self.astray = true;
             }
+        } else if *revivals > 0
+            && self.origin.is_some()
+            && self.earlier.iter().any(|before| before.again().fits(segment))
+        {
+            // He has had two with numbers so close to each other that it may belong to either.
+            self.astray = true;
         }
         if self.astray {
             return;
