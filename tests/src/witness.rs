@@ -178,25 +178,24 @@ impl Flow {
             return;
         }
         let goes_on = self.connection.as_ref().is_some_and(|connection| connection.fits(segment));
-        if !goes_on && *revivals > 0 {
-            let mut all = self.earlier.iter().chain(&self.connection).map(Connection::again);
-            if let Some(revived) = all.rfind(|connection| connection.fits(segment)) {
-                // An attacker may do it any number of times with one of his.
-                *revivals -= u64::from(self.origin.is_none());
-                self.earlier.retain(|before| before.first != revived.first);
-                let before = self.connection.take().filter(|before| before.first != revived.first);
-                self.earlier.extend(before);
-                self.connection = Some(revived);
-            } else if self.origin.is_some() {
-                // Who has seen one number of his can work out others, and has a connection that began with no SYN.
-                self.astray = true;
-            }
-        } else if *revivals > 0
+        let mut all = self.earlier.iter().chain(&self.connection).map(Connection::again);
+        if *revivals > 0
             && self.origin.is_some()
-            && self.earlier.iter().any(|before| before.again().fits(segment))
+            && all.clone().filter(|connection| connection.fits(segment)).count() != 1
         {
-            // He has had two with numbers so close to each other that it may belong to either.
+            // Who has seen one number of his can work out others, and has a connection that began with no SYN; or he has
+            // had two with numbers so close to each other that it may be either.
             self.astray = true;
+        } else if !goes_on
+            && *revivals > 0
+            && let Some(revived) = all.rfind(|connection| connection.fits(segment))
+        {
+            // An attacker may do it any number of times with one of his.
+            *revivals -= u64::from(self.origin.is_none());
+            self.earlier.retain(|before| before.first != revived.first);
+            let before = self.connection.take().filter(|before| before.first != revived.first);
+            self.earlier.extend(before);
+            self.connection = Some(revived);
         }
         if self.astray {
             return;
