@@ -257,10 +257,16 @@ impl<'a> Slot<'a> {
     }
 
     /// True if, on an established connection, nothing has come that is not answered, and everything that was sent has
-    /// arrived. Not with a closed window, which smoltcp goes on to probe even then.
-    pub(crate) fn is_at_rest(&self) -> bool {
+    /// arrived, as this segment says. Only if smoltcp has looked at all of it: what is not next in order does not stop
+    /// its probes, nor does a closed window.
+    pub(crate) fn is_at_rest(&self, segment: &TcpRepr<'_>) -> bool {
         let socket = self.socket();
-        socket.recv_queue() == 0 && socket.send_queue() == 0 && self.peer_window > 0
+        socket.recv_queue() == 0
+            && socket.send_queue() == 0
+            && segment.window_len > 0
+            && segment.payload.is_empty()
+            && segment.seq_number == self.receive_next()
+            && segment.ack_number == Some(self.send_unacknowledged())
     }
 
     /// True if data came that the service cannot answer any more, as our FIN is out, and the peer has finished too: it

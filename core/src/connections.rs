@@ -141,7 +141,7 @@ impl<'a> Connections<'a> {
                     }
                     return Some(id);
                 }
-                if slot.is_at_rest() && !self.draining {
+                if slot.is_at_rest(&segment.tcp) && !self.draining {
                     // An acknowledgement of everything: do not ask smoltcp what it has to send. The answer is known,
                     // and costs a tenth of an echo.
                     debug_assert!(stack.has_nothing_for(now, slot.sockets()));

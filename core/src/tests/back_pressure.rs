@@ -191,3 +191,18 @@ fn an_acknowledged_probe_is_not_sent_again() {
     echo.extend_from_slice(&peer.take_data(&mut net));
     assert!(echo == upper(&letters(2048)));
 }
+
+/// smoltcp does not look at the window of what is behind, and goes on to probe.
+#[test]
+fn a_keep_alive_that_offers_a_window_again_does_no_harm() {
+    let (mut net, mut peer) = open();
+    stuff(&mut net, &mut peer, b"a");
+    net.pass(Duration::from_secs(2));
+    assert_eq!(peer.take(&mut net).data, b"A");
+    peer.ack(&mut net);
+    peer.window = 1000;
+    net.arrive(peer.segment(Plain, peer.next - 1, Some(peer.acked), &[]));
+    peer.take_ack(&mut net);
+    let data = letters(3000);
+    assert!(peer.exchange(&mut net, &data, 512) == upper(&data));
+}

@@ -351,3 +351,23 @@ fn acknowledgements_reach_a_peer_whose_neighbour_entry_has_gone() {
     }
     assert_eq!(peer.take_data(&mut net), b"HELLO");
 }
+
+#[test]
+fn a_keep_alive_may_come_while_our_probe_waits_for_arp() {
+    let mut net = acquainted();
+    let mut peer = peer(40_000);
+    peer.connect(&mut net);
+    net.pass(Duration::from_secs(19));
+    for last in 1..90 {
+        net.client_mac = EthernetAddress([2, 0, 0, 0, 1, last]);
+        net.arrive(question(IpAddress::v4(192, 0, 2, last + 100), 50_000, SERVER, b"x"));
+    }
+    net.wire.sent.clear();
+    net.pass(Duration::from_secs(1));
+    take_arp_request(&mut net, CLIENT);
+    net.client_mac = CLIENT_MAC;
+    net.arrive(peer.segment(Plain, peer.next - 1, Some(peer.acked), &[]));
+    peer.take(&mut net);
+    net.wire.sent.clear();
+    assert_eq!(peer.exchange(&mut net, b"hello", 5), b"HELLO");
+}
