@@ -131,6 +131,10 @@ impl<'a> Slot<'a> {
 
     /// Makes the slot ready for this SYN, as smoltcp will see it, whatever it was before. Nothing is sent about what it was.
     pub(crate) fn listen(&mut self, now: Instant, syn: &TcpRepr<'_>, initial_send: TcpSeqNumber) {
+        // smoltcp keeps beside the socket which neighbour it waits for, up to a second. That was the last peer's.
+        let sockets = self.sockets();
+        let socket = sockets.remove(SocketHandle::default());
+        sockets.add(socket);
         let socket = self.socket_mut();
         socket.abort();
         // Cannot fail: the socket is closed, and `syn` is for a port that is not 0.

@@ -3,7 +3,7 @@
 use std::vec::Vec;
 
 use smoltcp::time::Duration;
-use smoltcp::wire::TcpControl::{None as Plain, Psh, Syn};
+use smoltcp::wire::TcpControl::{None as Plain, Psh, Rst, Syn};
 use smoltcp::wire::{
     ArpOperation, ArpPacket, ArpRepr, EthernetAddress, EthernetProtocol, IpAddress, Ipv4Address,
 };
@@ -192,6 +192,16 @@ fn a_syn_ack_waits_for_arp_and_leaves_as_soon_as_it_is_answered() {
     net.nothing_sent();
     peer.ack(&mut net);
     assert_eq!(peer.exchange(&mut net, b"hello", 5), b"HELLO");
+}
+
+#[test]
+fn a_slot_does_not_wait_for_the_neighbour_of_the_client_that_had_it_before() {
+    let mut net = ethernet(|config| config.gateways.push(GATEWAY).unwrap());
+    let far = peer_from(FAR, SERVER, 40_000);
+    net.arrive(far.segment(Syn, 0, None, &[]));
+    take_arp_request(&mut net, GATEWAY);
+    net.arrive(far.segment(Rst, 1, None, &[]));
+    peer(40_000).connect(&mut net);
 }
 
 #[test]
