@@ -39,6 +39,8 @@ pub struct Slot<'a> {
     segment_size: u16,
     /// smoltcp waits for a time.
     timed: bool,
+    /// It began anew to probe the peer's closed window, and has sent nothing since.
+    probes_anew: bool,
     deadlines: Deadlines,
 }
 
@@ -97,6 +99,7 @@ impl<'a> Slot<'a> {
         peer_shift: 0,
         segment_size: 0,
         timed: false,
+        probes_anew: false,
         deadlines: Deadlines::NONE,
     };
 
@@ -157,6 +160,7 @@ impl<'a> Slot<'a> {
         (self.received, self.acknowledged) = (0, 0);
         self.edge = TcpSeqNumber(syn.seq_number.0.wrapping_add(1));
         self.edge_agreed = false;
+        self.probes_anew = false;
         self.deadlines = Deadlines::begin(now);
     }
 
@@ -334,6 +338,7 @@ impl<'a> Slot<'a> {
         if segment.syn || guard::distance(segment.end, self.send_next) > 0 {
             self.send_next = segment.end;
         }
+        self.probes_anew &= segment.end == segment.sequence;
     }
 
     /// The SYN|ACK was sent when the connection began for the first time.
@@ -386,8 +391,12 @@ impl<'a> Slot<'a> {
                 // last one that was sent. If that has not arrived, the peer takes it for data.
                 match socket.send_queue() {
                     0 if socket.may_send() => Expiry::Probe,
-                    // smoltcp's own probes of a closed window are up to a minute apart by now. It begins anew.
-                    1.. if self.peer_window == 0 => Expiry::Nudge,
+                    // smoltcp's own probes of a closed window are up to a minute apart by now. It begins anew, but its
+                    // first one comes no sooner than a retransmission would: do not be tempted to put that off again.
+                    1.. if self.peer_window == 0 && !self.probes_anew => {
+                        self.probes_anew = true;
+                        Expiry::Nudge
+                    }
                     _ => Expiry::Nothing,
                 }
             }

@@ -246,6 +246,23 @@ fn a_silent_peer_with_a_closed_window_is_probed_again_and_again_before_it_is_dea
     assert_eq!((net.stats().live, net.stats().timed_out), (0, 1));
 }
 
+/// After three losses, smoltcp's first probe of a closed window comes after 8 seconds.
+#[test]
+fn a_silent_peer_with_a_closed_window_is_probed_however_long_its_retransmissions_take() {
+    let (mut net, mut peer) = open();
+    peer.send(&mut net, Psh, b"hello");
+    net.pass(secs(8));
+    assert_eq!(peer.take(&mut net).data, b"HELLO");
+    net.wire.sent.clear();
+    peer.window = 0;
+    peer.send(&mut net, Psh, b"world");
+    net.wire.sent.clear();
+    net.pass(secs(20));
+    net.wire.sent.clear();
+    net.pass(secs(38));
+    assert!(net.wire.sent.len() >= 3, "{} probes in 38 seconds", net.wire.sent.len());
+}
+
 #[test]
 fn a_peer_that_answers_zero_window_probes_is_kept_for_ever() {
     for ((mut net, mut peer), total) in [(stuffed(), 2048), (close_wait(), 1500), (shut(), 500)] {
