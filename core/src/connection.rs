@@ -208,11 +208,6 @@ impl<'a> Slot<'a> {
         advance(self.initial_send, acknowledged.wrapping_add(1 + u32::from(fin)))
     }
 
-    /// Behind everything that was ever sent on this connection.
-    pub(crate) fn send_end(&self) -> TcpSeqNumber {
-        advance(self.initial_send, self.given.wrapping_add(2))
-    }
-
     /// True if the segment acknowledges another SYN|ACK than the one that this half-open connection began with. It may have
     /// had one before: a slot can give way between a SYN and the same SYN again.
     pub(crate) fn is_doubtful(&self, segment: &TcpRepr<'_>) -> bool {
@@ -226,8 +221,9 @@ impl<'a> Slot<'a> {
     }
 
     /// What a segment acknowledges, if smoltcp will not look at that as our window, which is closed, has no room for the
-    /// segment's data, and if that or the peer's window is another one than before. Without this "special allowance" (RFC 9293, section 3.10.7.4),
-    /// neither side may notice for a minute that the other one has room again: their probes are such segments.
+    /// segment's data, and if that or the peer's window is another one than before. Without this "special allowance"
+    /// (RFC 9293, section 3.10.7.4), neither side may notice for a minute that the other one has room again: their probes
+    /// are such segments.
     pub(crate) fn news_at_closed_window(&self, segment: &TcpRepr<'_>) -> Option<TcpSeqNumber> {
         let next = self.receive_next();
         let refused = self.phase == Phase::Open

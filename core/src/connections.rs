@@ -166,9 +166,8 @@ impl<'a> Connections<'a> {
             Judgement::Ignore => stats.drop(DropReason::Unacceptable),
             Judgement::Reopen if self.draining => stats.drop(DropReason::ShuttingDown),
             Judgement::Reopen => {
-                let previous = slot.send_end();
                 self.release(id, stats);
-                return self.begin(now, id, segment, hash, Some(previous), stack, stats);
+                return self.begin(now, id, segment, hash, Some(expected.send_next), stack, stats);
             }
         }
         None
