@@ -280,11 +280,11 @@ impl<'a> Slot<'a> {
         matches!(socket.state(), State::Closing | State::TimeWait) && socket.recv_queue() > 0
     }
 
-    /// smoltcp has processed a segment from the peer.
-    pub(crate) fn heard(&mut self, now: Instant, segment: &TcpRepr<'_>) {
+    /// smoltcp has processed a segment from the peer; `old`: it says nothing that counts.
+    pub(crate) fn heard(&mut self, now: Instant, segment: &TcpRepr<'_>, old: bool) {
         let (received, acknowledged) = (self.received(), self.acknowledged());
-        // smoltcp has not taken the window of an overtaken segment either.
-        if segment.ack_number == Some(self.send_number(acknowledged)) {
+        // smoltcp has not taken the window of an old or overtaken segment either.
+        if !old && segment.ack_number == Some(self.send_number(acknowledged)) {
             self.peer_window = segment.window_len;
         }
         let socket = self.socket();

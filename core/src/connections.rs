@@ -109,7 +109,7 @@ impl<'a> Connections<'a> {
         match guard::judge(&expected, &segment.tcp) {
             Judgement::Accept => {
                 if slot.is_harmful_duplicate(&segment.tcp) && !slot.probes_rarely(now, &segment.tcp) {
-                    slot.heard(now, &segment.tcp);
+                    slot.heard(now, &segment.tcp, false);
                     return Some(id);
                 }
                 if slot.probes_rarely(now, &segment.tcp) {
@@ -133,7 +133,7 @@ impl<'a> Connections<'a> {
                         craft::window_update(segment, slot.receive_next(), slot.send_unacknowledged(), 1);
                     stack.tell(now, &update, slot.sockets());
                 }
-                slot.heard(now, &segment.tcp);
+                slot.heard(now, &segment.tcp, guard::is_old(&expected, &segment.tcp));
                 slot.sent(answer);
                 if !slot.is_established() {
                     if !slot.has_lost_data() {

@@ -99,6 +99,12 @@ fn is_behind_fin(expected: &Expected, segment: &TcpRepr<'_>, offset: i32) -> boo
     finished && !segment.payload.is_empty() && end(segment, offset) > 0
 }
 
+/// True if everything in the segment came before, so that smoltcp looks no further (RFC 9293, section 3.10.7.4).
+pub(crate) fn is_old(expected: &Expected, segment: &TcpRepr<'_>) -> bool {
+    let end = end(segment, distance(segment.seq_number, expected.next));
+    end < 0 || end == 0 && !segment.payload.is_empty()
+}
+
 /// How far the end of the segment's payload is ahead of RCV.NXT; behind it if negative.
 fn end(segment: &TcpRepr<'_>, offset: i32) -> i32 {
     offset.saturating_add_unsigned(u32::try_from(segment.payload.len()).unwrap_or(u32::MAX))

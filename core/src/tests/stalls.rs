@@ -101,3 +101,16 @@ fn no_probe_stands_in_the_place_of_octets_in_flight() {
         }
     }
 }
+
+#[test]
+fn an_old_segment_does_not_close_the_window() {
+    let (mut net, mut peer) = open();
+    peer.send(&mut net, Psh, b"abc");
+    assert_eq!(peer.take(&mut net).data, b"ABC");
+    peer.window = 0;
+    net.arrive(peer.segment(Plain, peer.next - 3, Some(1), &[]));
+    net.pass(Duration::from_secs(30));
+    net.wire.sent.clear();
+    net.pass(Duration::from_secs(2)); // after 1, 2, 4, 8 and 16 seconds
+    assert_eq!(peer.take(&mut net).data, b"ABC");
+}
