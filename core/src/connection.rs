@@ -260,19 +260,6 @@ impl<'a> Slot<'a> {
         self.phase == Phase::Open && self.state() == State::Established
     }
 
-    /// True if, on an established connection, nothing has come that is not answered, and everything that was sent has
-    /// arrived, as this segment says. Only if smoltcp has looked at all of it: what is not next in order does not stop
-    /// its probes, nor does a closed window.
-    pub(crate) fn is_at_rest(&self, segment: &TcpRepr<'_>) -> bool {
-        let socket = self.socket();
-        socket.recv_queue() == 0
-            && socket.send_queue() == 0
-            && segment.window_len > 0
-            && segment.payload.is_empty()
-            && segment.seq_number == self.receive_next()
-            && segment.ack_number == Some(self.send_unacknowledged())
-    }
-
     /// True if data came that the service cannot answer any more, as our FIN is out, and the peer has finished too: it
     /// must not believe that all is well (RFC 9293, section 3.6.1).
     pub(crate) fn has_lost_data(&self) -> bool {
@@ -280,21 +267,27 @@ impl<'a> Slot<'a> {
         matches!(socket.state(), State::Closing | State::TimeWait) && socket.recv_queue() > 0
     }
 
-    /// smoltcp has processed a segment from the peer; `old`: it says nothing that counts.
-    pub(crate) fn heard(&mut self, now: Instant, segment: &TcpRepr<'_>, old: bool) {
+    /// smoltcp has processed a segment from the peer; `old`: it says nothing that counts. Returns true if nothing has come
+    /// that is not answered, and everything that was sent has arrived, as an empty segment says whose window is open.
+    pub(crate) fn heard(&mut self, now: Instant, segment: &TcpRepr<'_>, old: bool) -> bool {
         let (received, acknowledged) = (self.received(), self.acknowledged());
         // smoltcp has not taken the window of an old or overtaken segment either.
-        if !old && segment.ack_number == Some(self.send_number(acknowledged)) {
+        let counts = !old && segment.ack_number == Some(self.send_number(acknowledged));
+        if counts {
             self.peer_window = segment.window_len;
         }
-        let socket = self.socket();
-        let nothing_owed = socket.send_queue() == 0 && socket.may_send();
+        let nothing_owed = acknowledged == self.given;
         // A peer that cannot take more is not dead. But after our FIN its patience alone does not keep the slot.
-        let unable = segment.window_len == 0 && socket.may_send();
-        let progress = acknowledged != self.acknowledged || nothing_owed || unable;
+        let content = (nothing_owed || segment.window_len == 0) && self.socket().may_send();
+        let progress = acknowledged != self.acknowledged || content;
         let payload = (received, acknowledged) != (self.received, self.acknowledged);
         self.deadlines.heard(now, progress, payload);
         (self.received, self.acknowledged) = (received, acknowledged);
+        counts
+            && nothing_owed
+            && received == self.taken
+            && segment.payload.is_empty()
+            && segment.window_len > 0
     }
 
     /// Runs the service. Closes when the peer has and all is answered; `finish`: also when the peer has not.
@@ -404,6 +397,12 @@ impl<'a> Slot<'a> {
         self.timed = timed;
         let stuck = !timed && self.socket().send_queue() > 0;
         self.deadlines.waits(now, stuck);
+    }
+
+    /// smoltcp has nothing to send, and waits for nothing.
+    pub(crate) fn rests(&mut self, now: Instant) {
+        self.timed = false;
+        self.deadlines.waits(now, false);
     }
 
     /// Has smoltcp probe the peer when it sends next, and not again.

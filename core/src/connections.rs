@@ -133,7 +133,9 @@ impl<'a> Connections<'a> {
                         craft::window_update(segment, slot.receive_next(), slot.send_unacknowledged(), 1);
                     stack.tell(now, &update, slot.sockets());
                 }
-                slot.heard(now, &segment.tcp, guard::is_old(&expected, &segment.tcp));
+                let in_order = segment.tcp.seq_number == expected.next;
+                let old = !in_order && guard::is_old(&expected, &segment.tcp);
+                let at_rest = slot.heard(now, &segment.tcp, old);
                 slot.sent(answer);
                 if !slot.is_established() {
                     if !slot.has_lost_data() {
@@ -141,11 +143,11 @@ impl<'a> Connections<'a> {
                     }
                     return Some(id);
                 }
-                if slot.is_at_rest(&segment.tcp) && !self.draining {
-                    // An acknowledgement of everything: do not ask smoltcp what it has to send. The answer is known,
-                    // and costs a tenth of an echo.
+                if at_rest && in_order && !self.draining {
+                    // An acknowledgement of everything, which smoltcp has looked at: do not ask it what it has to send.
+                    // The answer is known, and costs a tenth of an echo. Out of order, its probes may go on.
                     debug_assert!(stack.has_nothing_for(now, slot.sockets()));
-                    slot.waits(now, false);
+                    slot.rests(now);
                     self.timers.schedule(id, slot.deadline(self.idle_timeout));
                     return None;
                 }
