@@ -192,6 +192,8 @@ impl<'a> Slot<'a> {
     }
 
     /// RCV.NXT.
+    // Inlined, it costs a tenth of what it does otherwise, twice a segment.
+    #[inline]
     pub(crate) fn receive_next(&self) -> TcpSeqNumber {
         let controls = 1 + u32::from(self.peer_finished());
         advance(self.initial_receive, self.received().wrapping_add(controls))
@@ -220,19 +222,21 @@ impl<'a> Slot<'a> {
         segment.window_len == 0 && self.deadlines.silent(now) && self.socket().may_send()
     }
 
-    /// What a segment acknowledges, if smoltcp will not look at that as our window, which is closed, has no room for the
-    /// segment's data, and if that or the peer's window is another one than before. Without this "special allowance"
-    /// (RFC 9293, section 3.10.7.4), neither side may notice for a minute that the other one has room again: their probes
-    /// are such segments.
-    pub(crate) fn news_at_closed_window(&self, segment: &TcpRepr<'_>) -> Option<TcpSeqNumber> {
-        let next = self.receive_next();
-        let refused = self.phase == Phase::Open
-            && !segment.payload.is_empty()
-            && guard::distance(segment.seq_number, next) >= 0;
+    /// What a segment acknowledges, if smoltcp will not look at that, and if that or the peer's window is another one than
+    /// before: as our window is `closed` and has no room for the segment's data, or as the segment is an empty probe that
+    /// stands behind the window, and says that the peer's has opened. Without this "special allowance" (RFC 9293, section
+    /// 3.10.7.4), neither side may notice for a minute that the other one has room again: their probes are such segments.
+    pub(crate) fn news_at_closed_window(&self, segment: &TcpRepr<'_>, closed: bool) -> Option<TcpSeqNumber> {
+        let ahead = guard::distance(segment.seq_number, self.receive_next());
+        let refused = if segment.payload.is_empty() {
+            ahead == -1 && self.peer_window == 0 && segment.window_len > 0
+        } else {
+            ahead >= 0 && closed
+        };
         let news = |&number: &TcpSeqNumber| {
             segment.window_len != self.peer_window || number != self.send_unacknowledged()
         };
-        segment.ack_number.filter(|_| refused).filter(news)
+        segment.ack_number.filter(|_| refused && self.phase == Phase::Open).filter(news)
     }
 
     /// True if smoltcp has to be told that the window is open: its probes of a closed one do not end with the

@@ -120,12 +120,14 @@ impl<'a> Connections<'a> {
                         stack.tell(now, &update, slot.sockets());
                     }
                 }
-                if expected.edge == expected.next
-                    && let Some(acknowledgement) = slot.news_at_closed_window(&segment.tcp)
-                {
+                let in_order = segment.tcp.seq_number == expected.next;
+                let closed = expected.edge == expected.next;
+                let ordinary = in_order && !closed;
+                let news = if ordinary { None } else { slot.news_at_closed_window(&segment.tcp, closed) };
+                if let Some(acknowledgement) = news {
                     let (next, window) = (expected.next, segment.tcp.window_len);
-                    let news = craft::window_update(segment, next, acknowledgement, window);
-                    stack.tell(now, &news, slot.sockets());
+                    let update = craft::window_update(segment, next, acknowledgement, window);
+                    stack.tell(now, &update, slot.sockets());
                 }
                 let answer = stack.feed(now, packet, tx, slot.sockets());
                 if slot.probes_for_ever(&segment.tcp) {
@@ -133,8 +135,7 @@ impl<'a> Connections<'a> {
                         craft::window_update(segment, slot.receive_next(), slot.send_unacknowledged(), 1);
                     stack.tell(now, &update, slot.sockets());
                 }
-                let in_order = segment.tcp.seq_number == expected.next;
-                let old = !in_order && guard::is_old(&expected, &segment.tcp);
+                let old = !in_order && news.is_none() && guard::is_old(&expected, &segment.tcp);
                 let at_rest = slot.heard(now, &segment.tcp, old);
                 slot.sent(answer);
                 if !slot.is_established() {

@@ -192,6 +192,16 @@ fn an_acknowledged_probe_is_not_sent_again() {
     assert!(echo == upper(&letters(2048)));
 }
 
+/// Linux probes with empty segments behind the window.
+#[test]
+fn an_empty_probe_of_our_closed_window_tells_that_the_peers_is_open() {
+    let (mut net, mut peer) = stuffed();
+    peer.window = 60_000;
+    net.arrive(peer.segment(Plain, peer.next - 1, Some(1), &[]));
+    peer.take(&mut net);
+    assert!(peer.take_data(&mut net) == upper(&letters(1024)));
+}
+
 /// smoltcp does not look at the window of what is behind, and goes on to probe.
 #[test]
 fn a_keep_alive_that_offers_a_window_again_does_no_harm() {
