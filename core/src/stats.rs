@@ -102,7 +102,7 @@ pub struct Stats {
     pub evicted: u64,
     /// Connections of evicted clients that came back with the acknowledgement.
     pub revived: u64,
-    /// Half-open slots that ended without a connection: reset, given up by their deadline, or shut down.
+    /// Half-open slots that ended without a connection: reset, given up by their deadline, shut down, or begun anew.
     pub abandoned: u64,
     /// Established connections now.
     pub live: u64,
