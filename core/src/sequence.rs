@@ -30,7 +30,7 @@ impl Origin {
         Origin(flows::hash(hasher, flow))
     }
 
-    /// There are several kinds of connections, whose numbers have nothing in common: one for each `kind` up to 32.
+    /// There are several kinds of connections, each with other bits of the hash: one for each `kind` up to 32.
     #[expect(clippy::cast_possible_truncation, reason = "sequence numbers have 32 bits")]
     fn number(self, kind: u32) -> u32 {
         (self.0 >> kind) as u32
