@@ -30,7 +30,7 @@ pub struct Slot<'a> {
     /// Octets that the peer sent and that it acknowledged, when it was last heard.
     received: u32,
     acknowledged: u32,
-    /// The right edge of the window that was offered last, and whether smoltcp takes it to be there.
+    /// The right edge of the window that was offered last, but for probes, and whether smoltcp takes it to be there.
     edge: TcpSeqNumber,
     edge_agreed: bool,
     window_shift: u8,
@@ -281,9 +281,11 @@ impl<'a> Slot<'a> {
         let Some(segment) = segment.filter(|segment| !segment.rst) else {
             return;
         };
-        let shift = if segment.syn { 0 } else { self.window_shift };
-        self.edge = advance(segment.acknowledgement, u32::from(segment.window) << shift);
-        self.edge_agreed = !segment.syn || self.window_shift == 0;
+        if !self.is_probe(&segment) {
+            let shift = if segment.syn { 0 } else { self.window_shift };
+            self.edge = advance(segment.acknowledgement, u32::from(segment.window) << shift);
+            self.edge_agreed = !segment.syn || self.window_shift == 0;
+        }
         if segment.syn {
             self.initial_send = segment.sequence;
         }
@@ -291,6 +293,13 @@ impl<'a> Slot<'a> {
             self.send_next = segment.end;
         }
         self.probes_anew &= segment.end == segment.sequence;
+    }
+
+    /// True if the segment is a probe of the peer or of its closed window. smoltcp takes no note of the window that it offers
+    /// with one, and would cut off what comes behind the window before, though it takes the FIN.
+    fn is_probe(&self, segment: &SentSegment) -> bool {
+        let one_octet = guard::distance(segment.end, segment.sequence) == 1 && !segment.syn;
+        one_octet && (self.peer_window == 0 || self.socket().send_queue() == 0)
     }
 
     /// The SYN|ACK was sent when the connection began for the first time.

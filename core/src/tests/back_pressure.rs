@@ -1,7 +1,7 @@
 //! Windows that close and open: nothing is lost, and nothing moves in crumbs.
 
 use smoltcp::time::Duration;
-use smoltcp::wire::TcpControl::{None as Plain, Psh};
+use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh};
 
 use super::peer::{letters, upper};
 use super::states::{open, stuff, stuffed};
@@ -215,4 +215,41 @@ fn a_keep_alive_that_offers_a_window_again_does_no_harm() {
     peer.take_ack(&mut net);
     let data = letters(3000);
     assert!(peer.exchange(&mut net, &data, 512) == upper(&data));
+}
+
+#[test]
+fn the_window_that_a_probe_offers_does_not_cut_a_fin_short() {
+    let (mut net, mut peer) = open();
+    let data = letters(2278);
+    stuff(&mut net, &mut peer, &data[..1410]);
+    peer.window = 1024;
+    peer.ack(&mut net);
+    let mut echo = peer.take_data(&mut net);
+    // What waited moves on. smoltcp tells of the room only in its probe, and takes no note that it has.
+    peer.window = 0;
+    peer.ack(&mut net);
+    let probe = peer.take(&mut net);
+    net.nothing_sent();
+    assert_eq!((probe.data.len(), probe.window), (1, 1024));
+    peer.acked -= 1;
+    let last = peer.segment(Fin, peer.next, Some(peer.acked), &data[1410..]);
+    net.arrive(last.clone());
+    assert_eq!(peer.take(&mut net).ack, Some(peer.next), "nothing of it, rather than less than it says");
+    net.pass(Duration::from_secs(1));
+    net.wire.sent.clear();
+    net.arrive(last);
+    peer.next += 869;
+    assert_eq!(peer.take(&mut net).ack, Some(peer.next));
+    net.wire.sent.clear();
+
+    peer.window = 60_000;
+    peer.ack(&mut net);
+    echo.extend_from_slice(&peer.take(&mut net).data);
+    peer.ack(&mut net);
+    while !net.wire.sent.is_empty() {
+        echo.extend_from_slice(&peer.take(&mut net).data);
+        peer.ack(&mut net);
+    }
+    assert_eq!(echo.len(), data.len());
+    assert!(echo == upper(&data));
 }
