@@ -16,7 +16,7 @@ pub(crate) struct Expected {
     pub(crate) initial: TcpSeqNumber,
     /// RCV.NXT.
     pub(crate) next: TcpSeqNumber,
-    /// The right edge of the window that was offered last.
+    /// The right edge of the window that was offered last, but for probes.
     pub(crate) edge: TcpSeqNumber,
     /// smoltcp takes the edge to be where it is. It does not after a SYN|ACK with a window scale: its window is not
     /// scaled (RFC 7323, section 2.2), but smoltcp scales it.
