@@ -160,7 +160,8 @@ mod tests {
     fn numbers_advance_250_thousand_a_second_give_or_take_a_tick_and_wrap() {
         let at =
             |micros: i64, peer| origin().initial(0, Instant::from_micros(micros), TcpSeqNumber(peer), None).0;
-        for (micros, peer) in [(0, 7), (1, -1), (40_000, 12_345), (4_000_000, i32::MAX), (86_400_000_000, 5)]
+        for (micros, peer) in
+            [(0, 7), (1, -1), (20_536, 4095), (40_000, 12_345), (4_000_000, i32::MAX), (86_400_000_000, 5)]
         {
             let advance = at(micros + 77_777, peer).wrapping_sub(at(77_777, 3));
             let clock = i32::try_from((micros / 4) & 0xffff_ffff).unwrap_or(i32::MIN);
