@@ -4,13 +4,12 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::io::{Read, Write};
 use std::net::{TcpListener, UdpSocket};
-use std::process::Command;
 use std::thread;
 use std::time::Instant;
 
 use crate::note;
-use crate::program::{LIMIT, Output, Program, run};
-use crate::server::{Server, V4, V6, shout};
+use crate::program::{LIMIT, Output, run};
+use crate::server::{Server, V4, V6, shout, shout_on_a_terminal};
 use crate::sockets::uninterrupted;
 
 tests![
@@ -217,11 +216,7 @@ fn a_reply_from_elsewhere_is_not_taken() {
 fn whoever_types_gets_a_prompt() {
     let _server = Server::start(&[]);
     for protocol in ["tcp", "udp"] {
-        // script(1) runs it on a terminal of its own.
-        let line = format!("{} {protocol} {V4}", env!("CARGO_BIN_EXE_shout"));
-        let mut command = Command::new("script");
-        let mut typing =
-            Program::start(command.args(["--quiet", "--return", "--command", &line, "/dev/null"]));
+        let mut typing = shout_on_a_terminal(&format!("{protocol} {V4}"));
         typing.output.wait_until("the prompt", |text| text.contains(">>: "));
         typing.say("typed\r");
         let prompts_again =

@@ -14,7 +14,7 @@ use crate::namespace::{has_other_users, own_mounts, snapshot};
 use crate::outsider;
 use crate::privileges::assert_powerless;
 use crate::program::{LIMIT, Program, run};
-use crate::server::shout;
+use crate::server::{shout, shout_on_a_terminal};
 
 tests![
     lines_from_a_pipe_are_answered_over_either_protocol,
@@ -43,16 +43,8 @@ fn lines_from_a_pipe_are_answered_over_either_protocol() {
     assert!(verbose.stdout() == "HELLO\n" && verbose.stderr.contains("listening on "), "{verbose}");
 }
 
-/// The program on a terminal of its own, by way of script(1).
-fn on_a_terminal(arguments: &str) -> Program {
-    let line = format!("{} {arguments}", env!("CARGO_BIN_EXE_shout"));
-    let mut command = Command::new("script");
-    command.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
-    Program::start(command.env_remove("RUST_LOG"))
-}
-
 fn whoever_types_gets_a_prompt() {
-    let mut demo = on_a_terminal("demo");
+    let mut demo = shout_on_a_terminal("demo");
     demo.output.wait_until("the prompt", |text| text.contains(">>: "));
     demo.say("typed\r");
     demo.output.wait_until("the reply and another prompt", |text| {
@@ -109,7 +101,7 @@ fn a_command_finds_signals_and_environment_as_they_were() {
 }
 
 fn a_shell_controls_its_jobs() {
-    let mut shell = on_a_terminal("demo -- bash --norc -i");
+    let mut shell = shout_on_a_terminal("demo -- bash --norc -i");
     shell.say("sh -c 'echo $((6 * 7)); exec sleep 1000'\r");
     shell.output.wait_until("the job's start", |text| text.contains("42"));
     // Ctrl-Z.
@@ -128,7 +120,7 @@ fn a_shell_controls_its_jobs() {
 fn ctrl_c_is_for_the_command() {
     // Without job control: all that this shell starts stays in the process group of the terminal.
     let script = "trap : INT; echo $((6 * 7)); cat; echo after | nc -N 192.168.69.1 8080";
-    let mut demo = on_a_terminal(&format!("demo -- sh -c '{script}'"));
+    let mut demo = shout_on_a_terminal(&format!("demo -- sh -c '{script}'"));
     demo.output.wait_until("the start", |text| text.contains("42"));
     // Ctrl-C, and Ctrl-D in case that `cat` had not been started.
     demo.say("\u{3}\u{4}");
