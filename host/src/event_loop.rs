@@ -65,6 +65,7 @@ impl<D: HostDevice + AsFd> EventLoop<D> {
         loop {
             let now = self.clock.now();
             let next = self.server.poll(now, &mut self.device);
+            self.device.flush();
             if let Some(source) = self.device.failure() {
                 let device = self.name.clone();
                 return Err(match source.raw_os_error().map(Errno::from_raw) {
@@ -113,6 +114,7 @@ impl<D: HostDevice + AsFd> EventLoop<D> {
                     interest = PollFlags::POLLOUT;
                     sleep = sleep.filter(|sleep| !sleep.is_zero());
                 }
+                None if self.device.has_packets() => sleep = Some(Duration::ZERO),
                 None if next.blocked => interest |= PollFlags::POLLOUT,
                 None => {}
             }
@@ -226,6 +228,24 @@ mod tests {
             looping.device.receive(looping.clock.now()).unwrap();
             theirs.send(b"second").unwrap();
             assert!(looping.wait(NOTHING).unwrap().device);
+        }
+    }
+
+    #[test]
+    fn packets_that_have_been_read_are_not_slept_over() {
+        for busy_poll in [Duration::ZERO, Duration::from_secs(60)] {
+            let (mut looping, theirs) = pair(busy_poll);
+            for _ in 0..3 {
+                theirs.send(b"one of three").unwrap();
+            }
+            // The second and the third are read together.
+            for _ in 0..2 {
+                looping.device.receive(looping.clock.now()).unwrap();
+                let late = looping.clock.now() + smoltcp::time::Duration::from_secs(20);
+                looping.wait(Poll { deadline: Some(late), blocked: false }).unwrap();
+                assert!(looping.clock.now() < late);
+            }
+            assert!(looping.device.has_packets());
         }
     }
 

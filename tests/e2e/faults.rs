@@ -17,6 +17,7 @@ tests![
     tcp_gets_over_losses,
     tcp_gets_over_corruption,
     the_size_limit_is_for_longer_packets,
+    a_lost_packet_holds_up_no_other,
     the_rate_limit_sets_the_pace,
     the_same_seed_loses_the_same_datagrams,
     without_a_seed_the_one_that_was_taken_is_told,
@@ -76,6 +77,24 @@ fn the_size_limit_is_for_longer_packets() {
     // 20 octets of IP and 8 of UDP come before them.
     socket.send(&[b'x'; 601]).unwrap();
     assert_eq!(ask(&socket, &[b'x'; 600]), [b'X'; 600], "the longer one is lost");
+}
+
+/// Packets that are there at once are read in a row and answered in a row.
+fn a_lost_packet_holds_up_no_other() {
+    let server = start("--size-limit 628");
+    let socket = udp(V4);
+    assert_eq!(ask(&socket, b"is it up"), b"IS IT UP");
+    // The last one of several, so that an answer waits; and one of several, so that packets wait.
+    for lengths in [&[1, 2, 601][..], &[1, 2, 601, 3, 4]] {
+        server.signal(Signal::SIGSTOP);
+        for &length in lengths {
+            socket.send(&vec![b'x'; length]).unwrap();
+        }
+        server.signal(Signal::SIGCONT);
+        for &length in lengths.iter().filter(|&&length| length <= 600) {
+            assert_eq!(receive(&socket).len(), length);
+        }
+    }
 }
 
 fn the_rate_limit_sets_the_pace() {

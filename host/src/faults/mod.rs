@@ -51,6 +51,14 @@ impl<D: HostDevice> HostDevice for Faulty<D> {
         self.inner.last_packet()
     }
 
+    fn has_packets(&self) -> bool {
+        self.inner.has_packets()
+    }
+
+    fn flush(&mut self) {
+        self.inner.flush();
+    }
+
     fn refusal(&self) -> Option<Refusal> {
         self.inner.refusal()
     }
@@ -87,7 +95,7 @@ impl<D: Device> Device for Faulty<D> {
     where
         D: 'a;
 
-    /// A lost packet looks like none at all: the loop asks the kernel whether there are more.
+    /// A lost packet looks like none at all: the loop asks whether there are more.
     fn receive(&mut self, now: Instant) -> Option<(RxToken<'_>, Self::TxToken<'_>)> {
         let Self { inner, ingress, egress, inbox, nowhere } = self;
         let (packet, token) = inner.receive(now)?;
@@ -175,6 +183,7 @@ mod tests {
     fn sent(device: &mut Faulty<PacketDevice<UnixDatagram>>, theirs: &UnixDatagram) -> Option<Vec<u8>> {
         let token = device.transmit(NOW).expect("the device should have room");
         token.consume(PACKET.len(), |packet| packet.copy_from_slice(&PACKET));
+        device.flush();
         let mut buffer = [0; 1500];
         theirs.recv(&mut buffer).ok().map(|length| buffer[..length].to_vec())
     }
