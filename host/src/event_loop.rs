@@ -114,8 +114,8 @@ impl<D: HostDevice + AsFd> EventLoop<D> {
                     interest = PollFlags::POLLOUT;
                     sleep = sleep.filter(|sleep| !sleep.is_zero());
                 }
-                None if self.device.has_packets() => sleep = Some(Duration::ZERO),
-                None if next.blocked => interest |= PollFlags::POLLOUT,
+                // What the device refused a moment ago, it has taken since.
+                None if next.blocked || self.device.has_packets() => sleep = Some(Duration::ZERO),
                 None => {}
             }
             if let Some(due) = self.report.due() {

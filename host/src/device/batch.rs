@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 const BATCH: usize = 32;
 /// Room for one of them, where they are of the usual length.
 const USUAL_PACKET: usize = 2048;
-/// Of where a packet starts.
+/// Each packet starts at a multiple of this: a cache line.
 const ALIGNMENT: usize = 64;
 
 #[derive(Debug)]
