@@ -296,7 +296,8 @@ impl LongRun<'_> {
         if are_long(6) {
             let served = self.tally[&Outcome::Served];
             assert!(served > self.clients / 3 && self.sure > served / 10, "{served} were served");
-            assert!(wrapped.0 > 1 && wrapped.1 > 1, "hardly any number wrapped: {wrapped:?}");
+            let enough = wrapped.0 >= 2 * PUNCTUAL as u64 && wrapped.1 >= PUNCTUAL as u64 / 2;
+            assert!(enough, "hardly any number wrapped: {wrapped:?}");
             assert!(stats.timed_out > 0 && stats.reset > 0, "{stats}");
         }
     }
