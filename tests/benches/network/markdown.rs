@@ -1,4 +1,5 @@
-//! The results as a table for README: a line for each workload and variant of the program.
+//! The results as a table for README: a line for each workload and variant of the program, and for what streams are compared
+//! with besides.
 
 use crate::load::Sample;
 use crate::report::number;
@@ -14,7 +15,7 @@ pub(crate) fn of(outcomes: &[Outcome]) -> String {
     .to_owned();
     for outcome in outcomes {
         for record in &outcome.records {
-            if let Kind::Shout(_) = record.contestant.server {
+            if let Kind::Shout(_) | Kind::KernelNoDelay = record.contestant.server {
                 table += &line(outcome, record);
             }
         }

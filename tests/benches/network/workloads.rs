@@ -19,13 +19,15 @@ pub(crate) struct Contestant {
 }
 
 const SHOUT: Kind = Kind::Shout("");
+const SIZES: [usize; 4] = [64, 1, 512, 1000];
+const CONVERSATIONS: [usize; 4] = [1, 16, 50, 1000];
 const IDLE: usize = 4000;
 
 /// All of them.
 pub(crate) fn all() -> Vec<Workload> {
     let mut all = Vec::new();
-    for size in [64, 1, 512, 1000] {
-        for conversations in [1, 16, 50, 1000] {
+    for size in SIZES {
+        for conversations in CONVERSATIONS {
             let mut servers = vec![SHOUT, Kind::Kernel, Kind::Python, Kind::Floor];
             if (size, conversations) == (1000, 16) {
                 servers.push(Kind::Shout("--buffer 4096"));
@@ -38,7 +40,9 @@ pub(crate) fn all() -> Vec<Workload> {
         }
     }
     all.push(awake());
-    all.push(beside_idle());
+    for size in SIZES {
+        all.extend(CONVERSATIONS.map(|conversations| beside_idle(size, conversations)));
+    }
     for conversations in [1, 16] {
         let servers = [SHOUT, Kind::Kernel, Kind::Python, Kind::Floor];
         let load = request_reply(Transport::Udp, 64, conversations);
@@ -97,16 +101,18 @@ fn awake() -> Workload {
     workload("tcp-64x1-awake".to_owned(), &servers, Load::RequestReply(load))
 }
 
-/// Active connections alone and beside idle ones, on the same servers.
-fn beside_idle() -> Workload {
-    let alone = request_reply(Transport::Tcp, 64, 16);
+/// Active connections beside idle ones; those that are compared with themselves also alone, on the same servers.
+fn beside_idle(size: usize, conversations: usize) -> Workload {
+    let alone = request_reply(Transport::Tcp, size, conversations);
     let beside = RequestReply { idle: IDLE, ..alone };
     let mut contestants = Vec::new();
     for server in [Kind::Shout("--connections 5000"), Kind::Kernel] {
-        for (load, place) in [(alone, "alone".to_owned()), (beside, format!("beside {IDLE} idle"))] {
-            let label = format!("{} {place}", server.label());
-            contestants.push(Contestant { label, server, load: Load::RequestReply(load) });
+        if (size, conversations) == (64, 16) {
+            let load = Load::RequestReply(alone);
+            contestants.push(Contestant { label: format!("{} alone", server.label()), server, load });
         }
+        let label = format!("{} beside {IDLE} idle", server.label());
+        contestants.push(Contestant { label, server, load: Load::RequestReply(beside) });
     }
-    Workload { name: "tcp-64x16-idle".to_owned(), contestants }
+    Workload { name: format!("tcp-{size}x{conversations}-idle"), contestants }
 }
