@@ -96,7 +96,7 @@ fn a_deleted_device_ends_the_program_with_1() {
     assert_eq!(server.wait().code(), Some(1));
     let log = server.log().text();
     let error = log.lines().last().unwrap();
-    assert!(error.contains("shout0") && !log.contains("panicked"), "{log}");
+    assert!(error.contains("the device shout0 is gone") && !log.contains("panicked"), "{log}");
     drop(stream);
 }
 
