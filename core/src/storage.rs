@@ -39,7 +39,7 @@ pub struct Storage<'a> {
     pub buckets: &'a mut [Bucket],
     /// As many as slots.
     pub deadlines: &'a mut [Instant],
-    /// Slots × 2 × the buffer size, which is from 64 octets to 1 GiB.
+    /// Slots × 2 × the buffer size, which is from 64 octets to 1 GiB. Of an odd size, the last octet is left unused.
     pub tcp_buffers: &'a mut [u8],
     /// What UDP needs.
     pub udp: UdpStorage<'a>,
@@ -86,7 +86,10 @@ impl Storage<'_> {
         let size = self.tcp_buffers.len() / (2 * slots);
         // smoltcp refuses a receive buffer above 1 GiB, the largest window there is (RFC 7323, section 2.3).
         let fits = (MIN_BUFFER_SIZE..=1 << 30).contains(&size);
-        need("tcp_buffers", size, 2 * slots * BUFFER_SIZE, fits)
+        need("tcp_buffers", size, 2 * slots * BUFFER_SIZE, fits)?;
+        // Even, as Linux sends segments of half the window: an odd octet would travel in a segment of its own, and in
+        // another on its way back.
+        Ok(size & !1)
     }
 }
 

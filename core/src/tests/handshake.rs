@@ -83,6 +83,18 @@ fn a_large_window_stays_below_65536_if_the_peer_does_not_scale() {
 }
 
 #[test]
+fn the_window_is_even_though_the_buffer_is_not() {
+    for (buffer, window) in [(1024, 1024), (1025, 1024), (65_535, 65_534)] {
+        let (mut net, mut peer) = (net_from(storage(3, buffer, 0), 1500, |_| {}), peer(40_000));
+        assert_eq!(peer.syn(&mut net).window, window);
+        peer.ack(&mut net);
+        let data = letters(300_000);
+        assert!(peer.exchange(&mut net, &data, 1460) == upper(&data));
+        assert_eq!(peer.edge - peer.next, i32::from(window));
+    }
+}
+
+#[test]
 fn nothing_behind_the_window_of_the_syn_ack_is_taken_though_smoltcp_scales_it() {
     let data = letters(600_000);
     // The first two are in the buffer, the third reaches beyond it, and the last two are behind it.
