@@ -10,6 +10,7 @@ use nix::unistd::{getegid, geteuid};
 
 /// Sockets at once, on each side: 4000 idle connections and all else.
 const DESCRIPTORS: u64 = 8192;
+const CONGESTION_CONTROL: &str = "ipv4/tcp_congestion_control";
 
 /// Moves the process, which must have no second thread yet, into a network namespace of its own: by right where it may,
 /// else through a user namespace, in which it is root.
@@ -37,6 +38,18 @@ pub(crate) fn isolate() -> Result<(), String> {
     raise_descriptors()
 }
 
+/// The congestion control of connections that are opened from now on, at either end.
+pub(crate) fn set_congestion_control(name: &str) -> Result<(), String> {
+    sysctl(CONGESTION_CONTROL, name)
+}
+
+/// The one that there is.
+pub(crate) fn congestion_control() -> Result<String, String> {
+    let path = path(CONGESTION_CONTROL);
+    let name = fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
+    Ok(name.trim_end().to_owned())
+}
+
 fn become_root_of_a_user_namespace() -> Result<(), String> {
     let (user, group) = (geteuid(), getegid());
     unshare(CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWNET).map_err(|error| {
@@ -55,8 +68,12 @@ fn become_root_of_a_user_namespace() -> Result<(), String> {
 }
 
 fn sysctl(name: &str, value: &str) -> Result<(), String> {
-    let path = format!("/proc/sys/net/{name}");
+    let path = path(name);
     fs::write(&path, value).map_err(|error| format!("{path}: {error}"))
+}
+
+fn path(name: &str) -> String {
+    format!("/proc/sys/net/{name}")
 }
 
 /// The servers inherit it.

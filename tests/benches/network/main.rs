@@ -58,11 +58,13 @@ fn measure(arguments: &Arguments) -> Result<bool, String> {
     let directory = publish::directory()?;
     let programs = Programs { shout: program::shout()?, other, logs: directory.clone() };
     isolation::isolate()?;
+    let usual = isolation::congestion_control()?;
     let (started, busy) = (Instant::now(), Busy::now()?);
     println!("{}", report::LEGEND);
     let mut outcomes = Vec::new();
     for workload in workloads::all().into_iter().filter(|workload| arguments.wants(&workload.name)) {
         let workload = if programs.other.is_some() { workload.with_other_build() } else { workload };
+        isolation::set_congestion_control(workload.congestion_control.unwrap_or(&usual))?;
         let outcome = rounds::run(workload, &programs, arguments.effort)?;
         println!("{}", report::table(&outcome));
         outcomes.push(outcome);

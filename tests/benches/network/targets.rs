@@ -65,6 +65,8 @@ pub(crate) const ALL: &[Target] = &[
     Target::new("bulk-1", "shout --buffer 65535 --mtu 1500", KERNEL, Quantity::Rate, Some(1.5)),
     Target::new("bulk-1", "shout --buffer 65535 --mtu 65535", NO_DELAY, Quantity::Rate, Some(6.0)),
     Target::new("bulk-1", "shout --buffer 65535 --mtu 1500", NO_DELAY, Quantity::Rate, Some(1.5)),
+    Target::new("bulk-1-reno", "shout --buffer 65535 --mtu 65535", NO_DELAY, Quantity::Rate, Some(6.0)),
+    Target::new("bulk-1-reno", "shout --buffer 65535 --mtu 1500", NO_DELAY, Quantity::Rate, Some(1.5)),
     Target::new("connect-1", SHOUT, KERNEL, Quantity::Rate, Some(1.5)),
     Target::new("connect-16", SHOUT, KERNEL, Quantity::Rate, Some(1.5)),
     Target::new("tcp-64x1", "shout --busy-poll 50us", KERNEL, Quantity::P50, Some(0.5)),

@@ -8,6 +8,8 @@ use crate::servers::Kind;
 pub(crate) struct Workload {
     pub(crate) name: String,
     pub(crate) contestants: Vec<Contestant>,
+    /// Other than what the machine has.
+    pub(crate) congestion_control: Option<&'static str>,
 }
 
 /// A server and what it has to do.
@@ -48,23 +50,32 @@ pub(crate) fn all() -> Vec<Workload> {
         let load = request_reply(Transport::Udp, 64, conversations);
         all.push(workload(format!("udp-64x{conversations}"), &servers, Load::RequestReply(load)));
     }
-    for streams in [1, 4] {
-        let servers = [
-            SHOUT,
-            Kind::Kernel,
-            Kind::KernelNoDelay,
-            Kind::Python,
-            Kind::Shout("--buffer 65535 --mtu 1500"),
-            Kind::Shout("--buffer 65535 --mtu 65535"),
-        ];
-        all.push(workload(format!("bulk-{streams}"), &servers, Load::Bulk(Bulk { streams })));
-    }
+    all.extend([1, 4].map(bulk));
+    all.extend([1, 4].map(unpaced));
     for at_once in [1, 16] {
         let servers = [SHOUT, Kind::Kernel, Kind::Python, Kind::Floor];
         let load = ShortConnections { at_once, size: 64 };
         all.push(workload(format!("connect-{at_once}"), &servers, Load::ShortConnections(load)));
     }
     all
+}
+
+fn bulk(streams: usize) -> Workload {
+    let servers = [
+        SHOUT,
+        Kind::Kernel,
+        Kind::KernelNoDelay,
+        Kind::Python,
+        Kind::Shout("--buffer 65535 --mtu 1500"),
+        Kind::Shout("--buffer 65535 --mtu 65535"),
+    ];
+    workload(format!("bulk-{streams}"), &servers, Load::Bulk(Bulk { streams }))
+}
+
+/// With a congestion control that every Linux has and that does not pace, as BBR does: the client's pace varies.
+fn unpaced(streams: usize) -> Workload {
+    let bulk = bulk(streams);
+    Workload { name: format!("{}-reno", bulk.name), congestion_control: Some("reno"), ..bulk }
 }
 
 fn request_reply(transport: Transport, size: usize, conversations: usize) -> RequestReply {
@@ -74,7 +85,7 @@ fn request_reply(transport: Transport, size: usize, conversations: usize) -> Req
 fn workload(name: String, servers: &[Kind], load: Load) -> Workload {
     let contestants =
         servers.iter().map(|&server| Contestant { label: server.label(), server, load }).collect();
-    Workload { name, contestants }
+    Workload { name, contestants, congestion_control: None }
 }
 
 impl Workload {
@@ -114,5 +125,5 @@ fn beside_idle(size: usize, conversations: usize) -> Workload {
         let label = format!("{} beside {IDLE} idle", server.label());
         contestants.push(Contestant { label, server, load: Load::RequestReply(beside) });
     }
-    Workload { name: format!("tcp-{size}x{conversations}-idle"), contestants }
+    Workload { name: format!("tcp-{size}x{conversations}-idle"), contestants, congestion_control: None }
 }
