@@ -22,7 +22,7 @@ pub(crate) struct Arguments {
 /// each time everything that is under way is late: a thousand conversations are more than 1% of a longer round's echoes.
 /// Of rounds so short most are spared, and so is their median.
 pub(crate) const FULL: Effort = Effort {
-    rounds: 15,
+    rounds: 21,
     timing: Timing { warm_up: Duration::from_millis(50), measured: Duration::from_millis(150) },
 };
 pub(crate) const QUICK: Effort = Effort {
