@@ -31,7 +31,7 @@ pub(crate) const QUICK: Effort = Effort {
 };
 const USAGE: &str = "\
 usage: cargo bench -p shout-tests --bench network -- [OPTION...] [NAME...]
-  --quick         short rounds: about a minute
+  --quick         short rounds: about two minutes
   --rounds N      that many rounds
   --against PATH  measure this other build of shout too
   --publish       put the table and the plot where README shows them
