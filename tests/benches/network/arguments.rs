@@ -18,7 +18,7 @@ pub(crate) struct Arguments {
     pub(crate) against: Option<PathBuf>,
 }
 
-/// Short rounds, and many. A host takes the processors of a virtual machine away for some milliseconds now and then, and
+/// Short rounds, and many. A virtual machine may lose a processor to its host for some milliseconds now and then, and
 /// each time everything that is under way is late: a thousand conversations are more than 1% of a longer round's echoes.
 /// Of rounds so short most are spared, and so is their median.
 pub(crate) const FULL: Effort = Effort {
