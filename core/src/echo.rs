@@ -3,7 +3,7 @@
 use heapless::Vec;
 use smoltcp::socket::tcp;
 
-use crate::storage::BUFFER_SIZE;
+use crate::memory::BUFFER_SIZE;
 
 /// Moves what fits from the receive buffer to the send buffer, uppercased.
 ///

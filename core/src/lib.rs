@@ -74,35 +74,24 @@
 #[cfg(test)]
 extern crate std;
 
-mod classify;
 mod config;
-mod connection;
-mod connections;
-mod craft;
-mod datagrams;
-mod deadlines;
 mod echo;
-mod flows;
-mod guard;
-mod journal;
-mod neighbours;
-mod revival;
-mod sequence;
+mod events;
+mod ip;
+mod memory;
 mod server;
-mod stack;
 mod stats;
-mod storage;
-mod timers;
-mod tokens;
+mod tcp;
+mod udp;
 
 #[cfg(test)]
 mod tests;
 
 pub use config::{Config, ConfigError, MAX_ADDRESSES};
-pub use connection::Slot;
-pub use datagrams::DelayedMetadata;
-pub use flows::{Bucket, FlowEntry};
+pub use memory::{BUFFER_SIZE, Memory, Storage, UdpStorage};
 pub use server::{Poll, Server};
 pub use smoltcp;
 pub use stats::{DropReason, Stats};
-pub use storage::{BUFFER_SIZE, Memory, Storage, UdpStorage};
+pub use tcp::demux::{Bucket, FlowEntry};
+pub use tcp::slots::Slot;
+pub use udp::DelayedMetadata;

@@ -5,15 +5,15 @@ use smoltcp::iface::SocketSet;
 use smoltcp::phy::{Device, RxToken};
 use smoltcp::time::{Duration, Instant};
 
-use crate::classify::{Admitted, Door};
 use crate::config::{Config, ConfigError};
-use crate::connections::{Connections, Egress};
-use crate::datagrams::Datagrams;
-use crate::flows::{Flows, SlotId};
-use crate::stack::{Next, Stack};
+use crate::ip::filter::{Admitted, Door};
+use crate::ip::interface::{Next, Stack};
+use crate::memory::{self, Storage};
 use crate::stats::{DropReason, Stats};
-use crate::storage::{self, Storage};
-use crate::timers::{NEVER, Timers};
+use crate::tcp::demux::{Flows, SlotId};
+use crate::tcp::timers::{NEVER, Timers};
+use crate::tcp::{Connections, Egress};
+use crate::udp::Datagrams;
 
 /// Packets a call of [`Server::poll`]: enough that the rest of the loop costs little, few enough that deadlines hold.
 const PACKETS_A_POLL: usize = 64;
@@ -75,7 +75,7 @@ impl<'a> Server<'a> {
     ) -> Result<Server<'a>, ConfigError> {
         let capabilities = device.capabilities();
         config.check(&capabilities)?;
-        let longest_datagram = (capabilities.ip_mtu() - 28).max(storage::longest_reassembled());
+        let longest_datagram = (capabilities.ip_mtu() - 28).max(memory::longest_reassembled());
         let buffer_size = storage.buffer_size(longest_datagram)?;
 
         let Storage { slots, sockets, flows, buckets, deadlines, tcp_buffers, udp } = storage;

@@ -2,16 +2,8 @@
 //! `cargo run -p shout-host --example manual -- DIRECTORY`.
 
 #[allow(dead_code, reason = "of all that is to be known of the command line, its definition is enough here")]
-#[path = "../src/cli.rs"]
+#[path = "../src/cli/mod.rs"]
 mod cli;
-#[allow(dead_code, reason = "as above")]
-#[path = "../src/fault_options.rs"]
-mod fault_options;
-#[allow(dead_code, reason = "as above")]
-#[path = "../src/options.rs"]
-mod options;
-#[path = "../src/values.rs"]
-mod values;
 
 use std::path::PathBuf;
 use std::{env, fs, io};

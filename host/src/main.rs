@@ -2,41 +2,24 @@
 //!
 //! | module | is |
 //! |---|---|
-//! | `cli`, `values`, `options`, `fault_options` | the command line, and what it asks for, checked |
-//! | `serve` | setting up: what can fail, fails here |
-//! | `event_loop` | serving |
-//! | `tun`, `device` | the TUN device, and what the core makes of it |
-//! | `link`, `netlink` | addresses, MTU and link state of this machine's end |
-//! | `memory` | what the core works on |
-//! | `privileges`, `signals`, `clock`, `logging`, `notify` | the rest of the operating system |
+//! | `cli` | the command line, and what it asks for, checked |
+//! | `serve` | the server: setting up (what can fail, fails here), the event loop, signals, counters |
+//! | `device` | the TUN device, what the core makes of it, captures and faults on purpose |
+//! | `system` | addresses, MTU and link state of this machine's end; privileges |
 //! | `client` | the interactive clients |
 //! | `demo` | server and client in a namespace of their own |
-//! | `capture`, `report`, `faults` | watching what passes, and getting in its way |
+//! | `logging`, `error` | what is told to the user |
 
 #![deny(unsafe_code)]
 
-mod capture;
 mod cli;
 mod client;
-mod clock;
 mod demo;
 mod device;
 mod error;
-mod event_loop;
-mod fault_options;
-mod faults;
-mod link;
 mod logging;
-mod memory;
-mod netlink;
-mod notify;
-mod options;
-mod privileges;
-mod report;
 mod serve;
-mod signals;
-mod tun;
-mod values;
+mod system;
 
 use std::process::ExitCode;
 
@@ -57,7 +40,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(options: options::ServeOptions, log: &Log) -> ExitCode {
+fn serve(options: cli::options::ServeOptions, log: &Log) -> ExitCode {
     let result = serve::run(options, log);
     if let Err(error) = &result {
         log.fatal(error);

@@ -6,7 +6,7 @@ use siphasher::sip::SipHasher13;
 use smoltcp::wire::{IpAddress, IpEndpoint};
 
 use super::fixture::SERVER;
-use crate::flows::{Bucket, Flow, FlowEntry, Flows, SlotId};
+use crate::tcp::demux::{Bucket, Flow, FlowEntry, Flows, SlotId};
 
 const SLOTS: u16 = 1024;
 const KEY: (u64, u64) = (0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210);

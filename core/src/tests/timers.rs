@@ -4,8 +4,8 @@ use std::vec::Vec;
 
 use smoltcp::time::{Duration, Instant};
 
-use crate::flows::SlotId;
-use crate::timers::{NEVER, Timers};
+use crate::tcp::demux::SlotId;
+use crate::tcp::timers::{NEVER, Timers};
 
 fn at(seconds: i64) -> Instant {
     Instant::from_secs(seconds)

@@ -1,0 +1,277 @@
+//! The door: looks at each packet before smoltcp does, and decides who may see it.
+
+use heapless::Vec;
+use smoltcp::phy::ChecksumCapabilities;
+use smoltcp::wire::{
+    ETHERNET_HEADER_LEN, EthernetAddress, EthernetFrame, EthernetProtocol, HardwareAddress, IpAddress,
+    IpCidr, IpEndpoint, IpProtocol, IpVersion, Ipv4Address, Ipv4Packet, TcpPacket, TcpRepr, UdpPacket,
+};
+#[cfg(feature = "ipv6")]
+use smoltcp::wire::{Icmpv6Message, Icmpv6Packet, Ipv6Address, Ipv6Packet};
+
+use crate::config::{Config, MAX_ADDRESSES};
+use crate::stats::DropReason;
+use crate::tcp::demux::Flow;
+
+/// Where an admitted packet goes.
+pub(crate) enum Admitted<'p> {
+    /// A TCP segment to the server's port.
+    Segment(Segment<'p>),
+    /// A UDP datagram to the server's port, or a fragment that may belong to one, from and to these addresses.
+    Datagram(IpAddress, IpAddress),
+    /// For smoltcp to answer without a socket: ping, closed ports, unknown protocols.
+    Stack,
+    /// The same, and neighbours may be known afterwards that were not before: ARP, neighbour discovery.
+    Neighbour,
+}
+
+/// A TCP segment with a right checksum between addresses that may talk to each other.
+pub(crate) struct Segment<'p> {
+    pub(crate) flow: Flow,
+    pub(crate) tcp: TcpRepr<'p>,
+    /// What stands before the IP header: nothing, or the Ethernet header.
+    pub(crate) link_header: &'p [u8],
+}
+
+#[derive(Debug)]
+pub(crate) struct Door {
+    ipv4: Vec<Ipv4Own, MAX_ADDRESSES>,
+    #[cfg(feature = "ipv6")]
+    ipv6: Vec<Ipv6Address, MAX_ADDRESSES>,
+    hardware_addr: HardwareAddress,
+    port: u16,
+    checksum: ChecksumCapabilities,
+}
+
+/// An address of the server's, and what else is in its subnet that is no host's.
+#[derive(Debug)]
+struct Ipv4Own {
+    address: Ipv4Address,
+    /// None in a subnet of one or two addresses (RFC 3021).
+    broadcast: Option<Ipv4Address>,
+}
+
+impl Door {
+    /// `checksum` is the device's own: what it says that it verifies is not verified again.
+    pub(crate) fn new(config: &Config, checksum: ChecksumCapabilities) -> Door {
+        let mut door = Door {
+            ipv4: Vec::new(),
+            #[cfg(feature = "ipv6")]
+            ipv6: Vec::new(),
+            hardware_addr: config.hardware_addr,
+            port: config.port,
+            checksum,
+        };
+        for own in &config.addresses {
+            // Cannot fail: there is room for as many of either family as there are in all.
+            match own {
+                IpCidr::Ipv4(own) => {
+                    let _ = door.ipv4.push(Ipv4Own { address: own.address(), broadcast: own.broadcast() });
+                }
+                #[cfg(feature = "ipv6")]
+                IpCidr::Ipv6(own) => {
+                    let _ = door.ipv6.push(own.address());
+                }
+            }
+        }
+        door
+    }
+
+    pub(crate) fn admit<'p>(&self, packet: &'p [u8]) -> Result<Admitted<'p>, DropReason> {
+        match self.hardware_addr {
+            HardwareAddress::Ip => self.ip(&[], packet, true),
+            HardwareAddress::Ethernet(own) => self.ethernet(own, packet),
+        }
+    }
+
+    fn ethernet<'p>(&self, own: EthernetAddress, packet: &'p [u8]) -> Result<Admitted<'p>, DropReason> {
+        let frame = EthernetFrame::new_checked(packet).map_err(|_| DropReason::Malformed)?;
+        let to_us = frame.dst_addr() == own;
+        if !to_us && !frame.dst_addr().is_broadcast() && !frame.dst_addr().is_multicast() {
+            return Err(DropReason::NotOurs);
+        }
+        // smoltcp would answer to that address (RFC 1122, section 3.2.1.3 has the same for IP).
+        if !frame.src_addr().is_unicast() || frame.src_addr() == EthernetAddress([0; 6]) {
+            return Err(DropReason::Source);
+        }
+        match frame.ethertype() {
+            EthernetProtocol::Arp => Ok(Admitted::Neighbour),
+            EthernetProtocol::Ipv4 | EthernetProtocol::Ipv6 => {
+                self.ip(&packet[..ETHERNET_HEADER_LEN], frame.payload(), to_us)
+            }
+            EthernetProtocol::Unknown(_) => Err(DropReason::NotOurs),
+        }
+    }
+
+    /// `to_us`: the frame was sent to our hardware address alone, or there are no frames.
+    fn ip<'p>(
+        &self,
+        link_header: &'p [u8],
+        packet: &'p [u8],
+        to_us: bool,
+    ) -> Result<Admitted<'p>, DropReason> {
+        if packet.is_empty() {
+            // Do not be tempted to leave this to `of_packet`: it panics.
+            return Err(DropReason::Malformed);
+        }
+        match IpVersion::of_packet(packet) {
+            Ok(IpVersion::Ipv4) => self.ipv4(link_header, packet, to_us),
+            #[cfg(feature = "ipv6")]
+            Ok(IpVersion::Ipv6) => self.ipv6(link_header, packet, to_us),
+            Err(_) => Err(DropReason::Malformed),
+        }
+    }
+
+    fn ipv4<'p>(
+        &self,
+        link_header: &'p [u8],
+        packet: &'p [u8],
+        to_us: bool,
+    ) -> Result<Admitted<'p>, DropReason> {
+        let packet = Ipv4Packet::new_checked(packet).map_err(|_| DropReason::Malformed)?;
+        if self.checksum.ipv4.rx() && !packet.verify_checksum() {
+            return Err(DropReason::Checksum);
+        }
+        let (source, destination) = (packet.src_addr(), packet.dst_addr());
+        if !self.ipv4.iter().any(|own| own.address == destination) {
+            let broadcast = destination.is_multicast() || self.is_broadcast(destination);
+            return Err(if broadcast { DropReason::Broadcast } else { DropReason::NotOurs });
+        }
+        if !to_us {
+            return Err(DropReason::Broadcast);
+        }
+        if self.ipv4.iter().any(|own| own.address == source) {
+            return Err(DropReason::OwnSource);
+        }
+        if !is_ipv4_host(source) || self.is_broadcast(source) {
+            return Err(DropReason::Source);
+        }
+        let protocol = packet.next_header();
+        if packet.more_frags() || packet.frag_offset() != 0 {
+            return match protocol {
+                _ if !cfg!(feature = "fragments") => Err(DropReason::Fragment),
+                IpProtocol::Udp => Ok(Admitted::Datagram(source.into(), destination.into())),
+                IpProtocol::Icmp => Ok(Admitted::Stack),
+                // The door could not see what TCP would be put together from fragments.
+                _ => Err(DropReason::Fragment),
+            };
+        }
+        self.transport(protocol, source.into(), destination.into(), packet.payload(), link_header)
+    }
+
+    #[cfg(feature = "ipv6")]
+    fn ipv6<'p>(
+        &self,
+        link_header: &'p [u8],
+        packet: &'p [u8],
+        to_us: bool,
+    ) -> Result<Admitted<'p>, DropReason> {
+        let packet = Ipv6Packet::new_checked(packet).map_err(|_| DropReason::Malformed)?;
+        let (source, destination) = (packet.src_addr(), packet.dst_addr());
+        let protocol = packet.next_header();
+        if protocol == IpProtocol::Icmpv6 && !link_header.is_empty() {
+            // A solicitation comes to a multicast address of ours (RFC 4861, section 7.2.2), or to us alone.
+            let message = Icmpv6Packet::new_checked(packet.payload()).map_err(|_| DropReason::Malformed)?;
+            if matches!(message.msg_type(), Icmpv6Message::NeighborSolicit | Icmpv6Message::NeighborAdvert) {
+                self.sane_ipv6_source(source)?;
+                return Ok(Admitted::Neighbour);
+            }
+        }
+        if !self.ipv6.contains(&destination) {
+            let multicast = destination.is_multicast();
+            return Err(if multicast { DropReason::Broadcast } else { DropReason::NotOurs });
+        }
+        if !to_us {
+            return Err(DropReason::Broadcast);
+        }
+        self.sane_ipv6_source(source)?;
+        match protocol {
+            IpProtocol::Ipv6Frag => Err(DropReason::Fragment),
+            IpProtocol::HopByHop
+            | IpProtocol::Ipv6Route
+            | IpProtocol::Ipv6Opts
+            | IpProtocol::IpSecAh
+            | IpProtocol::IpSecEsp => Err(DropReason::ExtensionHeader),
+            _ => self.transport(protocol, source.into(), destination.into(), packet.payload(), link_header),
+        }
+    }
+
+    fn transport<'p>(
+        &self,
+        protocol: IpProtocol,
+        source: IpAddress,
+        destination: IpAddress,
+        payload: &'p [u8],
+        link_header: &'p [u8],
+    ) -> Result<Admitted<'p>, DropReason> {
+        match protocol {
+            IpProtocol::Tcp => {
+                let packet = TcpPacket::new_checked(payload).map_err(|_| DropReason::Malformed)?;
+                if self.checksum.tcp.rx() && !packet.verify_checksum(&source, &destination) {
+                    return Err(DropReason::Checksum);
+                }
+                let tcp = TcpRepr::parse(&packet, &source, &destination, &ChecksumCapabilities::ignored())
+                    .map_err(|_| DropReason::Malformed)?;
+                if tcp.dst_port != self.port {
+                    return Ok(Admitted::Stack);
+                }
+                let remote = IpEndpoint::new(source, tcp.src_port);
+                Ok(Admitted::Segment(Segment { flow: Flow { remote, local: destination }, tcp, link_header }))
+            }
+            IpProtocol::Udp => {
+                let packet = UdpPacket::new_checked(payload).map_err(|_| DropReason::Malformed)?;
+                let due = !matches!(source, IpAddress::Ipv4(_));
+                let absent = packet.checksum() == 0;
+                let right = !self.checksum.udp.rx() || packet.verify_checksum(&source, &destination);
+                if !right || absent && due {
+                    return Err(DropReason::Checksum);
+                }
+                match packet.dst_port() {
+                    0 => Err(DropReason::Malformed),
+                    port if port == self.port => Ok(Admitted::Datagram(source, destination)),
+                    // No port unreachable to where nobody can have asked from.
+                    _ if packet.src_port() == 0 => Err(DropReason::EchoLoop),
+                    _ => Ok(Admitted::Stack),
+                }
+            }
+            _ => Ok(Admitted::Stack),
+        }
+    }
+
+    #[cfg(feature = "ipv6")]
+    fn sane_ipv6_source(&self, source: Ipv6Address) -> Result<(), DropReason> {
+        if self.ipv6.contains(&source) {
+            return Err(DropReason::OwnSource);
+        }
+        if is_ipv6_host(source) { Ok(()) } else { Err(DropReason::Source) }
+    }
+
+    fn is_broadcast(&self, address: Ipv4Address) -> bool {
+        address.is_broadcast() || self.ipv4.iter().any(|own| own.broadcast == Some(address))
+    }
+}
+
+/// True if it can be the address of a host.
+pub(crate) fn is_host(address: IpAddress) -> bool {
+    match address {
+        IpAddress::Ipv4(address) => is_ipv4_host(address),
+        #[cfg(feature = "ipv6")]
+        IpAddress::Ipv6(address) => is_ipv6_host(address),
+    }
+}
+
+/// Not "this network", loopback, multicast, nor reserved, which the broadcast address is part of (RFC 1122, section
+/// 3.2.1.3; RFC 6890).
+fn is_ipv4_host(address: Ipv4Address) -> bool {
+    let first = address.octets()[0];
+    first != 0 && first != 127 && first < 224
+}
+
+/// Not unspecified, loopback, multicast, nor IPv4 in disguise.
+#[cfg(feature = "ipv6")]
+fn is_ipv6_host(address: Ipv6Address) -> bool {
+    !address.is_unspecified()
+        && !address.is_loopback()
+        && !address.is_multicast()
+        && address.to_ipv4_mapped().is_none()
+}

@@ -1,0 +1,170 @@
+//! The memory that the caller provides: all that a server ever uses.
+
+use core::mem::ManuallyDrop;
+
+use heapless::Vec;
+use smoltcp::iface::SocketStorage;
+use smoltcp::socket::udp;
+use smoltcp::time::Instant;
+
+use crate::config::ConfigError;
+use crate::tcp::demux::{Bucket, FlowEntry};
+use crate::tcp::slots::Slot;
+use crate::udp::DelayedMetadata;
+
+/// Octets a direction of a TCP socket by default, and the most that a UDP reply carries: the `recv(1024)` of
+/// the programs that this server grew from.
+pub const BUFFER_SIZE: usize = 1024;
+
+/// The smallest buffer of a TCP socket: smoltcp takes no smaller segment size than 48.
+pub(crate) const MIN_BUFFER_SIZE: usize = 64;
+
+/// The longest payload of a packet that is put together from fragments (`reassembly-buffer-size-2048`).
+pub(crate) fn longest_reassembled() -> usize {
+    if cfg!(feature = "fragments") { 2048 } else { 0 }
+}
+
+/// All memory of a [`Server`](crate::Server), borrowed for as long as it lives.
+///
+/// The number of slots is the length of `slots`, 1 to 65535. Use [`Memory`] where it is a constant.
+#[derive(Debug)]
+pub struct Storage<'a> {
+    /// One a TCP connection.
+    pub slots: &'a mut [Slot<'a>],
+    /// As many as slots.
+    pub sockets: &'a mut [SocketStorage<'a>],
+    /// As many as slots.
+    pub flows: &'a mut [FlowEntry],
+    /// The heads of the connection index: as many as slots is a good number, one at least.
+    pub buckets: &'a mut [Bucket],
+    /// As many as slots.
+    pub deadlines: &'a mut [Instant],
+    /// Slots × 2 × the buffer size, which is from 64 octets to 1 GiB. Of an odd size, the last octet is left unused.
+    pub tcp_buffers: &'a mut [u8],
+    /// What UDP needs.
+    pub udp: UdpStorage<'a>,
+}
+
+/// The part of [`Storage`] that UDP uses.
+#[derive(Debug)]
+pub struct UdpStorage<'a> {
+    /// The one socket.
+    pub socket: &'a mut SocketStorage<'a>,
+    /// Two at least.
+    pub rx_metadata: &'a mut [udp::PacketMetadata],
+    /// Must hold the longest datagram whole: the MTU less 28, and 2048 with the feature `fragments`.
+    pub rx: &'a mut [u8],
+    /// Two at least.
+    pub tx_metadata: &'a mut [udp::PacketMetadata],
+    /// [`BUFFER_SIZE`] at least.
+    pub tx: &'a mut [u8],
+    /// One for each reply that waits for its delay; empty without [`Config::delay`](crate::Config::delay).
+    pub delayed_metadata: &'a mut [DelayedMetadata],
+    /// The payloads of the replies that wait for their delay.
+    pub delayed: &'a mut [u8],
+}
+
+impl Storage<'_> {
+    /// Checks the lengths of all slices; gives the size of a TCP buffer.
+    pub(crate) fn buffer_size(&self, longest_datagram: usize) -> Result<usize, ConfigError> {
+        let slots = self.slots.len();
+        if slots == 0 || slots > usize::from(u16::MAX) {
+            return Err(ConfigError::Storage("slots", slots.clamp(1, usize::from(u16::MAX))));
+        }
+        let need = |name, is: usize, length: usize, fits: bool| {
+            if fits { Ok(is) } else { Err(ConfigError::Storage(name, length)) }
+        };
+        let udp = &self.udp;
+        need("sockets", self.sockets.len(), slots, self.sockets.len() == slots)?;
+        need("flows", self.flows.len(), slots, self.flows.len() == slots)?;
+        need("buckets", self.buckets.len(), slots, !self.buckets.is_empty())?;
+        need("deadlines", self.deadlines.len(), slots, self.deadlines.len() == slots)?;
+        need("udp.rx_metadata", udp.rx_metadata.len(), 2, udp.rx_metadata.len() >= 2)?;
+        need("udp.rx", udp.rx.len(), longest_datagram, udp.rx.len() >= longest_datagram)?;
+        need("udp.tx_metadata", udp.tx_metadata.len(), 2, udp.tx_metadata.len() >= 2)?;
+        need("udp.tx", udp.tx.len(), BUFFER_SIZE, udp.tx.len() >= BUFFER_SIZE)?;
+        let size = self.tcp_buffers.len() / (2 * slots);
+        // smoltcp refuses a receive buffer above 1 GiB, the largest window there is (RFC 7323, section 2.3).
+        let fits = (MIN_BUFFER_SIZE..=1 << 30).contains(&size);
+        need("tcp_buffers", size, 2 * slots * BUFFER_SIZE, fits)?;
+        // Even, as Linux sends segments of half the window: an odd octet would travel in a segment of its own, and in
+        // another on its way back.
+        Ok(size & !1)
+    }
+}
+
+/// An array that is all zeroes until it is filled, which an empty slot or socket is not. Never dropped: a vector has a
+/// destructor, and so could not be borrowed by a server for as long as it lives; its elements have none.
+type Late<T, const N: usize> = ManuallyDrop<Vec<T, N>>;
+
+/// A [`Storage`] of constant size: `SLOTS` connections with `BUFFER` octets a direction, datagrams of up to
+/// `DATAGRAM` octets, and no room for delayed replies.
+///
+/// It can be a `static`: [`Memory::new`] is `const`, and all zeroes, so that the `static` takes no place in an image.
+#[derive(Debug)]
+pub struct Memory<'a, const SLOTS: usize, const BUFFER: usize = BUFFER_SIZE, const DATAGRAM: usize = 2048> {
+    slots: Late<Slot<'a>, SLOTS>,
+    sockets: Late<SocketStorage<'a>, SLOTS>,
+    udp_socket: Late<SocketStorage<'a>, 1>,
+    flows: Late<FlowEntry, SLOTS>,
+    buckets: Late<Bucket, SLOTS>,
+    deadlines: [Instant; SLOTS],
+    tcp_buffers: [[[u8; BUFFER]; 2]; SLOTS],
+    udp_metadata: Late<[udp::PacketMetadata; 2], 2>,
+    udp_rx: [u8; DATAGRAM],
+    udp_tx: [u8; BUFFER_SIZE],
+}
+
+impl<'a, const SLOTS: usize, const BUFFER: usize, const DATAGRAM: usize> Memory<'a, SLOTS, BUFFER, DATAGRAM> {
+    /// Memory that no server has used yet.
+    pub const fn new() -> Self {
+        Memory {
+            slots: ManuallyDrop::new(Vec::new()),
+            sockets: ManuallyDrop::new(Vec::new()),
+            udp_socket: ManuallyDrop::new(Vec::new()),
+            flows: ManuallyDrop::new(Vec::new()),
+            buckets: ManuallyDrop::new(Vec::new()),
+            deadlines: [Instant::ZERO; SLOTS],
+            tcp_buffers: [[[0; BUFFER]; 2]; SLOTS],
+            udp_metadata: ManuallyDrop::new(Vec::new()),
+            udp_rx: [0; DATAGRAM],
+            udp_tx: [0; BUFFER_SIZE],
+        }
+    }
+
+    /// Lends all of it to a server.
+    pub fn storage(&'a mut self) -> Storage<'a> {
+        while self.slots.push(Slot::EMPTY).is_ok() {}
+        while self.sockets.push(SocketStorage::EMPTY).is_ok() {}
+        while self.udp_socket.push(SocketStorage::EMPTY).is_ok() {}
+        while self.flows.push(FlowEntry::EMPTY).is_ok() {}
+        while self.buckets.push(Bucket::EMPTY).is_ok() {}
+        while self.udp_metadata.push([udp::PacketMetadata::EMPTY; 2]).is_ok() {}
+        let (rx_metadata, tx_metadata) = self.udp_metadata.split_at_mut(1);
+        Storage {
+            slots: &mut self.slots,
+            sockets: &mut self.sockets,
+            flows: &mut self.flows,
+            buckets: &mut self.buckets,
+            deadlines: &mut self.deadlines,
+            tcp_buffers: self.tcp_buffers.as_flattened_mut().as_flattened_mut(),
+            udp: UdpStorage {
+                socket: &mut self.udp_socket[0],
+                rx_metadata: rx_metadata.as_flattened_mut(),
+                rx: &mut self.udp_rx,
+                tx_metadata: tx_metadata.as_flattened_mut(),
+                tx: &mut self.udp_tx,
+                delayed_metadata: &mut [],
+                delayed: &mut [],
+            },
+        }
+    }
+}
+
+impl<const SLOTS: usize, const BUFFER: usize, const DATAGRAM: usize> Default
+    for Memory<'_, SLOTS, BUFFER, DATAGRAM>
+{
+    fn default() -> Self {
+        Self::new()
+    }
+}

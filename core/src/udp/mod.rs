@@ -1,0 +1,153 @@
+//! UDP: one socket for everybody, and the replies that wait for their delay.
+
+use smoltcp::iface::{SocketHandle, SocketSet};
+use smoltcp::phy::PacketMeta;
+use smoltcp::socket::udp::{self, UdpMetadata};
+use smoltcp::storage::{PacketBuffer, PacketMetadata};
+use smoltcp::time::{Duration, Instant};
+use smoltcp::wire::{IpAddress, IpEndpoint};
+
+use crate::echo;
+use crate::memory::UdpStorage;
+use crate::stats::{DropReason, Stats};
+use crate::tcp::timers::NEVER;
+
+/// What is kept of each reply that waits for its delay.
+pub type DelayedMetadata = PacketMetadata<Delayed>;
+
+/// A reply's time and way.
+#[derive(Debug, Clone, Copy)]
+pub struct Delayed {
+    due: Instant,
+    to: IpEndpoint,
+    from: Option<IpAddress>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Datagrams<'a> {
+    sockets: SocketSet<'a>,
+    port: u16,
+    delay: Option<Duration>,
+    delayed: PacketBuffer<'a, Delayed>,
+    /// Replies in the socket: none but while their neighbour is unknown or the device has no room.
+    pending: u64,
+    /// Until then the neighbour that they wait for may answer.
+    waits_until: Instant,
+}
+
+impl<'a> Datagrams<'a> {
+    /// `port` must not be 0.
+    pub(crate) fn new(storage: UdpStorage<'a>, port: u16, delay: Option<Duration>) -> Datagrams<'a> {
+        let mut sockets = SocketSet::new(core::slice::from_mut(storage.socket));
+        sockets.add(udp::Socket::new(
+            udp::PacketBuffer::new(storage.rx_metadata, storage.rx),
+            udp::PacketBuffer::new(storage.tx_metadata, storage.tx),
+        ));
+        let delayed = PacketBuffer::new(storage.delayed_metadata, storage.delayed);
+        let mut datagrams = Datagrams { sockets, port, delay, delayed, pending: 0, waits_until: NEVER };
+        datagrams.bind();
+        datagrams
+    }
+
+    pub(crate) fn sockets(&mut self) -> &mut SocketSet<'a> {
+        &mut self.sockets
+    }
+
+    /// Answers the datagram that came, or puts its reply off. There may be none: of fragments, only the last one makes
+    /// a datagram.
+    pub(crate) fn serve(&mut self, now: Instant, stats: &mut Stats) {
+        let mut reply = echo::Reply::new();
+        while let Ok((request, from)) =
+            self.sockets.get_mut::<udp::Socket<'_>>(SocketHandle::default()).recv()
+        {
+            // Here and not at the door, as datagrams put together from fragments pass here only (CVE-2024-2169).
+            if from.endpoint.port == 0 || from.endpoint.port == self.port {
+                stats.drop(DropReason::EchoLoop);
+                continue;
+            }
+            stats.datagrams_in += 1;
+            echo::answer(&mut reply, request);
+            let sent = match self.delay {
+                None => self.send(&reply, from.endpoint, from.local_address),
+                Some(delay) => self.put_off(&reply, now + delay, &from),
+            };
+            if !sent {
+                stats.drop(DropReason::ReplyQueue);
+            }
+        }
+    }
+
+    /// True if a reply waits to be sent, be it that its delay is just over.
+    pub(crate) fn release(&mut self, now: Instant) -> bool {
+        if self.pending > 0 {
+            return true;
+        }
+        if self.delay.is_none() || !matches!(self.delayed.peek(), Ok((reply, _)) if reply.due <= now) {
+            return false;
+        }
+        let Ok((Delayed { to, from, .. }, reply)) = self.delayed.dequeue() else {
+            return false;
+        };
+        let metadata = UdpMetadata { endpoint: to, local_address: from, meta: PacketMeta::default() };
+        let socket = self.sockets.get_mut::<udp::Socket<'_>>(SocketHandle::default());
+        let sent = socket.send_slice(reply, metadata).is_ok();
+        self.pending += u64::from(sent);
+        sent
+    }
+
+    /// All replies in the socket have been sent: how many that was.
+    pub(crate) fn sent(&mut self) -> u64 {
+        self.waits_until = NEVER;
+        core::mem::take(&mut self.pending)
+    }
+
+    /// The replies in the socket could not be sent, as a neighbour is not known.
+    pub(crate) fn wait_until(&mut self, at: Instant) {
+        self.waits_until = self.waits_until.min(at);
+    }
+
+    /// Throws away the replies that have waited for a neighbour until now, as nobody else is answered as long as they
+    /// wait; returns how many that were.
+    pub(crate) fn give_up(&mut self, now: Instant) -> u64 {
+        if now < self.waits_until {
+            return 0;
+        }
+        self.bind();
+        self.sent()
+    }
+
+    /// When [`release`](Self::release) has something new to say.
+    pub(crate) fn deadline(&mut self) -> Instant {
+        if self.pending > 0 || self.delay.is_none() {
+            return self.waits_until;
+        }
+        self.delayed.peek().map_or(NEVER, |(reply, _)| reply.due)
+    }
+
+    fn send(&mut self, reply: &[u8], to: IpEndpoint, from: Option<IpAddress>) -> bool {
+        let metadata = UdpMetadata { endpoint: to, local_address: from, meta: PacketMeta::default() };
+        let socket = self.sockets.get_mut::<udp::Socket<'_>>(SocketHandle::default());
+        let sent = socket.send_slice(reply, metadata).is_ok();
+        self.pending += u64::from(sent);
+        sent
+    }
+
+    fn put_off(&mut self, reply: &[u8], due: Instant, from: &UdpMetadata) -> bool {
+        let delayed = Delayed { due, to: from.endpoint, from: from.local_address };
+        match self.delayed.enqueue(reply.len(), delayed) {
+            Ok(room) => {
+                room.copy_from_slice(reply);
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Opens the socket anew, its buffers empty.
+    fn bind(&mut self) {
+        let socket = self.sockets.get_mut::<udp::Socket<'_>>(SocketHandle::default());
+        socket.close();
+        // Cannot fail: the socket is closed and the port is not 0.
+        let _ = socket.bind(self.port);
+    }
+}

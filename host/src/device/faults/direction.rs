@@ -1,0 +1,147 @@
+//! What becomes of the packets of one direction.
+
+use core::fmt;
+
+use smoltcp::time::{Duration, Instant};
+
+use crate::cli::faults::{FaultOptions, Rate};
+
+/// One direction: what may happen to its packets, and what has.
+#[derive(Debug)]
+pub(super) struct Direction {
+    drop: u8,
+    corrupt: u8,
+    size_limit: usize,
+    bucket: Option<Bucket>,
+    dice: fastrand::Rng,
+    lost: u64,
+    corrupted: u64,
+}
+
+/// What becomes of a packet.
+#[derive(Debug)]
+pub(super) enum Fate {
+    /// It passes.
+    Intact,
+    /// It passes with one bit flipped: the likeliest error, and the hardest to detect.
+    Corrupt(Flip),
+    /// It does not.
+    Lost,
+}
+
+/// One bit of a packet.
+#[derive(Debug)]
+pub(super) struct Flip {
+    octet: usize,
+    mask: u8,
+}
+
+/// The packets that may still pass before the interval is over.
+#[derive(Debug)]
+struct Bucket {
+    packets: u32,
+    interval: Duration,
+    left: u32,
+    refill_at: Instant,
+}
+
+impl Direction {
+    pub(super) fn new(options: &FaultOptions, dice: fastrand::Rng) -> Self {
+        Self {
+            drop: options.drop,
+            corrupt: options.corrupt,
+            size_limit: options.size_limit.map_or(usize::MAX, usize::from),
+            bucket: options.rate.map(Bucket::new),
+            dice,
+            lost: 0,
+            corrupted: 0,
+        }
+    }
+
+    /// Decides about the next packet.
+    pub(super) fn fate(&mut self, now: Instant, length: usize) -> Fate {
+        // As many throws for each packet, whatever its length and the time: so the n-th packet meets the same
+        // fault whenever the seed is the same.
+        let [loss, corruption] = [(); 2].map(|()| self.dice.u8(0..100));
+        let (octet, bit) = (self.dice.usize(..), self.dice.u8(0..8));
+        if length > self.size_limit
+            || loss < self.drop
+            || !self.bucket.as_mut().is_none_or(|bucket| bucket.admits(now))
+        {
+            self.lost += 1;
+            Fate::Lost
+        } else if corruption < self.corrupt && length > 0 {
+            self.corrupted += 1;
+            Fate::Corrupt(Flip { octet: octet % length, mask: 1 << bit })
+        } else {
+            Fate::Intact
+        }
+    }
+}
+
+impl fmt::Display for Direction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} lost and {} corrupted", self.lost, self.corrupted)
+    }
+}
+
+impl Flip {
+    pub(super) fn apply(&self, packet: &mut [u8]) {
+        packet[self.octet] ^= self.mask;
+    }
+}
+
+impl Bucket {
+    fn new(rate: Rate) -> Self {
+        // The command line takes no more than a year.
+        let micros = u64::try_from(rate.interval.as_micros()).unwrap_or(u64::MAX);
+        let interval = Duration::from_micros(micros);
+        Self { packets: rate.packets, interval, left: 0, refill_at: Instant::ZERO }
+    }
+
+    fn admits(&mut self, now: Instant) -> bool {
+        if now >= self.refill_at {
+            self.left = self.packets;
+            self.refill_at = now + self.interval;
+        }
+        let admitted = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        admitted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn direction(options: &FaultOptions) -> Direction {
+        Direction::new(options, fastrand::Rng::with_seed(0))
+    }
+
+    fn passes(direction: &mut Direction, millis: i64, length: usize) -> bool {
+        !matches!(direction.fate(Instant::from_millis(millis), length), Fate::Lost)
+    }
+
+    const NONE: FaultOptions = FaultOptions { drop: 0, corrupt: 0, size_limit: None, rate: None, seed: None };
+
+    #[test]
+    fn the_size_limit_is_the_longest_that_passes() {
+        let mut direction = direction(&FaultOptions { size_limit: Some(600), ..NONE });
+        assert!(passes(&mut direction, 0, 600));
+        assert!(!passes(&mut direction, 0, 601));
+    }
+
+    #[test]
+    fn the_rate_is_a_number_of_packets_in_each_interval() {
+        let rate = Rate { packets: 3, interval: core::time::Duration::from_millis(10) };
+        let mut direction = direction(&FaultOptions { rate: Some(rate), ..NONE });
+        let mut passed = |millis: i64| (0..5).filter(|_| passes(&mut direction, millis, 1)).count();
+        assert_eq!([0, 9, 10, 19, 20, 100].map(&mut passed), [3, 0, 3, 0, 3, 3]);
+    }
+
+    #[test]
+    fn an_empty_packet_cannot_be_corrupted() {
+        let mut direction = direction(&FaultOptions { corrupt: 100, ..NONE });
+        assert!(matches!(direction.fate(Instant::ZERO, 0), Fate::Intact));
+    }
+}

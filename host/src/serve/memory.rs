@@ -1,0 +1,188 @@
+//! All memory of the server, asked for at once at start: a fixed number of allocations, none of which is ever freed.
+
+use core::iter;
+use std::collections::TryReserveError;
+use std::{fs, io};
+
+use memmap2::MmapMut;
+use shout_core::{BUFFER_SIZE, Bucket, DelayedMetadata, FlowEntry, Slot, Storage, UdpStorage};
+use smoltcp::iface::SocketStorage;
+use smoltcp::socket::udp::PacketMetadata;
+use smoltcp::time::Instant;
+
+use crate::cli::options::ServeOptions;
+use crate::error::Error;
+
+/// UDP replies that wait for a device that is full.
+const WAITING_REPLIES: usize = 16;
+
+/// UDP replies that wait for their `--delay`, and their octets.
+const DELAYED_REPLIES: usize = 65536;
+const DELAYED_OCTETS: usize = 16 << 20;
+
+/// Allocates what the options ask for, if the machine has it.
+pub(crate) fn allocate(options: &ServeOptions) -> Result<Storage<'static>, Error> {
+    // The kernel would promise more than it has and kill the program later, when the pages are used.
+    if let Some(available) = available() {
+        check(options, available)?;
+    }
+    storage(options).map_err(|error| too_much(options, error.to_string()))
+}
+
+fn check(options: &ServeOptions, available: u64) -> Result<(), Error> {
+    if needed(options) > available {
+        return Err(too_much(options, format!("{} free", readable(available))));
+    }
+    Ok(())
+}
+
+fn too_much(options: &ServeOptions, available: String) -> Error {
+    Error::Memory {
+        connections: options.connections,
+        buffer: options.buffer,
+        needed: readable(needed(options)),
+        available,
+    }
+}
+
+/// All octets that the server can come to use.
+fn needed(options: &ServeOptions) -> u64 {
+    let a_slot = size_of::<Slot<'_>>()
+        + size_of::<SocketStorage<'_>>()
+        + size_of::<FlowEntry>()
+        + size_of::<Bucket>()
+        + size_of::<Instant>();
+    let delayed = match options.delay {
+        Some(_) => DELAYED_REPLIES * size_of::<DelayedMetadata>() + DELAYED_OCTETS,
+        None => 0,
+    };
+    // At most 65535 slots of some 2 MiB: far from overflowing.
+    u64::from(options.connections) * (a_slot as u64 + 2 * u64::from(options.buffer)) + delayed as u64
+}
+
+fn storage(options: &ServeOptions) -> io::Result<Storage<'static>> {
+    let slots = usize::from(options.connections);
+    let (delayed_replies, delayed_octets) = match options.delay {
+        Some(_) => (DELAYED_REPLIES, DELAYED_OCTETS),
+        None => (0, 0),
+    };
+    let buffer = usize::try_from(options.buffer).map_err(io::Error::other)?;
+    Ok(Storage {
+        slots: array(slots, || Slot::EMPTY)?,
+        sockets: array(slots, || SocketStorage::EMPTY)?,
+        flows: array(slots, || FlowEntry::EMPTY)?,
+        buckets: array(slots, || Bucket::EMPTY)?,
+        deadlines: array(slots, || Instant::ZERO)?,
+        tcp_buffers: octets(slots * 2 * buffer)?,
+        udp: UdpStorage {
+            socket: Box::leak(Box::new(SocketStorage::EMPTY)),
+            rx_metadata: array(2, || PacketMetadata::EMPTY)?,
+            // Any datagram that fits in an IP packet.
+            rx: octets(usize::from(u16::MAX))?,
+            tx_metadata: array(WAITING_REPLIES, || PacketMetadata::EMPTY)?,
+            tx: octets(WAITING_REPLIES * BUFFER_SIZE)?,
+            delayed_metadata: array(delayed_replies, || DelayedMetadata::EMPTY)?,
+            delayed: octets(delayed_octets)?,
+        },
+    })
+}
+
+fn array<T>(length: usize, empty: impl FnMut() -> T) -> Result<&'static mut [T], TryReserveError> {
+    let mut array = Vec::new();
+    array.try_reserve_exact(length)?;
+    array.extend(iter::repeat_with(empty).take(length));
+    Ok(array.leak())
+}
+
+/// Zeroes straight from the kernel: a page costs memory only once it is written to, so that the buffers of slots
+/// that are never used cost none.
+fn octets(length: usize) -> io::Result<&'static mut [u8]> {
+    let map: &'static mut MmapMut = Box::leak(Box::new(MmapMut::map_anon(length)?));
+    Ok(map)
+}
+
+/// What the kernel holds to be available without swapping, if it says so.
+fn available() -> Option<u64> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kibibytes * 1024)
+}
+
+/// A size as one says it.
+fn readable(octets: u64) -> String {
+    match octets {
+        0..0x40_0000 => format!("{} KiB", octets.div_ceil(1024)),
+        0x40_0000..0x1_0000_0000 => format!("{} MiB", octets.div_ceil(1024 * 1024)),
+        _ => format!("{} GiB", octets.div_ceil(1024 * 1024 * 1024)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::time::Duration;
+
+    use super::*;
+    use crate::cli::ServeArgs;
+
+    fn options(connections: u16, buffer: u32) -> ServeOptions {
+        let arguments =
+            ServeArgs { connections: Some(connections), buffer: Some(buffer), ..ServeArgs::default() };
+        ServeOptions::try_from(arguments).unwrap()
+    }
+
+    #[test]
+    fn every_slice_has_the_length_that_the_options_ask_for() {
+        let storage = allocate(&options(3, 100)).unwrap();
+        assert_eq!(storage.slots.len(), 3);
+        assert_eq!(storage.sockets.len(), 3);
+        assert_eq!(storage.tcp_buffers.len(), 600);
+        assert!(storage.tcp_buffers.iter().all(|octet| *octet == 0));
+        assert!(storage.udp.delayed.is_empty() && storage.udp.delayed_metadata.is_empty());
+    }
+
+    #[test]
+    fn a_delay_gets_room_for_replies() {
+        let delayed = ServeOptions { delay: Some(Duration::from_secs(10)), ..options(1, 64) };
+        let storage = allocate(&delayed).unwrap();
+        assert_eq!(storage.udp.delayed_metadata.len(), DELAYED_REPLIES);
+        assert_eq!(storage.udp.delayed.len(), DELAYED_OCTETS);
+        assert!(needed(&delayed) > needed(&options(1, 64)) + DELAYED_OCTETS as u64);
+    }
+
+    #[test]
+    fn the_need_counts_both_buffers_of_every_slot() {
+        let octets = needed(&options(65535, 1 << 20));
+        assert!(octets > 2 * 65535 * (1 << 20), "{octets}");
+        assert_eq!(needed(&options(2, 64)) * 5, needed(&options(10, 64)));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_said() {
+        let most = options(65535, 1 << 20);
+        assert!(check(&most, needed(&most)).is_ok());
+        let message = check(&most, needed(&most) - 1).unwrap_err().to_string();
+        for part in [
+            "65535 connections",
+            "1048576 bytes",
+            "129 GiB needed",
+            "129 GiB free",
+            "--connections",
+            "--buffer",
+        ] {
+            assert!(message.contains(part), "{part}: {message}");
+        }
+    }
+
+    #[test]
+    fn the_kernel_says_what_is_available() {
+        assert!(available().is_some_and(|octets| octets > 1 << 20));
+    }
+
+    #[test]
+    fn sizes_are_readable() {
+        assert_eq!(readable(1), "1 KiB");
+        assert_eq!(readable(5 << 20), "5 MiB");
+        assert_eq!(readable(137 << 30), "137 GiB");
+    }
+}

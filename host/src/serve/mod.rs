@@ -1,0 +1,232 @@
+//! Serving: everything that can fail first, then the privileges away, then the event loop.
+
+pub(crate) mod clock;
+pub(crate) mod event_loop;
+pub(crate) mod memory;
+pub(crate) mod notify;
+pub(crate) mod report;
+pub(crate) mod signals;
+
+use core::net::{IpAddr, SocketAddr};
+
+use ipnet::IpNet;
+use shout_core::{Config, Server};
+use smoltcp::time::Duration;
+use smoltcp::wire::{HardwareAddress, IpCidr};
+
+use crate::cli::faults::FaultOptions;
+use crate::cli::options::ServeOptions;
+use crate::demo;
+use crate::device::PacketDevice;
+use crate::device::capture::{Capture, Captured};
+use crate::device::faults::Faulty;
+use crate::device::tun::Tun;
+use crate::error::Error;
+use crate::logging::Log;
+use crate::serve::clock::Clock;
+use crate::serve::event_loop::EventLoop;
+use crate::serve::report::Report;
+use crate::serve::signals::Signals;
+use crate::system::link::{self, Setup};
+use crate::system::netlink::{Link, Netlink};
+use crate::system::privileges;
+
+/// Serves until SIGINT or SIGTERM.
+pub(crate) fn run(mut options: ServeOptions, log: &Log) -> Result<(), Error> {
+    let clock = Clock::start();
+    // Before the signals are blocked: a pipe is waited for here until somebody reads it.
+    let capture = options.pcap.as_deref().map(Capture::open).transpose()?;
+    let storage = memory::allocate(&options)?;
+    let signals = Signals::block().map_err(Error::system("waiting for signals"))?;
+
+    let netlink = Netlink::open().map_err(Error::system("asking the kernel for its network devices"))?;
+    let before = find(&netlink, &options.tun)?;
+    if options.configure && !link::has_ipv6(&options.tun) {
+        leave_ipv6_out(&mut options)?;
+    }
+    link::check_free(&netlink, &options, before.as_ref())?;
+
+    let config = config(&options)?;
+    let tun = Tun::open(&options.tun)?;
+    let Some(link) = find(&netlink, &options.tun)? else {
+        return Err(Error::DeviceGone { device: options.tun });
+    };
+    let setup = if options.configure {
+        Some(Setup::apply(netlink, &link, &options)?)
+    } else {
+        tell_differences(&link, &options);
+        if link.up {
+            link::await_addresses(&netlink, &link)?;
+        }
+        None
+    };
+    // Not before: an earlier recording is not to be lost to a server that cannot start.
+    let tun = Captured::new(tun, capture.and_then(Capture::begin));
+    let mut device = PacketDevice::new(tun, options.mtu);
+    let server = Server::new(&config, storage, &mut device, clock.now())?;
+
+    privileges::drop_all()?;
+    // Only now: capabilities belong to a thread.
+    log.detach().map_err(Error::system("starting the thread that writes the log"))?;
+    if let Some(setup) = setup {
+        setup.keep();
+    }
+
+    if before.is_some() {
+        // Without a privilege left, there is no way to take its addresses away again.
+        log::info!("attached to {}, which stays when shout ends, as it is set up now", options.tun);
+    }
+    let faults = options.faults.take().map(settle_seed).transpose()?;
+    if let Some((faults, seed)) = &faults {
+        let again = if faults.by_chance() { format!(" (--seed {seed})") } else { String::new() };
+        log::warn!("faults on purpose, in each direction: {faults}{again}");
+    }
+    log::info!("{}", greeting(&options));
+    log::info!("{}", suggestion(&options));
+    notify::ready();
+    if options.attended {
+        demo::report_readiness().map_err(Error::system("telling `shout demo` that the server is ready"))?;
+    }
+    let report = Report::new(options.stats, clock.now());
+    let event_loop =
+        EventLoop { server, device, signals, clock, busy_poll: options.busy_poll, name: options.tun, report };
+    match faults {
+        None => event_loop.run(),
+        Some((faults, seed)) => event_loop.with_device(|device| Faulty::new(device, &faults, seed)).run(),
+    }
+}
+
+fn find(netlink: &Netlink, name: &str) -> Result<Option<Link>, Error> {
+    netlink.link(name).map_err(Error::system(&format!("asking the kernel for the device {name}")))
+}
+
+fn leave_ipv6_out(options: &mut ServeOptions) -> Result<(), Error> {
+    let is_v4 = |net: &IpNet| net.addr().is_ipv4();
+    if options.addresses.iter().all(is_v4) {
+        return Ok(());
+    }
+    options.addresses.retain(is_v4);
+    options.host_addresses.retain(is_v4);
+    if options.addresses.is_empty() {
+        return Err(Error::NoIpv6);
+    }
+    log::warn!("this machine has no IPv6, or has it disabled: serving IPv4 only");
+    Ok(())
+}
+
+fn config(options: &ServeOptions) -> Result<Config, Error> {
+    let mut entropy = [0; 16];
+    getrandom::fill(&mut entropy).map_err(Error::system("asking the kernel for random octets"))?;
+    let micros = |duration: core::time::Duration| {
+        // The command line takes no more than a year.
+        Duration::from_micros(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
+    };
+    let cidrs = options.addresses.iter().map(|net| IpCidr::new(net.addr().into(), net.prefix_len()));
+    let mut config = Config::new(HardwareAddress::Ip, entropy);
+    // The command line takes no more than the core has room for.
+    config.addresses = cidrs.take(config.addresses.capacity()).collect();
+    config.port = options.port;
+    config.idle_timeout = options.idle_timeout.map(micros);
+    config.delay = options.delay.map(micros);
+    Ok(config)
+}
+
+/// The seed that was asked for, or one that nobody has asked for yet.
+fn settle_seed(faults: FaultOptions) -> Result<(FaultOptions, u64), Error> {
+    let seed = match faults.seed {
+        Some(seed) => seed,
+        // Not longer than one likes to type.
+        None => getrandom::u32().map_err(Error::system("asking the kernel for random octets"))?.into(),
+    };
+    Ok((faults, seed))
+}
+
+/// What is to be known of a device that somebody else has set up.
+fn tell_differences(link: &Link, options: &ServeOptions) {
+    if !link.up {
+        log::warn!("{0} is down: nothing arrives before `sudo ip link set {0} up`", link.name);
+    }
+    if link.mtu != u32::from(options.mtu) {
+        log::warn!("{} has an MTU of {}, not the {} of --mtu", link.name, link.mtu, options.mtu);
+    }
+}
+
+/// The line that says that all is ready. Tests and scripts wait for it.
+fn greeting(options: &ServeOptions) -> String {
+    let endpoints = options.addresses.iter().map(|net| SocketAddr::new(net.addr(), options.port).to_string());
+    format!("listening on {} (TCP and UDP) through {}", enumerated(endpoints.collect()), options.tun)
+}
+
+fn enumerated(mut items: Vec<String>) -> String {
+    match items.pop() {
+        Some(last) if !items.is_empty() => format!("{} and {last}", items.join(", ")),
+        last => last.unwrap_or_default(),
+    }
+}
+
+fn suggestion(options: &ServeOptions) -> String {
+    // There is an address at least.
+    let target = options.addresses.first().map_or_else(String::new, |net| match net.addr() {
+        IpAddr::V6(address) if address.is_unicast_link_local() => format!("{address}%{}", options.tun),
+        address => address.to_string(),
+    });
+    format!("try it: nc {target} {port} (TCP) or nc -u {target} {port} (UDP)", port = options.port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::ServeArgs;
+
+    fn options(addresses: &str) -> ServeOptions {
+        let addresses = addresses.split_whitespace().map(|net| net.parse().unwrap()).collect();
+        let defaults = ServeOptions::try_from(ServeArgs::default()).unwrap();
+        ServeOptions { addresses, ..defaults }
+    }
+
+    #[test]
+    fn the_greeting_names_every_endpoint() {
+        assert_eq!(
+            greeting(&options("192.168.69.1/24 fd69::1/64")),
+            "listening on 192.168.69.1:8080 and [fd69::1]:8080 (TCP and UDP) through shout0"
+        );
+        assert_eq!(
+            greeting(&options("10.0.0.1/8")),
+            "listening on 10.0.0.1:8080 (TCP and UDP) through shout0"
+        );
+        let three = greeting(&options("10.0.0.1/8 10.0.0.2/8 10.0.0.3/8"));
+        assert!(three.contains(" 10.0.0.1:8080, 10.0.0.2:8080 and 10.0.0.3:8080 "), "{three}");
+    }
+
+    #[test]
+    fn the_suggestion_can_be_typed_as_it_stands() {
+        assert_eq!(
+            suggestion(&options("192.168.69.1/24 fd69::1/64")),
+            "try it: nc 192.168.69.1 8080 (TCP) or nc -u 192.168.69.1 8080 (UDP)"
+        );
+        assert!(suggestion(&options("fe80::1/64")).contains("nc fe80::1%shout0 8080"));
+    }
+
+    #[test]
+    fn without_ipv6_its_addresses_are_left_out() {
+        let mut both = ServeOptions::try_from(ServeArgs::default()).unwrap();
+        leave_ipv6_out(&mut both).unwrap();
+        assert!(both.addresses.iter().chain(&both.host_addresses).all(|net| net.addr().is_ipv4()));
+        assert!(matches!(leave_ipv6_out(&mut options("fd69::1/64")), Err(Error::NoIpv6)));
+    }
+
+    #[test]
+    fn the_core_is_told_what_was_asked_for() {
+        let asked = ServeOptions {
+            port: 7,
+            delay: Some(core::time::Duration::from_millis(250)),
+            ..options("192.168.69.1/24 fd69::1/64")
+        };
+        let config = config(&asked).unwrap();
+        assert_eq!(config.port, 7);
+        assert_eq!(config.delay, Some(Duration::from_millis(250)));
+        assert_eq!(config.idle_timeout, None);
+        assert_eq!(config.addresses.len(), 2);
+        assert_ne!(config.entropy, super::config(&asked).unwrap().entropy);
+    }
+}
