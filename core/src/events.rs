@@ -1,27 +1,26 @@
 //! Lines about connections, at most so many a second: a flood of connections must not become a flood of lines.
 
-use core::net::{IpAddr, SocketAddr};
-
 use log::{info, warn};
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::IpEndpoint;
 
+use crate::handler::peer_address;
 use crate::tcp::timers::NEVER;
 
 /// Lines a second.
 const LINES: u32 = 20;
 
 #[derive(Debug)]
-pub(crate) struct Journal {
+pub(crate) struct Events {
     second_ends: Instant,
     written: u32,
     left_out: u32,
     quiet_until: Instant,
 }
 
-impl Journal {
-    pub(crate) const fn new() -> Journal {
-        Journal { second_ends: Instant::ZERO, written: 0, left_out: 0, quiet_until: Instant::ZERO }
+impl Events {
+    pub(crate) const fn new() -> Events {
+        Events { second_ends: Instant::ZERO, written: 0, left_out: 0, quiet_until: Instant::ZERO }
     }
 
     /// Logs that something happened to the connection of this peer, unless too much happens.
@@ -32,7 +31,7 @@ impl Journal {
         }
         if self.written < LINES {
             self.written += 1;
-            info!("{} {what}", printable(peer));
+            info!("{} {what}", peer_address(peer));
         } else {
             self.left_out += 1;
         }
@@ -42,7 +41,7 @@ impl Journal {
     pub(crate) fn refused(&mut self, now: Instant, peer: IpEndpoint) {
         if now >= self.quiet_until {
             self.quiet_until = now + Duration::from_secs(1);
-            warn!("every slot is in use: {} has to wait for one", printable(peer));
+            warn!("every slot is in use: {} has to wait for one", peer_address(peer));
         }
     }
 
@@ -63,9 +62,4 @@ impl Journal {
         }
         (self.written, self.left_out) = (0, 0);
     }
-}
-
-/// An address and port as people write it, with brackets for IPv6 (RFC 5952, section 6), which smoltcp leaves out.
-fn printable(endpoint: IpEndpoint) -> SocketAddr {
-    SocketAddr::new(IpAddr::from(endpoint.addr), endpoint.port)
 }

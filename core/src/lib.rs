@@ -1,10 +1,11 @@
-//! An uppercase echo server, TCP and UDP, with its own TCP/IP stack: `no_std`, no heap, no clock, no I/O.
+//! A server of many connections on its own TCP/IP stack, over TCP and UDP: `no_std`, no heap, no clock, no I/O.
 //!
-//! [`Server`] is the whole program but for four things that its caller supplies:
+//! [`Server`] takes care of connections, a [`Handler`] holds the conversation on each. The first handler is [`Uppercase`]:
+//! what comes goes back in upper case. [`Server`] is a whole program but for four things that its caller supplies:
 //!
 //! - a **device**: anything that implements smoltcp's [`Device`](smoltcp::phy::Device), IP or Ethernet;
 //! - **time**: a monotonic [`Instant`](smoltcp::time::Instant), handed to each call;
-//! - **entropy**: 16 octets at construction ([`Config::entropy`]);
+//! - **entropy**: 16 bytes at construction ([`Config::entropy`]);
 //! - **memory**: a [`Storage`] of borrowed slices, for instance out of a `static` [`Memory`].
 //!
 //! # Polling
@@ -56,17 +57,19 @@
 //!
 //! # A packet's way
 //!
-//! ```text
-//!  device ──▶ door (classify) ──▶ guard ──▶ smoltcp ──▶ service (echo) ──▶ egress ──▶ device
-//!              │ whose is it?      │ RFC 5961  │ that slot's    │ uppercase        │ acknowledgement, data and
-//!              ▼                   ▼           │ socket only    │                  │ window in one segment
-//!           dropped, counted    challenge ACK
-//! ```
+//! | | |
+//! |---|---|
+//! | filter | whose is it? what is for nobody is dropped and counted |
+//! | demux | its 4-tuple's slot; a segment without one goes to the backlog |
+//! | socket | smoltcp's TCP socket, made to behave as RFC 9293 and RFC 5961 say |
+//! | handler | reads, writes, and says what is next |
+//! | egress | acknowledgement, data and window leave in one segment |
+//! | deadlines | the slot's next one is noted |
 //!
-//! smoltcp looks through a socket set from the start for every packet and has no listener with a backlog. Here each
-//! connection has a socket set of its own, and the door decides which one may see a packet. So the cost of a packet does
-//! not grow with the number of connections, a duplicate SYN cannot take over a live connection, and the backlog
-//! is the server's to define.
+//! smoltcp looks through a socket set from the start for every packet, and has no listener with a backlog. Here each
+//! connection has a socket set of its own, and the demultiplexer decides which one sees a packet. So the cost of a packet does
+//! not grow with the number of connections, a duplicate SYN cannot take over a live connection, and the backlog is the
+//! server's to define.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -75,23 +78,28 @@
 extern crate std;
 
 mod config;
-mod echo;
+mod cx;
 mod events;
+mod handler;
 mod ip;
 mod memory;
 mod server;
 mod stats;
 mod tcp;
 mod udp;
+mod uppercase;
 
 #[cfg(test)]
 mod tests;
 
 pub use config::{Config, ConfigError, MAX_ADDRESSES};
+pub use handler::{End, Handler, Next, Reply, reply_with};
 pub use memory::{BUFFER_SIZE, Memory, Storage, UdpStorage};
 pub use server::{Poll, Server};
 pub use smoltcp;
 pub use stats::{DropReason, Stats};
-pub use tcp::demux::{Bucket, FlowEntry};
+pub use tcp::demux::{Bucket, DemuxEntry};
 pub use tcp::slots::Slot;
+pub use tcp::socket::stream::Stream;
 pub use udp::DelayedMetadata;
+pub use uppercase::Uppercase;

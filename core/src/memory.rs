@@ -8,11 +8,11 @@ use smoltcp::socket::udp;
 use smoltcp::time::Instant;
 
 use crate::config::ConfigError;
-use crate::tcp::demux::{Bucket, FlowEntry};
+use crate::tcp::demux::{Bucket, DemuxEntry};
 use crate::tcp::slots::Slot;
 use crate::udp::DelayedMetadata;
 
-/// Octets a direction of a TCP socket by default, and the most that a UDP reply carries: the `recv(1024)` of
+/// Bytes a direction of a TCP socket by default, and the most that a UDP reply carries: the `recv(1024)` of
 /// the programs that this server grew from.
 pub const BUFFER_SIZE: usize = 1024;
 
@@ -24,22 +24,23 @@ pub(crate) fn longest_reassembled() -> usize {
     if cfg!(feature = "fragments") { 2048 } else { 0 }
 }
 
-/// All memory of a [`Server`](crate::Server), borrowed for as long as it lives.
+/// All memory of a [`Server`](crate::Server), borrowed for as long as it lives; `S` is what the handler keeps of a connection
+/// ([`Handler::State`](crate::Handler::State)).
 ///
 /// The number of slots is the length of `slots`, 1 to 65535. Use [`Memory`] where it is a constant.
 #[derive(Debug)]
-pub struct Storage<'a> {
+pub struct Storage<'a, S = ()> {
     /// One a TCP connection.
-    pub slots: &'a mut [Slot<'a>],
+    pub slots: &'a mut [Slot<'a, S>],
     /// As many as slots.
     pub sockets: &'a mut [SocketStorage<'a>],
     /// As many as slots.
-    pub flows: &'a mut [FlowEntry],
+    pub demux: &'a mut [DemuxEntry],
     /// The heads of the connection index: as many as slots is a good number, one at least.
     pub buckets: &'a mut [Bucket],
     /// As many as slots.
     pub deadlines: &'a mut [Instant],
-    /// Slots × 2 × the buffer size, which is from 64 octets to 1 GiB. Of an odd size, the last octet is left unused.
+    /// Slots × 2 × the buffer size, which is from 64 bytes to 1 GiB. Of an odd size, the last byte is left unused.
     pub tcp_buffers: &'a mut [u8],
     /// What UDP needs.
     pub udp: UdpStorage<'a>,
@@ -64,7 +65,7 @@ pub struct UdpStorage<'a> {
     pub delayed: &'a mut [u8],
 }
 
-impl Storage<'_> {
+impl<S> Storage<'_, S> {
     /// Checks the lengths of all slices; gives the size of a TCP buffer.
     pub(crate) fn buffer_size(&self, longest_datagram: usize) -> Result<usize, ConfigError> {
         let slots = self.slots.len();
@@ -76,7 +77,7 @@ impl Storage<'_> {
         };
         let udp = &self.udp;
         need("sockets", self.sockets.len(), slots, self.sockets.len() == slots)?;
-        need("flows", self.flows.len(), slots, self.flows.len() == slots)?;
+        need("demux", self.demux.len(), slots, self.demux.len() == slots)?;
         need("buckets", self.buckets.len(), slots, !self.buckets.is_empty())?;
         need("deadlines", self.deadlines.len(), slots, self.deadlines.len() == slots)?;
         need("udp.rx_metadata", udp.rx_metadata.len(), 2, udp.rx_metadata.len() >= 2)?;
@@ -87,7 +88,7 @@ impl Storage<'_> {
         // smoltcp refuses a receive buffer above 1 GiB, the largest window there is (RFC 7323, section 2.3).
         let fits = (MIN_BUFFER_SIZE..=1 << 30).contains(&size);
         need("tcp_buffers", size, 2 * slots * BUFFER_SIZE, fits)?;
-        // Even, as Linux sends segments of half the window: an odd octet would travel in a segment of its own, and in
+        // Even, as Linux sends segments of half the window: an odd byte would travel in a segment of its own, and in
         // another on its way back.
         Ok(size & !1)
     }
@@ -97,16 +98,22 @@ impl Storage<'_> {
 /// destructor, and so could not be borrowed by a server for as long as it lives; its elements have none.
 type Late<T, const N: usize> = ManuallyDrop<Vec<T, N>>;
 
-/// A [`Storage`] of constant size: `SLOTS` connections with `BUFFER` octets a direction, datagrams of up to
-/// `DATAGRAM` octets, and no room for delayed replies.
+/// A [`Storage`] of constant size: `SLOTS` connections with `BUFFER` bytes a direction and a handler's `S` each, datagrams of up
+/// to `DATAGRAM` bytes, and no room for delayed replies.
 ///
 /// It can be a `static`: [`Memory::new`] is `const`, and all zeroes, so that the `static` takes no place in an image.
 #[derive(Debug)]
-pub struct Memory<'a, const SLOTS: usize, const BUFFER: usize = BUFFER_SIZE, const DATAGRAM: usize = 2048> {
-    slots: Late<Slot<'a>, SLOTS>,
+pub struct Memory<
+    'a,
+    const SLOTS: usize,
+    const BUFFER: usize = BUFFER_SIZE,
+    const DATAGRAM: usize = 2048,
+    S = (),
+> {
+    slots: Late<Slot<'a, S>, SLOTS>,
     sockets: Late<SocketStorage<'a>, SLOTS>,
     udp_socket: Late<SocketStorage<'a>, 1>,
-    flows: Late<FlowEntry, SLOTS>,
+    demux: Late<DemuxEntry, SLOTS>,
     buckets: Late<Bucket, SLOTS>,
     deadlines: [Instant; SLOTS],
     tcp_buffers: [[[u8; BUFFER]; 2]; SLOTS],
@@ -115,14 +122,16 @@ pub struct Memory<'a, const SLOTS: usize, const BUFFER: usize = BUFFER_SIZE, con
     udp_tx: [u8; BUFFER_SIZE],
 }
 
-impl<'a, const SLOTS: usize, const BUFFER: usize, const DATAGRAM: usize> Memory<'a, SLOTS, BUFFER, DATAGRAM> {
+impl<'a, const SLOTS: usize, const BUFFER: usize, const DATAGRAM: usize, S>
+    Memory<'a, SLOTS, BUFFER, DATAGRAM, S>
+{
     /// Memory that no server has used yet.
     pub const fn new() -> Self {
         Memory {
             slots: ManuallyDrop::new(Vec::new()),
             sockets: ManuallyDrop::new(Vec::new()),
             udp_socket: ManuallyDrop::new(Vec::new()),
-            flows: ManuallyDrop::new(Vec::new()),
+            demux: ManuallyDrop::new(Vec::new()),
             buckets: ManuallyDrop::new(Vec::new()),
             deadlines: [Instant::ZERO; SLOTS],
             tcp_buffers: [[[0; BUFFER]; 2]; SLOTS],
@@ -133,18 +142,18 @@ impl<'a, const SLOTS: usize, const BUFFER: usize, const DATAGRAM: usize> Memory<
     }
 
     /// Lends all of it to a server.
-    pub fn storage(&'a mut self) -> Storage<'a> {
+    pub fn storage(&'a mut self) -> Storage<'a, S> {
         while self.slots.push(Slot::EMPTY).is_ok() {}
         while self.sockets.push(SocketStorage::EMPTY).is_ok() {}
         while self.udp_socket.push(SocketStorage::EMPTY).is_ok() {}
-        while self.flows.push(FlowEntry::EMPTY).is_ok() {}
+        while self.demux.push(DemuxEntry::EMPTY).is_ok() {}
         while self.buckets.push(Bucket::EMPTY).is_ok() {}
         while self.udp_metadata.push([udp::PacketMetadata::EMPTY; 2]).is_ok() {}
         let (rx_metadata, tx_metadata) = self.udp_metadata.split_at_mut(1);
         Storage {
             slots: &mut self.slots,
             sockets: &mut self.sockets,
-            flows: &mut self.flows,
+            demux: &mut self.demux,
             buckets: &mut self.buckets,
             deadlines: &mut self.deadlines,
             tcp_buffers: self.tcp_buffers.as_flattened_mut().as_flattened_mut(),
@@ -161,8 +170,8 @@ impl<'a, const SLOTS: usize, const BUFFER: usize, const DATAGRAM: usize> Memory<
     }
 }
 
-impl<const SLOTS: usize, const BUFFER: usize, const DATAGRAM: usize> Default
-    for Memory<'_, SLOTS, BUFFER, DATAGRAM>
+impl<const SLOTS: usize, const BUFFER: usize, const DATAGRAM: usize, S> Default
+    for Memory<'_, SLOTS, BUFFER, DATAGRAM, S>
 {
     fn default() -> Self {
         Self::new()

@@ -1,19 +1,25 @@
-//! The server: packets in through the door, and whose turn it is then.
+//! The server: packets in through the filter, and whose turn it is then.
+
+use core::fmt;
 
 use siphasher::sip::SipHasher13;
 use smoltcp::iface::SocketSet;
-use smoltcp::phy::{Device, RxToken};
+use smoltcp::phy::{Device, RxToken, TxToken};
 use smoltcp::time::{Duration, Instant};
 
 use crate::config::{Config, ConfigError};
-use crate::ip::filter::{Admitted, Door};
-use crate::ip::interface::{Next, Stack};
+use crate::cx::Cx;
+use crate::handler::Handler;
+use crate::ip::filter::{Admitted, Filter};
+use crate::ip::interface::{Interface, Sent};
 use crate::memory::{self, Storage};
 use crate::stats::{DropReason, Stats};
-use crate::tcp::demux::{Flows, SlotId};
+use crate::tcp::Connections;
+use crate::tcp::demux::Demux;
+use crate::tcp::slots::{SlotId, Slots};
 use crate::tcp::timers::{NEVER, Timers};
-use crate::tcp::{Connections, Egress};
 use crate::udp::Datagrams;
+use crate::uppercase::Uppercase;
 
 /// Packets a call of [`Server::poll`]: enough that the rest of the loop costs little, few enough that deadlines hold.
 const PACKETS_A_POLL: usize = 64;
@@ -21,17 +27,16 @@ const PACKETS_A_POLL: usize = 64;
 /// What the connections get to end in good order when the server shuts down.
 const SHUTDOWN: Duration = Duration::from_secs(1);
 
-/// An echo server on its own TCP/IP stack.
+/// A server on its own TCP/IP stack, over TCP and UDP. `H` holds the conversation: [`Uppercase`], or a
+/// [`Handler`] of one's own.
 ///
 /// See the [crate's documentation](crate) for how to drive it.
-#[derive(Debug)]
-pub struct Server<'a> {
-    door: Door,
-    connections: Connections<'a>,
+pub struct Server<'a, H: Handler = Uppercase> {
+    handler: H,
+    filter: Filter,
+    connections: Connections<'a, H::State>,
     datagrams: Datagrams<'a>,
-    /// For packets that are nobody's, but that smoltcp answers.
-    nobody: SocketSet<'a>,
-    stack: Stack,
+    interface: Interface,
     stats: Stats,
     /// When what is left of the connections is aborted, once the server shuts down.
     abort_at: Option<Instant>,
@@ -51,53 +56,67 @@ pub struct Poll {
     pub blocked: bool,
 }
 
-/// Whose turn it is after a packet.
+/// What to run after a packet was taken in.
 #[derive(Debug, Clone, Copy)]
 enum Turn {
-    Nobody,
+    Nothing,
     Slot(SlotId),
     Datagrams,
-    Stack,
-    Neighbour,
+    Fragments,
+    Neighbours,
 }
 
 impl<'a> Server<'a> {
-    /// Makes a server with all slots free. The device is only asked for what it can do.
+    /// Makes a server that answers in upper case.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] says what in the configuration, the storage or the device does not fit.
+    /// As [`with_handler`](Self::with_handler).
     pub fn new<D: Device + ?Sized>(
         config: &Config,
         storage: Storage<'a>,
         device: &mut D,
         now: Instant,
     ) -> Result<Server<'a>, ConfigError> {
+        Server::with_handler(Uppercase, config, storage, device, now)
+    }
+}
+
+impl<'a, H: Handler> Server<'a, H> {
+    /// Makes a server with all slots free. The device is only asked for what it can do.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] says what in the configuration, the storage or the device does not fit.
+    pub fn with_handler<D: Device + ?Sized>(
+        handler: H,
+        config: &Config,
+        storage: Storage<'a, H::State>,
+        device: &mut D,
+        now: Instant,
+    ) -> Result<Server<'a, H>, ConfigError> {
         let capabilities = device.capabilities();
         config.check(&capabilities)?;
         let longest_datagram = (capabilities.ip_mtu() - 28).max(memory::longest_reassembled());
         let buffer_size = storage.buffer_size(longest_datagram)?;
 
-        let Storage { slots, sockets, flows, buckets, deadlines, tcp_buffers, udp } = storage;
+        let Storage { slots, sockets, demux, buckets, deadlines, tcp_buffers, udp } = storage;
         let buffers = tcp_buffers.chunks_exact_mut(2 * buffer_size);
         for ((slot, socket), buffers) in slots.iter_mut().zip(sockets).zip(buffers) {
             let (rx, tx) = buffers.split_at_mut(buffer_size);
             slot.furnish(socket, rx, tx);
         }
-        let ([index_hasher, sequence_hasher], seed) = secrets(config.entropy);
+        let ([demux_hasher, isn_hasher], seed) = secrets(config.entropy);
+        let demux = Demux::new(demux, buckets, demux_hasher);
+        let (slots, timers) = (Slots::new(slots), Timers::new(deadlines));
+        let mut connections = Connections::new(slots, demux, timers, isn_hasher, buffer_size);
+        connections.set_idle_timeout(config.idle_timeout);
         Ok(Server {
-            stack: Stack::new(config, &capabilities, seed, now),
-            door: Door::new(config, capabilities.checksum),
-            connections: Connections::new(
-                slots,
-                Flows::new(flows, buckets, index_hasher),
-                Timers::new(deadlines),
-                config.idle_timeout,
-                sequence_hasher,
-                buffer_size,
-            ),
+            handler,
+            interface: Interface::new(config, &capabilities, seed, now),
+            filter: Filter::new(config, capabilities.checksum),
+            connections,
             datagrams: Datagrams::new(udp, config.port, config.delay),
-            nobody: SocketSet::new(&mut [][..]),
             stats: Stats::default(),
             abort_at: None,
             blocked: false,
@@ -109,7 +128,7 @@ impl<'a> Server<'a> {
     /// `now` must not be before that of an earlier call.
     pub fn poll<D: Device + ?Sized>(&mut self, now: Instant, device: &mut D) -> Poll {
         if self.blocked {
-            // Egress comes first: do not be tempted to take in what could not be answered.
+            // Retry blocked output first: a packet must not be taken in while its answer cannot be sent.
             self.blocked = false;
             self.send_fragments(now, device);
             if !self.blocked {
@@ -133,14 +152,15 @@ impl<'a> Server<'a> {
             due = self.next_due();
         }
         if self.abort_at.is_some_and(|at| at <= now) {
-            self.connections.abort_all(now, device, &mut self.stack, &mut self.stats);
+            let (connections, _, mut cx) = self.parts(now);
+            connections.abort_all(&mut cx, device);
         }
-        self.stats.packets_out = self.stack.packets_sent();
+        self.stats.packets_out = self.interface.packets_sent();
         Poll { deadline: self.deadline(now, due, packets == PACKETS_A_POLL), blocked: self.blocked }
     }
 
-    /// Begins to shut down: SYNs are dropped from now on and half-open connections aborted. Each connection
-    /// echoes what it has received and is closed; what is left of them a second later is reset.
+    /// Begins to shut down: SYNs are dropped from now on and half-open connections aborted. On each connection the handler
+    /// gets to answer what has been received, and it is closed; what is left of them a second later is reset.
     ///
     /// Go on polling until [`is_shut_down`](Self::is_shut_down).
     pub fn shutdown(&mut self, now: Instant) {
@@ -160,56 +180,74 @@ impl<'a> Server<'a> {
         &self.stats
     }
 
+    /// The handler.
+    pub fn handler(&self) -> &H {
+        &self.handler
+    }
+
+    /// The handler, to change it between two polls.
+    pub fn handler_mut(&mut self) -> &mut H {
+        &mut self.handler
+    }
+
+    /// Connections and datagrams, and the context of whatever they do.
+    fn parts(&mut self, now: Instant) -> (&mut Connections<'a, H::State>, &mut Datagrams<'a>, Cx<'_, H>) {
+        let Server { handler, connections, datagrams, interface, stats, .. } = self;
+        (connections, datagrams, Cx { now, handler, interface, stats })
+    }
+
     /// Takes one packet from the device; None if there is none.
     fn ingress<D: Device + ?Sized>(&mut self, now: Instant, device: &mut D) -> Option<Turn> {
         let (rx, tx) = device.receive(now)?;
-        let (stack, stats) = (&mut self.stack, &mut self.stats);
-        stats.packets_in += 1;
-        Some(rx.consume(|packet| match self.door.admit(packet) {
+        self.stats.packets_in += 1;
+        Some(rx.consume(|packet| self.admit(now, packet, tx)))
+    }
+
+    /// Hands a packet to whom it is for; returns whose turn it is then.
+    fn admit(&mut self, now: Instant, packet: &[u8], tx: impl TxToken) -> Turn {
+        let admitted = self.filter.admit(packet);
+        let (connections, datagrams, mut cx) = self.parts(now);
+        match admitted {
             Err(reason) => {
-                stats.drop(reason);
-                Turn::Nobody
+                cx.stats.drop(reason);
+                Turn::Nothing
             }
             Ok(Admitted::Segment(segment)) => {
-                if stack.has_frames() {
-                    stack.learn_neighbour(now, packet, segment.flow.remote.addr, segment.flow.local);
-                }
-                let slot = self.connections.segment(now, packet, &segment, tx, stack, stats);
-                slot.map_or(Turn::Nobody, Turn::Slot)
+                cx.learn_neighbour(packet, segment.tuple.remote.addr, segment.tuple.local);
+                connections.segment(&mut cx, &segment, tx).map_or(Turn::Nothing, Turn::Slot)
             }
             Ok(Admitted::Datagram(from, to)) => {
-                if stack.has_frames() {
-                    stack.learn_neighbour(now, packet, from, to);
-                }
-                stack.feed(now, packet, tx, self.datagrams.sockets());
+                cx.learn_neighbour(packet, from, to);
+                cx.interface.process(now, packet, tx, datagrams.sockets(), &mut ());
                 Turn::Datagrams
             }
             Ok(Admitted::Stack) => {
-                stack.feed(now, packet, tx, &mut self.nobody);
-                Turn::Stack
+                cx.interface.process_without_sockets(now, packet, tx);
+                Turn::Fragments
             }
             Ok(Admitted::Neighbour) => {
-                stack.feed(now, packet, tx, &mut self.nobody);
-                Turn::Neighbour
+                cx.interface.process_without_sockets(now, packet, tx);
+                Turn::Neighbours
             }
-        }))
+        }
     }
 
     /// Lets whoever got the packet act on it.
     fn take_turn<D: Device + ?Sized>(&mut self, turn: Turn, now: Instant, device: &mut D) {
+        let (connections, datagrams, mut cx) = self.parts(now);
         match turn {
-            Turn::Nobody => {}
+            Turn::Nothing => {}
             Turn::Slot(id) => {
-                let egress = self.connections.serve(id, now, device, &mut self.stack, &mut self.stats);
-                self.blocked |= egress == Egress::Blocked;
+                let sent = connections.serve(&mut cx, device, id);
+                self.blocked |= sent == Sent::Blocked;
             }
             Turn::Datagrams => {
-                self.datagrams.serve(now, &mut self.stats);
+                datagrams.serve(&mut cx);
                 self.send_datagrams(now, device);
             }
-            Turn::Stack => self.send_fragments(now, device),
-            Turn::Neighbour => {
-                self.connections.look_for_neighbours(now);
+            Turn::Fragments => self.send_fragments(now, device),
+            Turn::Neighbours => {
+                connections.look_for_neighbours(now);
                 self.send_datagrams(now, device);
             }
         }
@@ -221,26 +259,28 @@ impl<'a> Server<'a> {
             self.send_datagrams(now, device);
         }
         if !self.blocked {
-            let egress = self.connections.run_due(now, device, &mut self.stack, &mut self.stats);
-            self.blocked = egress == Egress::Blocked;
+            let (connections, _, mut cx) = self.parts(now);
+            let sent = connections.run_due(&mut cx, device);
+            self.blocked = sent == Sent::Blocked;
         }
     }
 
     /// Sends the reply that waits in the socket, and those whose delay is over.
     fn send_datagrams<D: Device + ?Sized>(&mut self, now: Instant, device: &mut D) {
+        let (_, datagrams, cx) = self.parts(now);
         // Before the next attempt: that would silence the socket for another second.
-        for _ in 0..self.datagrams.give_up(now) {
-            self.stats.drop(DropReason::Neighbour);
+        for _ in 0..datagrams.give_up(now) {
+            cx.stats.drop(DropReason::Neighbour);
         }
-        while self.datagrams.release(now) {
-            match self.stack.send(now, device, self.datagrams.sockets(), None) {
-                (Next::Refused, _) => {
+        while datagrams.release(now) {
+            match cx.interface.send(now, device, datagrams.sockets(), &mut ()) {
+                Sent::Blocked => {
                     self.blocked = true;
                     return;
                 }
-                (Next::At(NEVER), _) => self.stats.datagrams_out += self.datagrams.sent(),
-                (Next::At(at), _) => {
-                    self.datagrams.wait_until(at);
+                Sent::All(NEVER) => cx.stats.datagrams_out += datagrams.sent(),
+                Sent::All(at) => {
+                    datagrams.wait_until(at);
                     return;
                 }
             }
@@ -249,9 +289,10 @@ impl<'a> Server<'a> {
 
     /// Sends the rest of a reply that is longer than the MTU, before anything else may be fragmented.
     fn send_fragments<D: Device + ?Sized>(&mut self, now: Instant, device: &mut D) {
-        if self.stack.sends_fragments(now, &self.nobody) {
-            let (next, _) = self.stack.send(now, device, &mut self.nobody, None);
-            self.blocked |= next == Next::Refused;
+        let no_sockets = &mut SocketSet::new(&mut [][..]);
+        if self.interface.sends_fragments(now, no_sockets) {
+            let sent = self.interface.send(now, device, no_sockets, &mut ());
+            self.blocked |= sent == Sent::Blocked;
         }
     }
 
@@ -272,6 +313,15 @@ impl<'a> Server<'a> {
     /// A lower bound of what [`run_due`](Self::run_due) waits for.
     fn next_due(&mut self) -> Instant {
         self.connections.deadline().min(self.datagrams.deadline())
+    }
+}
+
+impl<H: Handler> fmt::Debug for Server<'_, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("filter", &self.filter)
+            .field("stats", &self.stats)
+            .finish_non_exhaustive()
     }
 }
 

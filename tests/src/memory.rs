@@ -1,6 +1,6 @@
 //! Memory of any size for servers, and for clients made of smoltcp's sockets.
 
-use shout_core::{BUFFER_SIZE, Bucket, DelayedMetadata, FlowEntry, Slot, Storage, UdpStorage};
+use shout_core::{BUFFER_SIZE, Bucket, DelayedMetadata, DemuxEntry, Slot, Storage, UdpStorage};
 use smoltcp::iface::SocketStorage;
 use smoltcp::socket::udp::PacketMetadata;
 use smoltcp::time::Instant;
@@ -10,7 +10,7 @@ use smoltcp::time::Instant;
 pub struct ServerMemory<'a> {
     slots: Vec<Slot<'a>>,
     sockets: Vec<SocketStorage<'a>>,
-    flows: Vec<FlowEntry>,
+    demux: Vec<DemuxEntry>,
     buckets: Vec<Bucket>,
     deadlines: Vec<Instant>,
     tcp_buffers: Vec<u8>,
@@ -28,7 +28,7 @@ impl<'a> ServerMemory<'a> {
         ServerMemory {
             slots: (0..slots).map(|_| Slot::EMPTY).collect(),
             sockets: (0..slots).map(|_| SocketStorage::EMPTY).collect(),
-            flows: vec![FlowEntry::EMPTY; slots],
+            demux: vec![DemuxEntry::EMPTY; slots],
             buckets: vec![Bucket::EMPTY; slots],
             deadlines: vec![Instant::ZERO; slots],
             tcp_buffers: vec![0; 2 * slots * buffer],
@@ -47,7 +47,7 @@ impl<'a> ServerMemory<'a> {
         Storage {
             slots: &mut self.slots,
             sockets: &mut self.sockets,
-            flows: &mut self.flows,
+            demux: &mut self.demux,
             buckets: &mut self.buckets,
             deadlines: &mut self.deadlines,
             tcp_buffers: &mut self.tcp_buffers,

@@ -1,13 +1,10 @@
-//! The two devices that smoltcp is shown instead of the caller's: one received packet, and the way out.
+//! The devices that smoltcp is shown in place of the caller's: one packet in, one packet out.
 
-use smoltcp::phy::{Checksum, ChecksumCapabilities, Device, DeviceCapabilities, Medium, RxToken, TxToken};
+use smoltcp::phy::{Checksum, Device, DeviceCapabilities, RxToken, TxToken};
 use smoltcp::time::Instant;
-#[cfg(feature = "ipv6")]
-use smoltcp::wire::Ipv6Packet;
-use smoltcp::wire::{ETHERNET_HEADER_LEN, IpProtocol, IpVersion, Ipv4Packet, TcpPacket, TcpSeqNumber};
 
-/// What the device can do, less the checksums that the door has verified already.
-pub(crate) fn behind_the_door(device: &DeviceCapabilities) -> DeviceCapabilities {
+/// What the device can do, less the checksums that the filter has verified already.
+pub(crate) fn behind_the_filter(device: &DeviceCapabilities) -> DeviceCapabilities {
     let without_rx = |checksum: &Checksum| if checksum.tx() { Checksum::Tx } else { Checksum::None };
     let mut behind = device.clone();
     behind.checksum.ipv4 = without_rx(&device.checksum.ipv4);
@@ -15,9 +12,15 @@ pub(crate) fn behind_the_door(device: &DeviceCapabilities) -> DeviceCapabilities
     behind
 }
 
-/// No checksum is made or verified.
-pub(crate) fn no_checksums() -> ChecksumCapabilities {
-    ChecksumCapabilities::ignored()
+/// Whoever wants to know what smoltcp sends.
+pub(crate) trait Watch {
+    /// smoltcp has written this packet, link header included; it leaves when this returns.
+    fn departs(&mut self, packet: &mut [u8]);
+}
+
+/// For packets whose contents nobody needs to know.
+impl Watch for () {
+    fn departs(&mut self, _packet: &mut [u8]) {}
 }
 
 /// A device with one packet to receive, and a token to answer it at once.
@@ -34,7 +37,7 @@ impl<'p, T> OnePacket<'p, T> {
 
 impl<T: TxToken> Device for OnePacket<'_, T> {
     type RxToken<'a>
-        = Octets<'a>
+        = Received<'a>
     where
         Self: 'a;
     type TxToken<'a>
@@ -42,8 +45,8 @@ impl<T: TxToken> Device for OnePacket<'_, T> {
     where
         Self: 'a;
 
-    fn receive(&mut self, _now: Instant) -> Option<(Octets<'_>, T)> {
-        self.packet.take().map(|(packet, tx)| (Octets(packet), tx))
+    fn receive(&mut self, _now: Instant) -> Option<(Received<'_>, T)> {
+        self.packet.take().map(|(packet, tx)| (Received(packet), tx))
     }
 
     fn transmit(&mut self, _now: Instant) -> Option<T> {
@@ -55,56 +58,65 @@ impl<T: TxToken> Device for OnePacket<'_, T> {
     }
 }
 
-pub(crate) struct Octets<'p>(&'p [u8]);
+pub(crate) struct Received<'p>(&'p [u8]);
 
-impl RxToken for Octets<'_> {
+impl RxToken for Received<'_> {
     fn consume<R, F: FnOnce(&[u8]) -> R>(self, f: F) -> R {
         f(self.0)
     }
 }
 
-/// A token for an answer that nobody needs. It must be for an empty segment, whose answers are no longer than this.
-pub(crate) struct Nowhere(pub(crate) [u8; 128]);
+/// The longest answer to a segment without payload: an Ethernet header, an IPv6 header, and TCP's with all its options.
+const LONGEST_ANSWER: usize = 128;
 
-impl TxToken for Nowhere {
-    fn consume<R, F: FnOnce(&mut [u8]) -> R>(mut self, length: usize, f: F) -> R {
-        f(&mut self.0[..length])
+/// A token that throws the answer away.
+///
+/// Panics if the answer is longer than [`LONGEST_ANSWER`]; those to segments without payload are not.
+pub(crate) struct Discard;
+
+impl TxToken for Discard {
+    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, f: F) -> R {
+        f(&mut [0; LONGEST_ANSWER][..length])
     }
 }
 
-/// The way out for one packet.
-///
-/// smoltcp must not begin what it cannot send: a fast retransmission that the device refuses is lost, and with it the
-/// retransmission timer. So the caller's token is there first.
-pub(crate) struct WayOut<'o, T> {
+/// A device with room for exactly one packet, so that smoltcp never begins a packet that it cannot send: a fast
+/// retransmission that the device refuses is lost, and the retransmission timer with it. The caller's token is there first.
+pub(crate) struct OneTransmit<'o, T, W> {
     token: Option<T>,
     capabilities: &'o DeviceCapabilities,
-    sent: &'o mut Sent,
+    sent: &'o mut u64,
+    watch: &'o mut W,
 }
 
-impl<'o, T> WayOut<'o, T> {
-    pub(crate) fn new(token: T, capabilities: &'o DeviceCapabilities, sent: &'o mut Sent) -> WayOut<'o, T> {
-        WayOut { token: Some(token), capabilities, sent }
+impl<'o, T, W> OneTransmit<'o, T, W> {
+    pub(crate) fn new(
+        token: T,
+        capabilities: &'o DeviceCapabilities,
+        sent: &'o mut u64,
+        watch: &'o mut W,
+    ) -> OneTransmit<'o, T, W> {
+        OneTransmit { token: Some(token), capabilities, sent, watch }
     }
 }
 
-impl<T: TxToken> Device for WayOut<'_, T> {
+impl<T: TxToken, W: Watch> Device for OneTransmit<'_, T, W> {
     type RxToken<'a>
-        = Octets<'a>
+        = Received<'a>
     where
         Self: 'a;
     type TxToken<'a>
-        = Watched<'a, T>
+        = Watched<'a, T, W>
     where
         Self: 'a;
 
-    fn receive(&mut self, _now: Instant) -> Option<(Octets<'_>, Watched<'_, T>)> {
+    fn receive(&mut self, _now: Instant) -> Option<(Received<'_>, Watched<'_, T, W>)> {
         None
     }
 
-    fn transmit(&mut self, _now: Instant) -> Option<Watched<'_, T>> {
+    fn transmit(&mut self, _now: Instant) -> Option<Watched<'_, T, W>> {
         let token = self.token.take()?;
-        Some(Watched { token, medium: self.capabilities.medium, sent: self.sent })
+        Some(Watched { token, sent: self.sent, watch: self.watch })
     }
 
     fn capabilities(&self) -> DeviceCapabilities {
@@ -112,74 +124,21 @@ impl<T: TxToken> Device for WayOut<'_, T> {
     }
 }
 
-/// A transmit token that notes what leaves through it.
-pub(crate) struct Watched<'s, T> {
+/// A transmit token that counts what leaves through it and shows it to somebody.
+pub(crate) struct Watched<'s, T, W> {
     pub(crate) token: T,
-    pub(crate) medium: Medium,
-    pub(crate) sent: &'s mut Sent,
+    pub(crate) sent: &'s mut u64,
+    pub(crate) watch: &'s mut W,
 }
 
-impl<T: TxToken> TxToken for Watched<'_, T> {
+impl<T: TxToken, W: Watch> TxToken for Watched<'_, T, W> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, f: F) -> R {
-        let Watched { token, medium, sent } = self;
+        let Watched { token, sent, watch } = self;
         token.consume(length, |packet| {
             let result = f(packet);
-            sent.packets += 1;
-            if let Some(segment) = SentSegment::read(packet, medium) {
-                sent.segment = Some(segment);
-            }
+            *sent += 1;
+            watch.departs(packet);
             result
-        })
-    }
-}
-
-/// What has left since the server was made.
-#[derive(Debug, Default)]
-pub(crate) struct Sent {
-    pub(crate) packets: u64,
-    /// The last TCP segment, until somebody clears it.
-    pub(crate) segment: Option<SentSegment>,
-}
-
-/// The part of a sent segment that smoltcp tells in no other way.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct SentSegment {
-    pub(crate) sequence: TcpSeqNumber,
-    /// Behind its last octet, SYN or FIN.
-    pub(crate) end: TcpSeqNumber,
-    pub(crate) acknowledgement: TcpSeqNumber,
-    /// As it stands in the header: not scaled.
-    pub(crate) window: u16,
-    pub(crate) syn: bool,
-    pub(crate) rst: bool,
-}
-
-impl SentSegment {
-    /// None if the packet is not TCP. Trusts smoltcp to have written neither options nor extension headers.
-    fn read(packet: &[u8], medium: Medium) -> Option<SentSegment> {
-        let packet = match medium {
-            Medium::Ip => packet,
-            Medium::Ethernet => packet.get(ETHERNET_HEADER_LEN..)?,
-        };
-        let payload = match IpVersion::of_packet(packet).ok()? {
-            IpVersion::Ipv4 => {
-                let packet = Ipv4Packet::new_checked(packet).ok()?;
-                (packet.next_header() == IpProtocol::Tcp).then(|| packet.payload())
-            }
-            #[cfg(feature = "ipv6")]
-            IpVersion::Ipv6 => {
-                let packet = Ipv6Packet::new_checked(packet).ok()?;
-                (packet.next_header() == IpProtocol::Tcp).then(|| packet.payload())
-            }
-        };
-        let segment = TcpPacket::new_checked(payload?).ok()?;
-        Some(SentSegment {
-            sequence: segment.seq_number(),
-            end: segment.seq_number() + segment.segment_len(),
-            acknowledgement: segment.ack_number(),
-            window: segment.window_len(),
-            syn: segment.syn(),
-            rst: segment.rst(),
         })
     }
 }

@@ -1,4 +1,4 @@
-//! The door: looks at each packet before smoltcp does, and decides who may see it.
+//! Filter: validates each packet, and decides whether it goes to a TCP slot, to the UDP socket, to smoltcp alone, or nowhere.
 
 use heapless::Vec;
 use smoltcp::phy::ChecksumCapabilities;
@@ -11,7 +11,8 @@ use smoltcp::wire::{Icmpv6Message, Icmpv6Packet, Ipv6Address, Ipv6Packet};
 
 use crate::config::{Config, MAX_ADDRESSES};
 use crate::stats::DropReason;
-use crate::tcp::demux::Flow;
+use crate::tcp::demux::Tuple;
+use crate::tcp::segment::Segment;
 
 /// Where an admitted packet goes.
 pub(crate) enum Admitted<'p> {
@@ -25,16 +26,8 @@ pub(crate) enum Admitted<'p> {
     Neighbour,
 }
 
-/// A TCP segment with a right checksum between addresses that may talk to each other.
-pub(crate) struct Segment<'p> {
-    pub(crate) flow: Flow,
-    pub(crate) tcp: TcpRepr<'p>,
-    /// What stands before the IP header: nothing, or the Ethernet header.
-    pub(crate) link_header: &'p [u8],
-}
-
 #[derive(Debug)]
-pub(crate) struct Door {
+pub(crate) struct Filter {
     ipv4: Vec<Ipv4Own, MAX_ADDRESSES>,
     #[cfg(feature = "ipv6")]
     ipv6: Vec<Ipv6Address, MAX_ADDRESSES>,
@@ -51,10 +44,10 @@ struct Ipv4Own {
     broadcast: Option<Ipv4Address>,
 }
 
-impl Door {
+impl Filter {
     /// `checksum` is the device's own: what it says that it verifies is not verified again.
-    pub(crate) fn new(config: &Config, checksum: ChecksumCapabilities) -> Door {
-        let mut door = Door {
+    pub(crate) fn new(config: &Config, checksum: ChecksumCapabilities) -> Filter {
+        let mut filter = Filter {
             ipv4: Vec::new(),
             #[cfg(feature = "ipv6")]
             ipv6: Vec::new(),
@@ -66,21 +59,25 @@ impl Door {
             // Cannot fail: there is room for as many of either family as there are in all.
             match own {
                 IpCidr::Ipv4(own) => {
-                    let _ = door.ipv4.push(Ipv4Own { address: own.address(), broadcast: own.broadcast() });
+                    let _ = filter.ipv4.push(Ipv4Own { address: own.address(), broadcast: own.broadcast() });
                 }
                 #[cfg(feature = "ipv6")]
                 IpCidr::Ipv6(own) => {
-                    let _ = door.ipv6.push(own.address());
+                    let _ = filter.ipv6.push(own.address());
                 }
             }
         }
-        door
+        filter
     }
 
     pub(crate) fn admit<'p>(&self, packet: &'p [u8]) -> Result<Admitted<'p>, DropReason> {
-        match self.hardware_addr {
+        let admitted = match self.hardware_addr {
             HardwareAddress::Ip => self.ip(&[], packet, true),
             HardwareAddress::Ethernet(own) => self.ethernet(own, packet),
+        };
+        match admitted {
+            Ok(Admitted::Segment(segment)) => Ok(Admitted::Segment(Segment { packet, ..segment })),
+            other => other,
         }
     }
 
@@ -152,7 +149,7 @@ impl Door {
                 _ if !cfg!(feature = "fragments") => Err(DropReason::Fragment),
                 IpProtocol::Udp => Ok(Admitted::Datagram(source.into(), destination.into())),
                 IpProtocol::Icmp => Ok(Admitted::Stack),
-                // The door could not see what TCP would be put together from fragments.
+                // The filter could not see what TCP would be put together from fragments.
                 _ => Err(DropReason::Fragment),
             };
         }
@@ -216,7 +213,8 @@ impl Door {
                     return Ok(Admitted::Stack);
                 }
                 let remote = IpEndpoint::new(source, tcp.src_port);
-                Ok(Admitted::Segment(Segment { flow: Flow { remote, local: destination }, tcp, link_header }))
+                let tuple = Tuple { remote, local: destination };
+                Ok(Admitted::Segment(Segment { packet: &[], link_header, tuple, tcp }))
             }
             IpProtocol::Udp => {
                 let packet = UdpPacket::new_checked(payload).map_err(|_| DropReason::Malformed)?;

@@ -1,32 +1,22 @@
-//! smoltcp: one Interface that every connection's socket set takes turns with.
+//! smoltcp's `Interface`, which every socket set takes turns with.
 
 use core::fmt;
 
 use heapless::Vec;
-use smoltcp::iface::{self, Interface, SocketSet};
+use smoltcp::iface::{self, SocketSet};
 use smoltcp::phy::{Device, DeviceCapabilities, Medium, TxToken};
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{
     ETHERNET_HEADER_LEN, EthernetFrame, EthernetProtocol, EthernetRepr, HardwareAddress, IpAddress, IpCidr,
-    TcpSeqNumber,
 };
 
 use crate::config::{Config, MAX_ADDRESSES};
-use crate::ip::device::{Nowhere, OnePacket, Sent, SentSegment, Watched, WayOut, behind_the_door};
+use crate::ip::device::{Discard, OnePacket, OneTransmit, Watch, Watched, behind_the_filter};
 use crate::ip::neighbours::{self, Announcement};
-use crate::tcp::isn;
-use crate::tcp::segment::Crafted;
 use crate::tcp::timers::NEVER;
-
-/// A set that smoltcp wants to be polled for, but does nothing with or does not end with, is looked at again after
-/// this. It is not known to happen; without this it would keep the caller from ever sleeping.
-const STUCK: Duration = Duration::from_millis(10);
 
 /// More packets than a buffer of 1 MiB makes, of any size: who sends more at once will not end.
 const PACKETS_A_TURN: usize = 1 << 16;
-
-/// smoltcp's retransmission timer runs for this long at least (RFC 6298, section 2.4).
-const RETRANSMISSION: Duration = Duration::from_secs(1);
 
 /// smoltcp remembers a neighbour for a minute.
 const NEIGHBOUR: Duration = Duration::from_secs(30);
@@ -35,46 +25,54 @@ const NEIGHBOUR: Duration = Duration::from_secs(30);
 #[cfg(feature = "fragments")]
 const REASSEMBLY: Duration = Duration::from_secs(2);
 
-pub(crate) struct Stack {
-    interface: Interface,
-    /// For the Interfaces that live for one SYN only.
+/// smoltcp's interface, and what is needed to make others like it.
+pub(crate) struct Interface {
+    interface: iface::Interface,
     addresses: Vec<IpCidr, MAX_ADDRESSES>,
     hardware_addr: HardwareAddress,
-    /// Less the checksums that the door has verified.
+    /// Less the checksums that the filter has verified.
     capabilities: DeviceCapabilities,
-    sent: Sent,
+    packets_sent: u64,
     /// The announcement of the neighbour that was learnt last, and until when it need not be learnt again.
     neighbour: (Announcement, Instant),
 }
 
-/// What a socket set waits for once it has sent what it could.
+/// What became of what a socket set had to send.
+#[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Next {
-    /// For this time; [`NEVER`]: for nothing but a packet.
-    At(Instant),
-    /// For room in the device.
-    Refused,
+pub(crate) enum Sent {
+    /// All of it has left; there is more to do at this time, or [`NEVER`].
+    All(Instant),
+    /// The device has no room for the rest.
+    Blocked,
 }
 
-impl Stack {
+impl Interface {
     /// The configuration must have been checked; `capabilities` are the device's own.
-    pub(crate) fn new(config: &Config, capabilities: &DeviceCapabilities, seed: u64, now: Instant) -> Stack {
-        let capabilities = behind_the_door(capabilities);
-        let mut idle = OnePacket::new(&[], Nowhere([0; 128]), &capabilities);
-        let interface = interface(config.hardware_addr, &config.addresses, seed, &mut idle, now);
-        let (addresses, hardware_addr) = (config.addresses.clone(), config.hardware_addr);
-        let mut stack = Stack {
-            interface,
-            addresses,
-            hardware_addr,
-            capabilities,
-            sent: Sent::default(),
+    pub(crate) fn new(
+        config: &Config,
+        capabilities: &DeviceCapabilities,
+        seed: u64,
+        now: Instant,
+    ) -> Interface {
+        let mut interface = Interface {
+            interface: make(
+                config.hardware_addr,
+                &config.addresses,
+                seed,
+                &behind_the_filter(capabilities),
+                now,
+            ),
+            addresses: config.addresses.clone(),
+            hardware_addr: config.hardware_addr,
+            capabilities: behind_the_filter(capabilities),
+            packets_sent: 0,
             neighbour: (Announcement::new(), now),
         };
         #[cfg(feature = "fragments")]
-        stack.interface.set_reassembly_timeout(REASSEMBLY);
+        interface.interface.set_reassembly_timeout(REASSEMBLY);
         for gateway in &config.gateways {
-            let routes = stack.interface.routes_mut();
+            let routes = interface.interface.routes_mut();
             // Cannot fail: smoltcp keeps two routes by default, and `gateways` has two at most.
             let _ = match *gateway {
                 IpAddress::Ipv4(gateway) => routes.add_default_ipv4_route(gateway),
@@ -82,47 +80,82 @@ impl Stack {
                 IpAddress::Ipv6(gateway) => routes.add_default_ipv6_route(gateway),
             };
         }
-        stack
+        interface
     }
 
-    /// Lets smoltcp process a packet with these sockets; `tx` is for what it answers at once. Returns the segment
-    /// that it answered with.
-    pub(crate) fn feed(
+    /// Another interface with the same addresses, that draws its random numbers from this seed.
+    pub(crate) fn seeded(&self, seed: u64, now: Instant) -> iface::Interface {
+        make(self.hardware_addr, &self.addresses, seed, &self.capabilities, now)
+    }
+
+    /// What smoltcp believes the device to do.
+    pub(crate) fn capabilities(&self) -> &DeviceCapabilities {
+        &self.capabilities
+    }
+
+    /// Lets smoltcp process a packet with these sockets; `tx` is for what it answers at once, which `watch` sees.
+    #[inline]
+    pub(crate) fn process(
         &mut self,
         now: Instant,
         packet: &[u8],
         tx: impl TxToken,
         sockets: &mut SocketSet<'_>,
-    ) -> Option<SentSegment> {
-        self.sent.segment = None;
-        let tx = Watched { token: tx, medium: self.capabilities.medium, sent: &mut self.sent };
+        watch: &mut impl Watch,
+    ) {
+        let tx = Watched { token: tx, sent: &mut self.packets_sent, watch };
         let mut device = OnePacket::new(packet, tx, &self.capabilities);
         self.interface.poll_ingress_single(now, &mut device, sockets);
-        self.sent.segment
     }
 
-    /// Lets smoltcp process a packet that is made up, and forgets what it answers.
-    pub(crate) fn tell(&mut self, now: Instant, packet: &[u8], sockets: &mut SocketSet<'_>) {
-        let mut device = OnePacket::new(packet, Nowhere([0; 128]), &self.capabilities);
+    /// Lets smoltcp answer a packet that is for no socket.
+    pub(crate) fn process_without_sockets(&mut self, now: Instant, packet: &[u8], tx: impl TxToken) {
+        self.process(now, packet, tx, &mut SocketSet::new(&mut [][..]), &mut ());
+    }
+
+    /// Lets smoltcp process a segment without payload that the server built, and discards the answer.
+    pub(crate) fn inject(&mut self, now: Instant, packet: &[u8], sockets: &mut SocketSet<'_>) {
+        let mut device = OnePacket::new(packet, Discard, &self.capabilities);
         self.interface.poll_ingress_single(now, &mut device, sockets);
     }
 
-    /// Lets smoltcp process a SYN such that its SYN|ACK will have this initial sequence number; then whatever is made up
-    /// to follow it at once, forgetting what it answers.
-    pub(crate) fn begin(
+    /// Sends one packet of what these sockets have to send, through this token.
+    #[inline]
+    pub(crate) fn send_one(
         &mut self,
         now: Instant,
-        packets: &[Crafted],
+        token: impl TxToken,
         sockets: &mut SocketSet<'_>,
-        initial: TcpSeqNumber,
+        watch: &mut impl Watch,
     ) {
-        let mut device = OnePacket::new(&[], Nowhere([0; 128]), &self.capabilities);
-        let seed = isn::seed(initial);
-        let mut interface = interface(self.hardware_addr, &self.addresses, seed, &mut device, now);
-        for packet in packets {
-            let mut device = OnePacket::new(packet, Nowhere([0; 128]), &self.capabilities);
-            interface.poll_ingress_single(now, &mut device, sockets);
+        let mut out = OneTransmit::new(token, &self.capabilities, &mut self.packets_sent, watch);
+        self.interface.poll_egress(now, &mut out, sockets);
+    }
+
+    /// When these sockets have something to send or to do; [`NEVER`]: not before a packet comes.
+    pub(crate) fn poll_at(&mut self, now: Instant, sockets: &SocketSet<'_>) -> Instant {
+        self.interface.poll_at(now, sockets).unwrap_or(NEVER)
+    }
+
+    /// Sends all that these sockets have to send.
+    pub(crate) fn send<D: Device + ?Sized>(
+        &mut self,
+        now: Instant,
+        device: &mut D,
+        sockets: &mut SocketSet<'_>,
+        watch: &mut impl Watch,
+    ) -> Sent {
+        for _ in 0..PACKETS_A_TURN {
+            let at = self.poll_at(now, sockets);
+            if at > now {
+                return Sent::All(at);
+            }
+            let Some(token) = device.transmit(now) else {
+                return Sent::Blocked;
+            };
+            self.send_one(now, token, sockets, watch);
         }
+        Sent::All(now)
     }
 
     /// True if the device has frames, whose senders are to be learnt.
@@ -142,49 +175,12 @@ impl Stack {
             && let Some(announcement) = neighbours::announcement(frame, neighbour, own)
             && (now >= self.neighbour.1 || self.neighbour.0 != announcement)
         {
-            self.tell(now, &announcement, &mut SocketSet::new(&mut [][..]));
+            self.inject(now, &announcement, &mut SocketSet::new(&mut [][..]));
             self.neighbour = (announcement, now + NEIGHBOUR);
         }
     }
 
-    /// Sends what these sockets have to send, to the last segment, which is returned. `end`: where a segment ends that
-    /// is known to be the last, and to have nothing in flight before it.
-    pub(crate) fn send<D: Device + ?Sized>(
-        &mut self,
-        now: Instant,
-        device: &mut D,
-        sockets: &mut SocketSet<'_>,
-        end: Option<TcpSeqNumber>,
-    ) -> (Next, Option<SentSegment>) {
-        self.sent.segment = None;
-        let (mut packets, mut idle) = (0, false);
-        let next = loop {
-            let at =
-                if packets == 0 && end.is_some() { Some(now) } else { self.interface.poll_at(now, sockets) };
-            match at {
-                None => break Next::At(NEVER),
-                Some(at) if at > now => break Next::At(at),
-                Some(_) if idle || packets == PACKETS_A_TURN => break Next::At(now + STUCK),
-                Some(_) => {}
-            }
-            let Some(token) = device.transmit(now) else {
-                break Next::Refused;
-            };
-            let before = self.sent.packets;
-            let mut out = WayOut::new(token, &self.capabilities, &mut self.sent);
-            self.interface.poll_egress(now, &mut out, sockets);
-            idle = self.sent.packets == before;
-            packets += 1;
-            if end.is_some() && self.sent.segment.map(|segment| segment.end) == end {
-                let at = now + RETRANSMISSION;
-                debug_assert!(self.interface.poll_at(now, sockets).is_some_and(|exactly| exactly >= at));
-                break Next::At(at);
-            }
-        };
-        (next, self.sent.segment)
-    }
-
-    /// The link header of a packet that this server makes for itself: nothing, or an Ethernet header.
+    /// The link header of a packet that this server builds for itself: nothing, or an Ethernet header.
     pub(crate) fn link_header(&self, to: IpAddress) -> Vec<u8, ETHERNET_HEADER_LEN> {
         let mut header = Vec::new();
         if let HardwareAddress::Ethernet(own) = self.hardware_addr {
@@ -202,38 +198,33 @@ impl Stack {
         header
     }
 
-    /// True if these sockets have nothing to send, nor wait for a time other than that of a neighbour that is not known.
-    pub(crate) fn has_nothing_for(&mut self, now: Instant, sockets: &SocketSet<'_>) -> bool {
-        self.interface.poll_at(now, sockets).is_none_or(|at| at > now && self.has_frames())
-    }
-
     /// Packets sent since the server was made.
     pub(crate) fn packets_sent(&self) -> u64 {
-        self.sent.packets
+        self.packets_sent
     }
 
     /// True if a packet was sent in part: the rest has to leave before anything else is fragmented.
-    pub(crate) fn sends_fragments(&mut self, now: Instant, nobody: &SocketSet<'_>) -> bool {
-        cfg!(feature = "fragments") && self.interface.poll_at(now, nobody).is_some()
+    pub(crate) fn sends_fragments(&mut self, now: Instant, no_sockets: &SocketSet<'_>) -> bool {
+        cfg!(feature = "fragments") && self.poll_at(now, no_sockets) < NEVER
     }
 }
 
-impl fmt::Debug for Stack {
+impl fmt::Debug for Interface {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stack").field("addresses", &self.addresses).finish_non_exhaustive()
+        f.debug_struct("Interface").field("addresses", &self.addresses).finish_non_exhaustive()
     }
 }
 
-fn interface(
+fn make(
     hardware_addr: HardwareAddress,
     addresses: &Vec<IpCidr, MAX_ADDRESSES>,
     seed: u64,
-    device: &mut impl Device,
+    capabilities: &DeviceCapabilities,
     now: Instant,
-) -> Interface {
+) -> iface::Interface {
     let mut config = iface::Config::new(hardware_addr);
     config.random_seed = seed;
-    let mut interface = Interface::new(config, device, now);
+    let mut interface = iface::Interface::new(config, &mut OnePacket::new(&[], Discard, capabilities), now);
     interface.update_ip_addrs(|own| own.clone_from(addresses));
     interface
 }

@@ -1,188 +1,184 @@
-//! How connections begin: which slot a client gets, and who gives way to it.
+//! The backlog: how connections begin, which slot a client gets, and who is evicted for it.
 
-use smoltcp::socket::tcp::State;
 use smoltcp::time::Instant;
-use smoltcp::wire::{TcpControl, TcpRepr, TcpSeqNumber};
+use smoltcp::wire::{TcpControl, TcpRepr};
 
-use super::Connections;
-use crate::ip::filter::Segment;
-use crate::ip::interface::Stack;
-use crate::stats::{DropReason, Stats};
-use crate::tcp::demux::{Flow, Queue, SlotId};
+use crate::cx::Cx;
+use crate::handler::Handler;
+use crate::stats::DropReason;
+use crate::tcp::demux::Tuple;
 use crate::tcp::isn::Origin;
-use crate::tcp::policy::HALF_OPEN;
-use crate::tcp::segment::{self, Crafted};
-use crate::tcp::syn_cookie::{self, Stray, Terms};
+use crate::tcp::policy::{COOKIE_AGE, Deadlines};
+use crate::tcp::segment::{self, Built, Segment};
+use crate::tcp::seq::Seq;
+use crate::tcp::slots::{Phase, SlotId};
+use crate::tcp::syn_cookie::{self, CookieKind, Verdict};
+use crate::tcp::{Connections, Why};
 
-/// Whose a segment is.
+/// What was found for a segment that is to no open connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Whose {
-    /// It is to be processed.
+pub(super) enum Found {
+    /// A connection, which is to process it.
     Connection(SlotId),
-    /// It was a SYN, and has been.
-    Begun(SlotId),
+    /// It was a SYN: half a connection has been opened, its SYN|ACK is due.
+    New(SlotId),
     /// It has been dropped and counted.
     Dropped,
-    /// smoltcp answers it.
-    Nobody,
+    /// Nothing: smoltcp answers it with a RST if one is due.
+    Nothing,
 }
 
-impl Connections<'_> {
-    /// Finds out whose a segment is that is for no connection yet, or for one that is half-open.
+/// A SYN that opens half a connection in a slot.
+struct Opening<'s, 'p> {
+    syn: &'s Segment<'p>,
+    hash: u32,
+    iss: Seq,
+}
+
+impl<S> Connections<'_, S> {
+    /// Deals with a segment to no connection, or to one that is half-open: a SYN, the acknowledgement of a handshake, that
+    /// of an evicted client ([`syn_cookie`]), or a stray.
     ///
     /// Do not be tempted to let it be inlined: every segment would pay.
     #[inline(never)]
-    pub(super) fn meet(
+    pub(super) fn meet<H: Handler<State = S>>(
         &mut self,
-        now: Instant,
+        cx: &mut Cx<'_, H>,
         found: Option<SlotId>,
         segment: &Segment<'_>,
         hash: u32,
-        stack: &mut Stack,
-        stats: &mut Stats,
-    ) -> Whose {
+    ) -> Found {
         let opens = segment.tcp.control == TcpControl::Syn && segment.tcp.ack_number.is_none();
-        let begun = match found {
-            Some(id) if !self.slots[id.index()].is_doubtful(&segment.tcp) => return Whose::Connection(id),
+        let met = match found {
+            Some(id) if !self.slots[id].socket.is_doubtful(segment) => return Found::Connection(id),
             None if opens => {
-                let free = self.vacate(now, &segment.flow, stats);
-                free.and_then(|id| self.begin(now, id, segment, hash, None, stack, stats)).map(Whose::Begun)
+                let free = self.allocate(cx, &segment.tuple);
+                free.and_then(|id| self.begin(cx, id, segment, hash, None)).map(Found::New)
             }
-            _ => match self.recognise(now, segment) {
+            _ => match self.recognise(cx.now, segment) {
                 // In place of a half-open connection with the same SYN only.
-                Stray::First(terms) if found.is_none_or(|id| self.expects(id, &segment.tcp)) => {
-                    found.into_iter().for_each(|id| self.release(id, stats));
-                    let free = self.vacate(now, &segment.flow, stats);
-                    free.and_then(|id| self.revive(now, id, segment, hash, terms, stack, stats))
-                        .map(Whose::Connection)
+                Verdict::First(kind) if found.is_none_or(|id| self.expects(id, segment)) => {
+                    found.into_iter().for_each(|id| self.release(cx, id, Why::Over));
+                    let free = self.allocate(cx, &segment.tuple);
+                    free.and_then(|id| self.reconstruct(cx, id, segment, hash, kind)).map(Found::Connection)
                 }
-                Stray::Later => {
-                    stats.drop(DropReason::Unacceptable);
+                Verdict::Later => {
+                    cx.stats.drop(DropReason::Unacceptable);
                     None
                 }
-                Stray::First(_) | Stray::Foreign => return found.map_or(Whose::Nobody, Whose::Connection),
+                Verdict::First(_) | Verdict::Unknown => {
+                    return found.map_or(Found::Nothing, Found::Connection);
+                }
             },
         };
-        begun.unwrap_or(Whose::Dropped)
+        met.unwrap_or(Found::Dropped)
     }
 
-    /// Makes a slot free for a client, at the cost of whoever needs it least.
-    fn vacate(&mut self, now: Instant, flow: &Flow, stats: &mut Stats) -> Option<SlotId> {
+    /// A free slot, or else the one longest in TIME-WAIT, or else the oldest half-open one, which is evicted. None if all
+    /// are open.
+    fn allocate<H: Handler<State = S>>(&mut self, cx: &mut Cx<'_, H>, tuple: &Tuple) -> Option<SlotId> {
         if self.draining {
-            stats.drop(DropReason::ShuttingDown);
+            cx.stats.drop(DropReason::ShuttingDown);
             return None;
         }
-        if let Some(id) = self.flows.first(Queue::Free) {
+        if let Some(id) = self.slots.first(Phase::Free) {
             return Some(id);
         }
-        if let Some(id) = self.flows.first(Queue::TimeWait) {
-            self.release(id, stats);
+        if let Some(id) = self.slots.first(Phase::TimeWait) {
+            self.release(cx, id, Why::Evicted);
             return Some(id);
         }
-        if let Some(id) = self.flows.first(Queue::HalfOpen) {
-            self.release(id, stats);
-            // Not one that gave up by itself.
-            stats.abandoned -= 1;
-            stats.evicted += 1;
-            self.evicted_until = now + HALF_OPEN;
+        if let Some(id) = self.slots.first(Phase::HalfOpen) {
+            self.release(cx, id, Why::Evicted);
+            self.evicted_until = cx.now + COOKIE_AGE;
             return Some(id);
         }
         // As a full backlog of Linux does: the peer tries again, and may find a slot then.
-        stats.refused += 1;
-        stats.drop(DropReason::NoSlot);
-        self.journal.refused(now, flow.remote);
+        cx.stats.refused += 1;
+        cx.stats.drop(DropReason::NoSlot);
+        self.events.refused(cx.now, tuple.remote);
         None
     }
 
-    /// Begins a connection in a free slot.
-    #[expect(clippy::too_many_arguments, reason = "a SYN, what is known of it, and who deals with it")]
-    pub(super) fn begin(
+    /// Begins a connection in a free slot; `previous`: SND.MAX of the one that had the same 4-tuple.
+    pub(super) fn begin<H: Handler<State = S>>(
         &mut self,
-        now: Instant,
+        cx: &mut Cx<'_, H>,
         id: SlotId,
         segment: &Segment<'_>,
         hash: u32,
-        previous: Option<TcpSeqNumber>,
-        stack: &mut Stack,
-        stats: &mut Stats,
+        previous: Option<Seq>,
     ) -> Option<SlotId> {
         let syn = self.syn(segment, &segment.tcp);
-        let terms = Terms::of(&syn.tcp, segment::ordinary_size(self.largest_segment));
-        let origin = Origin::new(&self.sequence_hasher, &segment.flow);
-        let initial = origin.initial(terms as u32, now, syn.tcp.seq_number, previous);
-        self.open(now, id, &syn, hash, initial, &[segment::segment(&syn)], stack, stats)
+        let kind = CookieKind::of(&syn.tcp, segment::default_size(self.largest_segment));
+        let origin = Origin::new(&self.isn_hasher, &segment.tuple);
+        let iss = origin.initial(kind as u32, cx.now, syn.seq(), previous);
+        self.open(cx, id, &Opening { syn: &syn, hash, iss }, &[segment::build(&syn, &syn.tcp)])
     }
 
-    /// Whose segment this can be, if it is for no connection that there is.
-    fn recognise(&self, now: Instant, segment: &Segment<'_>) -> Stray {
+    /// Whether this can be a segment of an evicted client.
+    fn recognise(&self, now: Instant, segment: &Segment<'_>) -> Verdict {
         if now >= self.evicted_until || self.draining {
-            return Stray::Foreign;
+            return Verdict::Unknown;
         }
-        let origin = Origin::new(&self.sequence_hasher, &segment.flow);
-        syn_cookie::recognise(origin, now, &segment.tcp, self.scales)
+        let origin = Origin::new(&self.isn_hasher, &segment.tuple);
+        syn_cookie::recognise(origin, now, segment, self.scales)
     }
 
     /// True if the segment comes next on this slot's connection.
-    fn expects(&self, id: SlotId, segment: &TcpRepr<'_>) -> bool {
-        self.slots[id.index()].receive_next() == segment.seq_number
+    fn expects(&self, id: SlotId, segment: &Segment<'_>) -> bool {
+        self.slots[id].socket.rcv_nxt() == segment.seq()
     }
 
     /// Begins a connection in a free slot with its client's first segment, which remains to be processed.
-    #[expect(clippy::too_many_arguments, reason = "a segment, what is known of it, and who deals with it")]
-    fn revive(
+    fn reconstruct<H: Handler<State = S>>(
         &mut self,
-        now: Instant,
+        cx: &mut Cx<'_, H>,
         id: SlotId,
         segment: &Segment<'_>,
         hash: u32,
-        terms: Terms,
-        stack: &mut Stack,
-        stats: &mut Stats,
+        kind: CookieKind,
     ) -> Option<SlotId> {
-        let syn = self.syn(segment, &terms.syn(&segment.tcp));
-        let acknowledgement = segment.tcp.ack_number?;
+        let syn = self.syn(segment, &kind.syn(segment));
+        let ack = segment.ack()?;
         // smoltcp has not sent the SYN|ACK. An answer to a probe has it offer its window all the same.
-        let probe = segment::probe(segment, segment.tcp.seq_number, acknowledgement);
-        let packets = [segment::segment(&syn), probe];
-        self.open(now, id, &syn, hash, syn_cookie::before(acknowledgement), &packets, stack, stats)?;
-        let slot = &mut self.slots[id.index()];
-        slot.answered();
+        let ports = (segment.tcp.src_port, segment.tcp.dst_port);
+        let probe = segment::bare_ack(ports, segment.seq() - 1, ack, segment.tcp.window_len);
+        let packets = [segment::build(&syn, &syn.tcp), segment::build(segment, &probe)];
+        self.open(cx, id, &Opening { syn: &syn, hash, iss: ack - 1 }, &packets)?;
+        let slot = &mut self.slots[id];
+        slot.socket.has_sent_syn_ack();
         self.timers.schedule(id, slot.deadline(self.idle_timeout));
-        stats.revived += 1;
+        cx.stats.revived += 1;
         Some(id)
     }
 
-    /// What smoltcp is to be told of a SYN in place of it.
+    /// The SYN as smoltcp is shown it.
     fn syn<'p>(&self, segment: &Segment<'p>, tcp: &TcpRepr<'p>) -> Segment<'p> {
         let segment_size = segment::segment_size(tcp, self.largest_segment);
         Segment { tcp: segment::syn(tcp, segment_size, self.scales), ..*segment }
     }
 
     /// Opens half a connection in a free slot; the first of these packets is its SYN.
-    #[expect(clippy::too_many_arguments, reason = "a SYN, what is known of it, and who deals with it")]
-    fn open(
+    fn open<H>(
         &mut self,
-        now: Instant,
+        cx: &mut Cx<'_, H>,
         id: SlotId,
-        syn: &Segment<'_>,
-        hash: u32,
-        initial: TcpSeqNumber,
-        packets: &[Crafted],
-        stack: &mut Stack,
-        stats: &mut Stats,
+        opening: &Opening<'_, '_>,
+        packets: &[Built],
     ) -> Option<SlotId> {
-        let slot = &mut self.slots[id.index()];
-        slot.listen(now, &syn.tcp, initial);
-        stack.begin(now, packets, slot.sockets(), initial);
-        if slot.state() != State::SynReceived {
-            // smoltcp saw something in it that the door did not.
-            slot.forget();
-            stats.drop(DropReason::Malformed);
+        let Opening { syn, hash, iss } = *opening;
+        let slot = &mut self.slots[id];
+        if !slot.socket.open(cx, &syn.tcp, iss, packets) {
+            // smoltcp saw something in it that the filter did not.
+            slot.socket.forget();
+            cx.stats.drop(DropReason::Malformed);
             return None;
         }
-        self.flows.unlink(Queue::Free, id);
-        self.flows.insert(id, syn.flow, hash);
-        self.flows.push(Queue::HalfOpen, id);
+        slot.deadlines = Deadlines::begin(cx.now);
+        (slot.state, slot.has_more, slot.finished) = (None, false, false);
+        self.slots.move_to(id, Phase::HalfOpen, cx.stats);
+        self.demux.insert(id, syn.tuple, hash);
         Some(id)
     }
 }

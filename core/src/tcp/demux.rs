@@ -1,32 +1,19 @@
-//! Which slot a connection has, and which slot a new one can have.
+//! Demultiplexing: which slot a connection has.
 //!
-//! The index is a hash table with chains through the slots, under a keyed hash: whoever picks addresses and ports
-//! cannot make them collide without knowing the key. All operations cost O(1).
+//! A hash table with chains through its entries, one a slot, under a keyed hash: whoever chooses addresses and ports cannot
+//! make them collide without knowing the key. All operations cost O(1).
 
 use siphasher::sip::SipHasher13;
 use smoltcp::wire::{IpAddress, IpEndpoint};
 
-/// The index of a slot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct SlotId(u16);
+use crate::tcp::slots::SlotId;
 
-impl SlotId {
-    /// None above the 65535th slot.
-    pub(crate) fn new(index: usize) -> Option<SlotId> {
-        u16::try_from(index).ok().filter(|&id| id != END).map(SlotId)
-    }
-
-    pub(crate) fn index(self) -> usize {
-        usize::from(self.0)
-    }
-}
-
-/// The end of a chain or list.
+/// The end of a chain, which is no slot's index.
 const END: u16 = u16::MAX;
 
 /// The 4-tuple of a connection, less the server's port, which all have in common.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Flow {
+pub(crate) struct Tuple {
     pub(crate) remote: IpEndpoint,
     pub(crate) local: IpAddress,
 }
@@ -36,76 +23,54 @@ pub(crate) struct Flow {
 pub struct Bucket(u16);
 
 impl Bucket {
-    /// A bucket without a flow.
+    /// A bucket without a tuple.
     pub const EMPTY: Bucket = Bucket(END);
 }
 
 /// What the index keeps of a slot.
 #[derive(Debug, Clone, Copy)]
-pub struct FlowEntry {
-    flow: Option<Flow>,
+pub struct DemuxEntry {
+    tuple: Option<Tuple>,
     hash: u32,
     chain: u16,
-    previous: u16,
-    next: u16,
 }
 
-impl FlowEntry {
+impl DemuxEntry {
     /// The entry of a slot without a connection.
-    pub const EMPTY: FlowEntry = FlowEntry { flow: None, hash: 0, chain: END, previous: END, next: END };
+    pub const EMPTY: DemuxEntry = DemuxEntry { tuple: None, hash: 0, chain: END };
 }
 
-/// Which list a slot stands in. A slot with an open connection stands in none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Queue {
-    Free,
-    HalfOpen,
-    TimeWait,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct List {
-    head: u16,
-    tail: u16,
-}
-
+/// The table.
 #[derive(Debug)]
-pub(crate) struct Flows<'a> {
-    entries: &'a mut [FlowEntry],
+pub(crate) struct Demux<'a> {
+    entries: &'a mut [DemuxEntry],
     buckets: &'a mut [Bucket],
     hasher: SipHasher13,
-    lists: [List; 3],
 }
 
-impl<'a> Flows<'a> {
+impl<'a> Demux<'a> {
     pub(crate) fn new(
-        entries: &'a mut [FlowEntry],
+        entries: &'a mut [DemuxEntry],
         buckets: &'a mut [Bucket],
         hasher: SipHasher13,
-    ) -> Flows<'a> {
+    ) -> Demux<'a> {
         buckets.fill(Bucket::EMPTY);
-        entries.fill(FlowEntry::EMPTY);
-        let lists = [List { head: END, tail: END }; 3];
-        let slots = entries.len();
-        let mut flows = Flows { entries, buckets, hasher, lists };
-        for slot in (0..slots).filter_map(SlotId::new) {
-            flows.push(Queue::Free, slot);
-        }
-        flows
+        entries.fill(DemuxEntry::EMPTY);
+        Demux { entries, buckets, hasher }
     }
 
-    pub(crate) fn hash(&self, flow: &Flow) -> u32 {
+    pub(crate) fn hash(&self, tuple: &Tuple) -> u32 {
         #[expect(clippy::cast_possible_truncation, reason = "32 bits are enough for 65535 slots")]
         {
-            hash(&self.hasher, flow) as u32
+            hash(&self.hasher, tuple) as u32
         }
     }
 
-    pub(crate) fn find(&self, flow: &Flow, hash: u32) -> Option<SlotId> {
+    pub(crate) fn find(&self, tuple: &Tuple, hash: u32) -> Option<SlotId> {
         let mut at = self.buckets[self.bucket(hash)].0;
         while at != END {
             let entry = &self.entries[usize::from(at)];
-            if entry.hash == hash && entry.flow.as_ref() == Some(flow) {
+            if entry.hash == hash && entry.tuple.as_ref() == Some(tuple) {
                 return Some(SlotId(at));
             }
             at = entry.chain;
@@ -113,24 +78,24 @@ impl<'a> Flows<'a> {
         None
     }
 
-    pub(crate) fn flow(&self, slot: SlotId) -> Option<&Flow> {
-        self.entries[slot.index()].flow.as_ref()
+    pub(crate) fn tuple(&self, slot: SlotId) -> Option<&Tuple> {
+        self.entries[slot.index()].tuple.as_ref()
     }
 
-    /// Gives the slot a flow, under its [`hash`](Self::hash). The flow must not have a slot yet.
-    pub(crate) fn insert(&mut self, slot: SlotId, flow: Flow, hash: u32) {
+    /// Gives the slot a tuple, under its [`hash`](Self::hash). The tuple must not have a slot yet.
+    pub(crate) fn insert(&mut self, slot: SlotId, tuple: Tuple, hash: u32) {
         let bucket = self.bucket(hash);
         let entry = &mut self.entries[slot.index()];
-        entry.flow = Some(flow);
+        entry.tuple = Some(tuple);
         entry.hash = hash;
         entry.chain = self.buckets[bucket].0;
         self.buckets[bucket].0 = slot.0;
     }
 
-    /// Takes the slot's flow away.
+    /// Takes the slot's tuple away.
     pub(crate) fn remove(&mut self, slot: SlotId) {
         let entry = &mut self.entries[slot.index()];
-        if entry.flow.take().is_none() {
+        if entry.tuple.take().is_none() {
             return;
         }
         let (hash, after) = (entry.hash, entry.chain);
@@ -150,46 +115,7 @@ impl<'a> Flows<'a> {
         }
     }
 
-    /// The slot that stands in the list for longest; of free ones, the one freed last, whose memory is still warm.
-    pub(crate) fn first(&self, queue: Queue) -> Option<SlotId> {
-        let head = self.lists[queue as usize].head;
-        (head != END).then_some(SlotId(head))
-    }
-
-    /// Puts a slot that stands in no list into this one.
-    pub(crate) fn push(&mut self, queue: Queue, slot: SlotId) {
-        let list = &mut self.lists[queue as usize];
-        let (previous, next) = match queue {
-            Queue::Free => (END, list.head),
-            Queue::HalfOpen | Queue::TimeWait => (list.tail, END),
-        };
-        let entry = &mut self.entries[slot.index()];
-        (entry.previous, entry.next) = (previous, next);
-        match previous {
-            END => list.head = slot.0,
-            previous => self.entries[usize::from(previous)].next = slot.0,
-        }
-        match next {
-            END => list.tail = slot.0,
-            next => self.entries[usize::from(next)].previous = slot.0,
-        }
-    }
-
-    /// Takes a slot out of the list that it stands in.
-    pub(crate) fn unlink(&mut self, queue: Queue, slot: SlotId) {
-        let FlowEntry { previous, next, .. } = self.entries[slot.index()];
-        let list = &mut self.lists[queue as usize];
-        match previous {
-            END => list.head = next,
-            previous => self.entries[usize::from(previous)].next = next,
-        }
-        match next {
-            END => list.tail = previous,
-            next => self.entries[usize::from(next)].previous = previous,
-        }
-    }
-
-    /// How many entries [`find`](Self::find) looks at for a flow that has no slot.
+    /// How many entries [`find`](Self::find) looks at for a tuple that has no slot.
     #[cfg(test)]
     pub(crate) fn chain(&self, hash: u32) -> usize {
         let first = self.buckets[self.bucket(hash)].0;
@@ -203,25 +129,25 @@ impl<'a> Flows<'a> {
     }
 }
 
-/// SipHash-1-3 of a flow: nobody without the key can choose flows that collide.
-pub(crate) fn hash(hasher: &SipHasher13, flow: &Flow) -> u64 {
-    let port = flow.remote.port.to_be_bytes();
+/// SipHash-1-3 of a tuple: nobody without the key can choose tuples that collide.
+pub(crate) fn hash(hasher: &SipHasher13, tuple: &Tuple) -> u64 {
+    let port = tuple.remote.port.to_be_bytes();
     // An array each, as its length is then known to the hash.
-    match (flow.remote.addr, flow.local) {
+    match (tuple.remote.addr, tuple.local) {
         (IpAddress::Ipv4(remote), IpAddress::Ipv4(local)) => {
-            let mut octets = [0; 10];
-            octets[..4].copy_from_slice(&remote.octets());
-            octets[4..8].copy_from_slice(&local.octets());
-            octets[8..].copy_from_slice(&port);
-            hasher.hash(&octets)
+            let mut bytes = [0; 10];
+            bytes[..4].copy_from_slice(&remote.octets());
+            bytes[4..8].copy_from_slice(&local.octets());
+            bytes[8..].copy_from_slice(&port);
+            hasher.hash(&bytes)
         }
         #[cfg(feature = "ipv6")]
         (IpAddress::Ipv6(remote), IpAddress::Ipv6(local)) => {
-            let mut octets = [0; 34];
-            octets[..16].copy_from_slice(&remote.octets());
-            octets[16..32].copy_from_slice(&local.octets());
-            octets[32..].copy_from_slice(&port);
-            hasher.hash(&octets)
+            let mut bytes = [0; 34];
+            bytes[..16].copy_from_slice(&remote.octets());
+            bytes[16..32].copy_from_slice(&local.octets());
+            bytes[32..].copy_from_slice(&port);
+            hasher.hash(&bytes)
         }
         // One packet cannot have addresses of both families.
         #[cfg(feature = "ipv6")]
@@ -233,8 +159,8 @@ pub(crate) fn hash(hasher: &SipHasher13, flow: &Flow) -> u64 {
 mod tests {
     use super::*;
 
-    fn flow(port: u16) -> Flow {
-        Flow {
+    fn tuple(port: u16) -> Tuple {
+        Tuple {
             remote: IpEndpoint::new(IpAddress::v4(192, 0, 2, 1), port),
             local: IpAddress::v4(192, 0, 2, 2),
         }
@@ -242,52 +168,30 @@ mod tests {
 
     #[test]
     fn every_flow_is_found_whatever_was_removed() {
-        let mut entries = [FlowEntry::EMPTY; 16];
+        let mut entries = [DemuxEntry::EMPTY; 16];
         let mut buckets = [Bucket::EMPTY; 3]; // few, so that chains are long
-        let mut flows = Flows::new(&mut entries, &mut buckets, SipHasher13::new_with_keys(1, 2));
+        let mut demux = Demux::new(&mut entries, &mut buckets, SipHasher13::new_with_keys(1, 2));
         let ids: std::vec::Vec<SlotId> = (0..16).filter_map(SlotId::new).collect();
         for (port, &slot) in (1..).zip(&ids) {
-            let hash = flows.hash(&flow(port));
-            flows.insert(slot, flow(port), hash);
+            let hash = demux.hash(&tuple(port));
+            demux.insert(slot, tuple(port), hash);
         }
         for (port, &slot) in (1..).zip(&ids).filter(|(port, _)| port % 3 == 0) {
-            flows.remove(slot);
-            flows.remove(slot); // twice does no harm
-            assert_eq!(flows.find(&flow(port), flows.hash(&flow(port))), None);
+            demux.remove(slot);
+            demux.remove(slot); // twice does no harm
+            assert_eq!(demux.find(&tuple(port), demux.hash(&tuple(port))), None);
         }
         for (port, &slot) in (1..).zip(&ids).filter(|(port, _)| port % 3 != 0) {
-            assert_eq!(flows.find(&flow(port), flows.hash(&flow(port))), Some(slot));
+            assert_eq!(demux.find(&tuple(port), demux.hash(&tuple(port))), Some(slot));
         }
-    }
-
-    #[test]
-    fn lists_keep_their_order_whatever_is_taken_out() {
-        let mut entries = [FlowEntry::EMPTY; 5];
-        let mut buckets = [Bucket::EMPTY; 1];
-        let mut flows = Flows::new(&mut entries, &mut buckets, SipHasher13::new_with_keys(1, 2));
-        let mut order = std::vec::Vec::new();
-        while let Some(slot) = flows.first(Queue::Free) {
-            flows.unlink(Queue::Free, slot);
-            flows.push(Queue::HalfOpen, slot);
-            order.push(slot);
-        }
-        assert_eq!(order.len(), 5);
-        for middle in [2, 1, 2] {
-            flows.unlink(Queue::HalfOpen, order.remove(middle));
-        }
-        for slot in order {
-            assert_eq!(flows.first(Queue::HalfOpen), Some(slot));
-            flows.unlink(Queue::HalfOpen, slot);
-        }
-        assert_eq!(flows.first(Queue::HalfOpen), None);
     }
 
     #[test]
     fn the_hash_depends_on_the_key_and_on_every_part_of_the_flow() {
-        let reference = hash(&SipHasher13::new_with_keys(1, 2), &flow(1));
-        assert_ne!(reference, hash(&SipHasher13::new_with_keys(1, 3), &flow(1)));
-        assert_ne!(reference, hash(&SipHasher13::new_with_keys(1, 2), &flow(2)));
-        let mut other = flow(1);
+        let reference = hash(&SipHasher13::new_with_keys(1, 2), &tuple(1));
+        assert_ne!(reference, hash(&SipHasher13::new_with_keys(1, 3), &tuple(1)));
+        assert_ne!(reference, hash(&SipHasher13::new_with_keys(1, 2), &tuple(2)));
+        let mut other = tuple(1);
         other.local = IpAddress::v4(192, 0, 2, 3);
         assert_ne!(reference, hash(&SipHasher13::new_with_keys(1, 2), &other));
     }

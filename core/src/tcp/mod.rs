@@ -1,86 +1,81 @@
-//! All connections: which slot a segment goes to, and what becomes of the slots.
+//! TCP: many connections, each in a slot of its own.
+//!
+//! A segment finds its slot ([`demux`]), changes its [`socket`], gives the handler a turn, and what there is to send leaves in
+//! one segment; then the slot's next deadline is noted ([`timers`], [`policy`]). A segment that finds no slot goes to the
+//! [`backlog`].
 
 mod backlog;
 pub(crate) mod demux;
-pub(crate) mod isn;
-pub(crate) mod policy;
+mod isn;
+mod policy;
 pub(crate) mod segment;
+mod seq;
 pub(crate) mod slots;
 pub(crate) mod socket;
-pub(crate) mod syn_cookie;
+mod syn_cookie;
 pub(crate) mod timers;
+mod turn;
 
 use siphasher::sip::SipHasher13;
-use smoltcp::iface::SocketSet;
 use smoltcp::phy::{Device, TxToken};
-use smoltcp::socket::tcp::State;
 use smoltcp::time::{Duration, Instant};
 
-use self::backlog::Whose;
-use self::socket::rfc5961::{self, Judgement};
-use crate::events::Journal;
-use crate::ip::filter::Segment;
-use crate::ip::interface::{Next, Stack};
+use self::backlog::Found;
+use self::demux::Demux;
+use self::policy::Expiry;
+use self::segment::Segment;
+use self::slots::{Phase, SlotId, Slots};
+use self::socket::{Arrival, Progress, Standing};
+use self::timers::{NEVER, Timers};
+use crate::cx::Cx;
+use crate::events::Events;
+use crate::handler::{End, Handler};
+use crate::ip::interface::Sent;
 use crate::stats::{DropReason, Stats};
-use crate::tcp::demux::{Flow, Flows, Queue, SlotId};
-use crate::tcp::slots::{Expiry, Phase, Slot};
-use crate::tcp::timers::{NEVER, Timers};
 
+/// All connections. `S` is what the handler keeps of each.
 #[derive(Debug)]
-pub(crate) struct Connections<'a> {
-    slots: &'a mut [Slot<'a>],
-    flows: Flows<'a>,
+pub(crate) struct Connections<'a, S> {
+    slots: Slots<'a, S>,
+    demux: Demux<'a>,
     timers: Timers<'a>,
-    journal: Journal,
-    /// For segments that are nobody's.
-    nobody: SocketSet<'a>,
+    events: Events,
     idle_timeout: Option<Duration>,
-    sequence_hasher: SipHasher13,
+    isn_hasher: SipHasher13,
     largest_segment: u16,
     /// Windows may be larger than those without a scale.
     scales: bool,
-    /// Until then, there may be clients whose half-open slot has given way.
+    /// Until then, there may be clients whose half-open slot was evicted.
     evicted_until: Instant,
     /// No new connections, and those that there are end.
     draining: bool,
 }
 
-/// How a connection ended.
+/// Why a slot becomes free.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    Closed,
-    Reset,
-    TimedOut,
-    Aborted,
+enum Why {
+    /// Its connection is over, or was never established.
+    Over,
+    /// A new connection takes it.
+    Evicted,
 }
 
-/// What the device made of a slot's turn.
-#[must_use]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Egress {
-    Done,
-    /// It refused a packet; the slot stays due.
-    Blocked,
-}
-
-impl<'a> Connections<'a> {
-    /// The slots must be furnished, all slices but the buckets of one length.
+impl<'a, S> Connections<'a, S> {
+    /// The slots must be furnished; demux and timers have as many entries.
     pub(crate) fn new(
-        slots: &'a mut [Slot<'a>],
-        flows: Flows<'a>,
+        slots: Slots<'a, S>,
+        demux: Demux<'a>,
         timers: Timers<'a>,
-        idle_timeout: Option<Duration>,
-        sequence_hasher: SipHasher13,
+        isn_hasher: SipHasher13,
         buffer_size: usize,
-    ) -> Connections<'a> {
+    ) -> Connections<'a, S> {
         Connections {
             slots,
-            flows,
+            demux,
             timers,
-            journal: Journal::new(),
-            nobody: SocketSet::new(&mut [][..]),
-            idle_timeout,
-            sequence_hasher,
+            events: Events::new(),
+            idle_timeout: None,
+            isn_hasher,
             largest_segment: u16::try_from(buffer_size / 2).unwrap_or(u16::MAX),
             scales: buffer_size > usize::from(u16::MAX),
             evicted_until: Instant::ZERO,
@@ -88,164 +83,158 @@ impl<'a> Connections<'a> {
         }
     }
 
-    /// Hands a segment to the connection that it is for; returns the slot whose turn it is then.
-    pub(crate) fn segment(
+    /// From now on, a connection that carries no payload for this long is closed.
+    pub(crate) fn set_idle_timeout(&mut self, idle_timeout: Option<Duration>) {
+        self.idle_timeout = idle_timeout;
+    }
+
+    /// Hands a segment to its connection; returns the slot whose turn it is then.
+    pub(crate) fn segment<H: Handler<State = S>>(
         &mut self,
-        now: Instant,
-        packet: &[u8],
+        cx: &mut Cx<'_, H>,
         segment: &Segment<'_>,
         tx: impl TxToken,
-        stack: &mut Stack,
-        stats: &mut Stats,
     ) -> Option<SlotId> {
-        let hash = self.flows.hash(&segment.flow);
-        let id = match self.flows.find(&segment.flow, hash) {
-            Some(id) if self.slots[id.index()].phase != Phase::HalfOpen => id,
-            found => match self.meet(now, found, segment, hash, stack, stats) {
-                Whose::Connection(id) => id,
-                Whose::Begun(id) => return Some(id),
-                Whose::Dropped => return None,
-                Whose::Nobody => {
-                    stack.feed(now, packet, tx, &mut self.nobody);
+        let hash = self.demux.hash(&segment.tuple);
+        let id = match self.demux.find(&segment.tuple, hash) {
+            Some(id) if self.slots[id].phase() != Phase::HalfOpen => id,
+            found => match self.meet(cx, found, segment, hash) {
+                Found::Connection(id) => id,
+                Found::New(id) => return Some(id),
+                Found::Dropped => return None,
+                Found::Nothing => {
+                    cx.interface.process_without_sockets(cx.now, segment.packet, tx);
                     return None;
                 }
             },
         };
-        let slot = &mut self.slots[id.index()];
-        let expected = slot.expected();
-        match rfc5961::judge(&expected, &segment.tcp) {
-            Judgement::Accept => {
-                if slot.is_harmful_duplicate(&segment.tcp) && !slot.probes_rarely(now, &segment.tcp) {
-                    slot.heard(now, &segment.tcp, false);
-                    return Some(id);
-                }
-                if slot.probes_rarely(now, &segment.tcp) {
-                    // The closed window too, as smoltcp may refuse the segment itself.
-                    for window in [1, 0] {
-                        let (next, unacknowledged) = (slot.receive_next(), slot.send_unacknowledged());
-                        let update = segment::window_update(segment, next, unacknowledged, window);
-                        stack.tell(now, &update, slot.sockets());
-                    }
-                }
-                let in_order = segment.tcp.seq_number == expected.next;
-                let closed = expected.edge == expected.next;
-                let ordinary = in_order && !closed;
-                let news = if ordinary { None } else { slot.news_at_closed_window(&segment.tcp, closed) };
-                if let Some(acknowledgement) = news {
-                    let (next, window) = (expected.next, segment.tcp.window_len);
-                    let update = segment::window_update(segment, next, acknowledgement, window);
-                    stack.tell(now, &update, slot.sockets());
-                }
-                let answer = stack.feed(now, packet, tx, slot.sockets());
-                if slot.probes_for_ever(&segment.tcp) {
-                    let update =
-                        segment::window_update(segment, slot.receive_next(), slot.send_unacknowledged(), 1);
-                    stack.tell(now, &update, slot.sockets());
-                }
-                let old = !in_order && news.is_none() && rfc5961::is_old(&expected, &segment.tcp);
-                let at_rest = slot.heard(now, &segment.tcp, old);
-                slot.sent(answer);
-                if !slot.is_established() {
-                    if !slot.has_lost_data() {
-                        self.settle(now, id, End::Closed, stats);
-                    }
-                    return Some(id);
-                }
-                if at_rest && in_order && !self.draining {
-                    // An acknowledgement of everything, which smoltcp has looked at: do not ask it what it has to send.
-                    // The answer is known, and costs a tenth of an echo. Out of order, its probes may go on.
-                    debug_assert!(stack.has_nothing_for(now, slot.sockets()));
-                    slot.rests(now);
-                    self.timers.schedule(id, slot.deadline(self.idle_timeout));
-                    return None;
-                }
-                return Some(id);
+        let slot = &mut self.slots[id];
+        match slot.socket.arrives(cx, segment, tx) {
+            Arrival::Processed(progress) => {
+                slot.deadlines.heard(cx.now, progress);
+                return self.processed(cx, id, progress);
             }
-            Judgement::Challenge => {
-                let probe = segment::probe(segment, slot.receive_next(), slot.send_unacknowledged());
-                let answer = stack.feed(now, &probe, tx, slot.sockets());
-                slot.sent(answer);
-                stats.drop(DropReason::Unacceptable);
-            }
-            Judgement::Reset => {
-                if slot.phase == Phase::Open {
-                    self.ended(now, id, End::Reset, stats);
-                }
-                self.release(id, stats);
-            }
-            Judgement::Ignore => stats.drop(DropReason::Unacceptable),
-            Judgement::Reopen if self.draining => stats.drop(DropReason::ShuttingDown),
-            Judgement::Reopen => {
-                self.release(id, stats);
-                return self.begin(now, id, segment, hash, Some(expected.send_next), stack, stats);
+            Arrival::Refused => cx.stats.drop(DropReason::Unacceptable),
+            Arrival::Reset => self.end(cx, id, End::Reset),
+            Arrival::Reopen if self.draining => cx.stats.drop(DropReason::ShuttingDown),
+            Arrival::Reopen => {
+                let previous = slot.socket.snd_max();
+                self.release(cx, id, Why::Over);
+                return self.begin(cx, id, segment, hash, Some(previous));
             }
         }
         None
     }
 
-    /// Runs the service on a slot, sends what there is to send, and notes the slot's next deadline.
-    pub(crate) fn serve<D: Device + ?Sized>(
+    /// What follows from a segment that was processed; returns the slot if its turn is due.
+    #[inline]
+    fn processed<H: Handler<State = S>>(
         &mut self,
+        cx: &mut Cx<'_, H>,
         id: SlotId,
-        now: Instant,
-        device: &mut D,
-        stack: &mut Stack,
-        stats: &mut Stats,
-    ) -> Egress {
-        let slot = &mut self.slots[id.index()];
-        let mut end = None;
-        if slot.phase == Phase::Open {
-            if slot.has_lost_data() {
-                return self.abort(id, now, device, End::Aborted, stack, stats);
+        progress: Progress,
+    ) -> Option<SlotId> {
+        let slot = &mut self.slots[id];
+        if slot.phase() != Phase::Open || slot.socket.standing() != Standing::Established {
+            if slot.finished || !slot.socket.has_lost_data() {
+                self.settle(cx, id, End::Closed);
             }
-            let served = slot.serve(self.draining);
-            stats.octets_in += served.taken as u64;
-            stats.octets_out += served.given as u64;
-            end = served.end;
+            return Some(id);
         }
-        if slot.phase == Phase::Free {
-            return Egress::Done;
+        if progress.at_rest && !self.draining && !slot.has_more {
+            // An acknowledgement of everything: there is nothing to do for the handler, nor to send.
+            slot.socket.rests(cx);
+            slot.deadlines.sent(cx.now, false);
+            self.timers.schedule(id, slot.deadline(self.idle_timeout));
+            return None;
         }
-        let (next, last) = stack.send(now, device, slot.sockets(), end);
-        slot.sent(last);
-        slot.waits(now, next != Next::At(NEVER));
-        if slot.phase == Phase::TimeWait {
+        Some(id)
+    }
+
+    /// Gives the handler its turn on a slot, sends what there is to send, and notes the slot's next deadline.
+    pub(crate) fn serve<H: Handler<State = S>, D: Device + ?Sized>(
+        &mut self,
+        cx: &mut Cx<'_, H>,
+        device: &mut D,
+        id: SlotId,
+    ) -> Sent {
+        let mut end = None;
+        match self.slots[id].phase() {
+            Phase::Free => return Sent::All(NEVER),
+            Phase::Open => match self.turn(cx, id) {
+                Some(turn) => end = turn.known_end,
+                None => return self.abort(cx, device, id, End::Aborted),
+            },
+            Phase::HalfOpen | Phase::TimeWait => {}
+        }
+        let slot = &mut self.slots[id];
+        let sent = slot.socket.send(cx, device, end);
+        slot.deadlines.sent(cx.now, slot.socket.is_stalled());
+        if slot.phase() == Phase::TimeWait {
             // It ends while smoltcp sends.
-            self.settle(now, id, End::Closed, stats);
+            self.settle(cx, id, End::Closed);
         }
-        let slot = &self.slots[id.index()];
-        if slot.phase != Phase::Free {
-            let at = match next {
-                Next::Refused => now,
-                Next::At(at) => at.min(slot.deadline(self.idle_timeout)),
+        let slot = &self.slots[id];
+        if slot.phase() != Phase::Free {
+            let at = match sent {
+                Sent::Blocked => cx.now,
+                Sent::All(at) => at.min(slot.deadline(self.idle_timeout)),
             };
             self.timers.schedule(id, at);
         }
-        if next == Next::Refused { Egress::Blocked } else { Egress::Done }
+        sent
     }
 
     /// Runs all deadlines that have come, until the device refuses what they send.
-    pub(crate) fn run_due<D: Device + ?Sized>(
+    pub(crate) fn run_due<H: Handler<State = S>, D: Device + ?Sized>(
         &mut self,
-        now: Instant,
+        cx: &mut Cx<'_, H>,
         device: &mut D,
-        stack: &mut Stack,
-        stats: &mut Stats,
-    ) -> Egress {
-        self.journal.poll(now);
-        if !self.timers.begin_scan(now) {
-            return Egress::Done;
+    ) -> Sent {
+        self.events.poll(cx.now);
+        let mut sent = Sent::All(NEVER);
+        if !self.timers.begin_scan(cx.now) {
+            return sent;
         }
-        let mut egress = Egress::Done;
         let mut from = 0;
-        while let Some(id) = self.timers.next_due(from, now) {
+        while let Some(id) = self.timers.next_due(from, cx.now) {
             from = id.index() + 1;
-            match egress {
-                Egress::Done => egress = self.expire(id, now, device, stack, stats),
-                Egress::Blocked => self.timers.schedule(id, now),
+            if sent == Sent::Blocked {
+                self.timers.schedule(id, cx.now);
+            } else {
+                sent = self.expire(cx, device, id);
             }
         }
-        egress
+        sent
+    }
+
+    /// Does what a slot's deadline asks for, its own or smoltcp's.
+    fn expire<H: Handler<State = S>, D: Device + ?Sized>(
+        &mut self,
+        cx: &mut Cx<'_, H>,
+        device: &mut D,
+        id: SlotId,
+    ) -> Sent {
+        let slot = &mut self.slots[id];
+        if slot.phase() == Phase::HalfOpen && self.draining {
+            return self.abort(cx, device, id, End::Aborted);
+        }
+        match slot.expire(cx.now, self.idle_timeout) {
+            Expiry::Egress => {}
+            Expiry::Close => slot.socket.close(),
+            Expiry::Probe => slot.socket.arm_keep_alive(),
+            Expiry::Stalled => {
+                if let Some(&tuple) = self.demux.tuple(id) {
+                    slot.socket.restart_timer(cx, tuple);
+                }
+            }
+            Expiry::Release => {
+                self.release(cx, id, Why::Over);
+                return Sent::All(NEVER);
+            }
+            Expiry::Dead => return self.abort(cx, device, id, End::TimedOut),
+        }
+        self.serve(cx, device, id)
     }
 
     /// Lets whoever waits for a neighbour look whether it is known: smoltcp would wait out its second.
@@ -256,182 +245,111 @@ impl<'a> Connections<'a> {
     /// From now on, no connection begins, and those that there are end.
     pub(crate) fn drain(&mut self, now: Instant) {
         self.draining = true;
-        for id in (0..self.slots.len()).filter_map(SlotId::new) {
-            if matches!(self.slots[id.index()].phase, Phase::HalfOpen | Phase::Open) {
+        for id in self.slots.ids() {
+            if self.is_connection(id) {
                 self.timers.schedule(id, now);
             }
         }
     }
 
     /// Aborts all connections, whether or not the device takes their RSTs.
-    pub(crate) fn abort_all<D: Device + ?Sized>(
+    pub(crate) fn abort_all<H: Handler<State = S>, D: Device + ?Sized>(
         &mut self,
-        now: Instant,
+        cx: &mut Cx<'_, H>,
         device: &mut D,
-        stack: &mut Stack,
-        stats: &mut Stats,
     ) {
-        for id in (0..self.slots.len()).filter_map(SlotId::new) {
-            if matches!(self.slots[id.index()].phase, Phase::HalfOpen | Phase::Open) {
-                let _refused = self.abort(id, now, device, End::Aborted, stack, stats);
+        for id in self.slots.ids() {
+            if self.is_connection(id) {
+                let _refused = self.abort(cx, device, id, End::Aborted);
             }
         }
+    }
+
+    fn is_connection(&self, id: SlotId) -> bool {
+        matches!(self.slots[id].phase(), Phase::HalfOpen | Phase::Open)
     }
 
     /// True if no slot has a connection, though some may be in TIME-WAIT.
     pub(crate) fn is_empty(&self, stats: &Stats) -> bool {
-        stats.live == 0 && self.flows.first(Queue::HalfOpen).is_none()
+        stats.live == 0 && self.slots.first(Phase::HalfOpen).is_none()
     }
 
     /// When [`run_due`](Self::run_due) has something to do, or earlier.
     pub(crate) fn deadline(&self) -> Instant {
-        self.timers.earliest().min(self.journal.deadline())
-    }
-
-    /// Does what a slot's deadline asks for, its own or smoltcp's.
-    fn expire<D: Device + ?Sized>(
-        &mut self,
-        id: SlotId,
-        now: Instant,
-        device: &mut D,
-        stack: &mut Stack,
-        stats: &mut Stats,
-    ) -> Egress {
-        let slot = &mut self.slots[id.index()];
-        if slot.phase == Phase::HalfOpen && self.draining {
-            return self.abort(id, now, device, End::Aborted, stack, stats);
-        }
-        match slot.expire(now, self.idle_timeout) {
-            Expiry::Nothing | Expiry::Closing => self.serve(id, now, device, stack, stats),
-            Expiry::Probe => {
-                slot.arm_probe();
-                self.serve(id, now, device, stack, stats)
-            }
-            Expiry::Nudge => {
-                self.nudge(id, now, stack);
-                self.serve(id, now, device, stack, stats)
-            }
-            Expiry::Abandoned => {
-                self.release(id, stats);
-                Egress::Done
-            }
-            Expiry::Dead => self.abort(id, now, device, End::TimedOut, stack, stats),
-        }
-    }
-
-    /// Gets smoltcp out of a state in which it has data to send and waits for nothing. It comes there when a window
-    /// shrinks, or when an old acknowledgement overtakes a newer one and closes the window (smoltcp keeps neither SND.WL1
-    /// nor SND.WL2: RFC 9293, section 3.10.7.4).
-    fn nudge(&mut self, id: SlotId, now: Instant, stack: &mut Stack) {
-        let Some(&flow) = self.flows.flow(id) else {
-            return;
-        };
-        let slot = &mut self.slots[id.index()];
-        let mut tcp = slot.acknowledgement(&flow);
-        let link_header = stack.link_header(flow.local);
-        let window = tcp.window_len;
-        // A window that closes starts the probes of it; the third duplicate sends the first segment again.
-        let (closed, open) = ([1, 0], [window ^ 1, window, window, window, window]);
-        for &window in if window == 0 { &closed[..] } else { &open[..] } {
-            tcp.window_len = window;
-            let segment = segment::segment(&Segment { flow, tcp, link_header: &link_header });
-            stack.tell(now, &segment, slot.sockets());
-        }
+        self.timers.earliest().min(self.events.deadline())
     }
 
     /// Ends a connection with a RST, if the device takes it.
-    fn abort<D: Device + ?Sized>(
+    fn abort<H: Handler<State = S>, D: Device + ?Sized>(
         &mut self,
-        id: SlotId,
-        now: Instant,
+        cx: &mut Cx<'_, H>,
         device: &mut D,
+        id: SlotId,
         end: End,
-        stack: &mut Stack,
-        stats: &mut Stats,
-    ) -> Egress {
-        let slot = &mut self.slots[id.index()];
-        let next = match self.flows.flow(id) {
-            // The peer accepts a RST only with the number that it expects (RFC 5961, section 3.2). smoltcp's has SND.NXT,
-            // but behind a closed window the peer expects SND.UNA: so does the RST that answers an acknowledgement
-            // which is nobody's.
-            Some(&flow) if slot.is_shut_out() => device.transmit(now).map_or(Next::Refused, |token| {
-                let (tcp, link_header) = (slot.acknowledgement(&flow), stack.link_header(flow.local));
-                let acknowledgement = segment::segment(&Segment { flow, tcp, link_header: &link_header });
-                stack.feed(now, &acknowledgement, token, &mut self.nobody);
-                Next::At(NEVER)
-            }),
-            _ => {
-                slot.abort();
-                stack.send(now, device, slot.sockets(), None).0
-            }
+    ) -> Sent {
+        let Some(&tuple) = self.demux.tuple(id) else {
+            return Sent::All(NEVER);
         };
-        slot.abort();
-        self.settle(now, id, end, stats);
-        if next == Next::Refused { Egress::Blocked } else { Egress::Done }
+        let sent = self.slots[id].socket.abort(cx, device, tuple);
+        self.end(cx, id, end);
+        sent
     }
 
-    /// Brings the books up to what smoltcp made of a slot; `end`: why, should the connection have ended.
-    fn settle(&mut self, now: Instant, id: SlotId, end: End, stats: &mut Stats) {
-        let slot = &mut self.slots[id.index()];
-        let state = slot.state();
-        let over = matches!(state, State::Listen | State::Closed);
-        match slot.phase {
-            Phase::HalfOpen if !over && state != State::SynReceived => {
-                slot.phase = Phase::Open;
-                self.flows.unlink(Queue::HalfOpen, id);
-                stats.opened += 1;
-                stats.live += 1;
-                stats.most_live = stats.most_live.max(stats.live);
-                self.log(now, id, "connected");
+    /// Brings a slot's phase up to what has become of its socket; `end`: why, should the connection have ended.
+    fn settle<H: Handler<State = S>>(&mut self, cx: &mut Cx<'_, H>, id: SlotId, end: End) {
+        let slot = &self.slots[id];
+        match (slot.phase(), slot.socket.standing()) {
+            (Phase::Free, _) | (_, Standing::HalfOpen) => {}
+            (_, Standing::Closed) => self.end(cx, id, end),
+            (Phase::HalfOpen, _) => self.establish(cx, id),
+            (Phase::Open, Standing::TimeWait) => {
+                self.conclude(cx, id, end);
+                self.slots.move_to(id, Phase::TimeWait, cx.stats);
             }
-            Phase::Open if over => {
-                self.ended(now, id, end, stats);
-                self.release(id, stats);
-            }
-            Phase::Open if state == State::TimeWait => {
-                slot.phase = Phase::TimeWait;
-                self.flows.push(Queue::TimeWait, id);
-                self.ended(now, id, end, stats);
-            }
-            Phase::HalfOpen | Phase::TimeWait if over => self.release(id, stats),
-            Phase::Free | Phase::HalfOpen | Phase::Open | Phase::TimeWait => {}
+            (Phase::Open | Phase::TimeWait, _) => {}
         }
     }
 
-    /// Counts and logs the end of an open connection.
-    fn ended(&mut self, now: Instant, id: SlotId, end: End, stats: &mut Stats) {
+    /// Ends whatever is in the slot, and makes it free.
+    fn end<H: Handler<State = S>>(&mut self, cx: &mut Cx<'_, H>, id: SlotId, end: End) {
+        if self.slots[id].phase() == Phase::Open {
+            self.conclude(cx, id, end);
+        }
+        self.release(cx, id, Why::Over);
+    }
+
+    /// Counts and logs the end of an open connection, and gives its state back to the handler.
+    fn conclude<H: Handler<State = S>>(&mut self, cx: &mut Cx<'_, H>, id: SlotId, end: End) {
         let (counter, what) = match end {
-            End::Closed => (&mut stats.closed, "closed"),
-            End::Reset => (&mut stats.reset, "reset by the peer"),
-            End::TimedOut => (&mut stats.timed_out, "timed out"),
-            End::Aborted => (&mut stats.aborted, "aborted"),
+            End::Closed => (&mut cx.stats.closed, "closed"),
+            End::Reset => (&mut cx.stats.reset, "reset by the peer"),
+            End::TimedOut => (&mut cx.stats.timed_out, "timed out"),
+            End::Aborted => (&mut cx.stats.aborted, "aborted"),
         };
         *counter += 1;
-        stats.live -= 1;
-        self.log(now, id, what);
+        self.log(cx.now, id, what);
+        if let Some(state) = self.slots[id].state.take() {
+            cx.handler.ended(state, end);
+        }
     }
 
-    /// Makes a slot free, without a word to its peer.
-    fn release(&mut self, id: SlotId, stats: &mut Stats) {
-        let slot = &mut self.slots[id.index()];
-        match slot.phase {
-            Phase::Free => return,
-            Phase::HalfOpen => {
-                stats.abandoned += 1;
-                self.flows.unlink(Queue::HalfOpen, id);
-            }
-            Phase::TimeWait => self.flows.unlink(Queue::TimeWait, id),
-            Phase::Open => {}
+    /// Makes a slot free, without a word to its peer. A connection that was open has been concluded.
+    fn release<H>(&mut self, cx: &mut Cx<'_, H>, id: SlotId, why: Why) {
+        match (self.slots[id].phase(), why) {
+            (Phase::Free, _) => return,
+            (Phase::HalfOpen, Why::Over) => cx.stats.abandoned += 1,
+            (Phase::HalfOpen, Why::Evicted) => cx.stats.evicted += 1,
+            (Phase::Open | Phase::TimeWait, _) => {}
         }
-        slot.forget();
-        self.flows.remove(id);
-        self.flows.push(Queue::Free, id);
+        self.slots[id].socket.forget();
+        self.slots.move_to(id, Phase::Free, cx.stats);
+        self.demux.remove(id);
         self.timers.schedule(id, NEVER);
     }
 
     fn log(&mut self, now: Instant, id: SlotId, what: &str) {
-        if let Some(&Flow { remote, .. }) = self.flows.flow(id) {
-            self.journal.connection(now, remote, what);
+        if let Some(tuple) = self.demux.tuple(id) {
+            self.events.connection(now, tuple.remote, what);
         }
     }
 }

@@ -1,22 +1,23 @@
-//! When a connection is given up, closed for its idleness, or to be probed.
-//!
-//! smoltcp's own timeout also ends healthy idle connections (its issue 1202), and its keep-alive writes over octets that
-//! are in flight. So both are off, and what happened when is kept here.
+//! Deadlines: when a connection is given up, closed for its idleness, or probed.
 
 use smoltcp::time::{Duration, Instant};
 
+use crate::tcp::slots::{Phase, Slot};
+use crate::tcp::socket::Progress;
 use crate::tcp::timers::NEVER;
 
 /// A half-open connection gets this long to be acknowledged.
-pub(crate) const HALF_OPEN: Duration = Duration::from_secs(5);
+const HALF_OPEN: Duration = Duration::from_secs(5);
+/// An evicted client is recognised for this long after its SYN.
+pub(crate) const COOKIE_AGE: Duration = Duration::from_secs(5);
 /// A peer is probed when it has been silent for this long.
-pub(crate) const PROBE: Duration = Duration::from_secs(20);
+const PROBE: Duration = Duration::from_secs(20);
 /// It is probed again this often: eight times before it is given up, as two are easily lost.
 const PROBE_AGAIN: Duration = Duration::from_secs(5);
 /// A peer that gives no sign of life, or acknowledges nothing of what it was sent, for this long is dead.
 const DEAD: Duration = Duration::from_secs(60);
-/// smoltcp gets this long to remember that it has something to send.
-const STUCK: Duration = Duration::from_secs(1);
+/// After this long with unsent data and no timer, a retransmission is forced.
+const STALL: Duration = Duration::from_secs(1);
 /// A connection that was closed for its idleness gets this long to end in good order.
 const LINGER: Duration = Duration::from_secs(5);
 
@@ -29,13 +30,30 @@ pub(crate) struct Deadlines {
     heard: Instant,
     /// Something was acknowledged, or there was nothing to acknowledge, or the peer said that its window is closed.
     progress: Instant,
-    /// A payload octet made its way in either direction.
+    /// A payload byte made its way in either direction.
     payload: Instant,
     probe_at: Instant,
     /// Set while there is something to send and smoltcp waits for nothing.
-    nudge_at: Instant,
+    stalled_at: Instant,
     /// Set once the connection was closed for its idleness.
     reset_at: Instant,
+}
+
+/// What a deadline asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expiry {
+    /// No deadline of the slot's own has come: smoltcp's has.
+    Egress,
+    /// The half-open connection is given up without a word, or one in TIME-WAIT is forgotten.
+    Release,
+    /// The idle connection is to be closed.
+    Close,
+    /// The silent peer is to be probed.
+    Probe,
+    /// smoltcp has lost track of something that it has to send.
+    Stalled,
+    /// The peer is dead, or did not let the connection end.
+    Dead,
 }
 
 impl Deadlines {
@@ -45,7 +63,7 @@ impl Deadlines {
         progress: Instant::ZERO,
         payload: Instant::ZERO,
         probe_at: NEVER,
-        nudge_at: NEVER,
+        stalled_at: NEVER,
         reset_at: NEVER,
     };
 
@@ -57,75 +75,93 @@ impl Deadlines {
             progress: now,
             payload: now,
             probe_at: now + PROBE,
-            nudge_at: NEVER,
+            stalled_at: NEVER,
             reset_at: NEVER,
         }
     }
 
-    /// A segment of the peer was processed: was it a step forward, and did payload octets come or arrive?
-    pub(crate) fn heard(&mut self, now: Instant, progress: bool, payload: bool) {
+    /// A segment of the peer was processed.
+    pub(crate) fn heard(&mut self, now: Instant, progress: Progress) {
         self.heard = now;
         self.probe_at = now + PROBE;
-        if progress {
+        if progress.acked {
             self.progress = now;
         }
-        if payload {
+        if progress.payload {
             self.payload = now;
         }
     }
 
-    /// The peer is being probed, or need not be.
-    pub(crate) fn probed(&mut self, now: Instant) {
-        self.probe_at = now + PROBE_AGAIN;
-    }
-
-    /// smoltcp has sent what it could: does it wait for nothing, though there is more?
-    pub(crate) fn waits(&mut self, now: Instant, stuck: bool) {
-        if !stuck {
-            self.nudge_at = NEVER;
-        } else if self.nudge_at == NEVER {
-            self.nudge_at = now + STUCK;
+    /// Arms or clears the deadline of a stall, after egress.
+    pub(crate) fn sent(&mut self, now: Instant, stalled: bool) {
+        if !stalled {
+            self.stalled_at = NEVER;
+        } else if self.stalled_at == NEVER {
+            self.stalled_at = now + STALL;
         }
     }
 
-    /// smoltcp is being reminded.
-    pub(crate) fn nudged(&mut self) {
-        self.nudge_at = NEVER;
-    }
-
     /// The connection is being closed for its idleness.
-    pub(crate) fn closed(&mut self, now: Instant) {
+    fn closed(&mut self, now: Instant) {
         self.reset_at = now + LINGER;
     }
 
-    /// The peer has been silent for so long that it should be probed by now.
-    pub(crate) fn silent(&self, now: Instant) -> bool {
-        now >= self.heard + PROBE
-    }
-
-    pub(crate) fn abandon_at(&self) -> Instant {
-        self.begun + HALF_OPEN
-    }
-
-    pub(crate) fn dead_at(&self) -> Instant {
+    fn dead_at(&self) -> Instant {
         (self.heard.min(self.progress) + DEAD).min(self.reset_at)
     }
+}
 
-    /// smoltcp ends TIME-WAIT after 10 seconds, but not before it has sent an acknowledgement that is due: never, if the way
-    /// to the peer is not known any more.
-    pub(crate) fn forget_at(&self) -> Instant {
-        self.heard + DEAD
+impl<S> Slot<'_, S> {
+    /// When [`expire`](Self::expire) has something to do.
+    pub(crate) fn deadline(&self, idle_timeout: Option<Duration>) -> Instant {
+        let deadlines = &self.deadlines;
+        match self.phase() {
+            Phase::Free => NEVER,
+            Phase::HalfOpen => deadlines.begun + HALF_OPEN,
+            // smoltcp ends TIME-WAIT after 10 seconds, but not before it has sent an acknowledgement that is due: never, if
+            // it no longer knows the way to the peer.
+            Phase::TimeWait => deadlines.heard + DEAD,
+            Phase::Open => {
+                let others = deadlines.probe_at.min(deadlines.stalled_at);
+                deadlines.dead_at().min(self.idle_at(idle_timeout)).min(others)
+            }
+        }
     }
 
-    pub(crate) fn idle_at(&self, idle_timeout: Duration) -> Instant {
-        self.payload + idle_timeout
+    /// What the slot's deadlines ask for; they are set anew.
+    pub(crate) fn expire(&mut self, now: Instant, idle_timeout: Option<Duration>) -> Expiry {
+        if now < self.deadline(idle_timeout) {
+            return Expiry::Egress;
+        }
+        match self.phase() {
+            Phase::Free => Expiry::Egress,
+            Phase::HalfOpen | Phase::TimeWait => Expiry::Release,
+            Phase::Open if now >= self.deadlines.dead_at() => Expiry::Dead,
+            Phase::Open if now >= self.idle_at(idle_timeout) => {
+                self.deadlines.closed(now);
+                Expiry::Close
+            }
+            Phase::Open if now >= self.deadlines.stalled_at => {
+                self.deadlines.stalled_at = NEVER;
+                Expiry::Stalled
+            }
+            Phase::Open => {
+                self.deadlines.probe_at = now + PROBE_AGAIN;
+                if self.socket.can_keep_alive() {
+                    Expiry::Probe
+                } else if self.socket.restarts_persist() {
+                    Expiry::Stalled
+                } else {
+                    Expiry::Egress
+                }
+            }
+        }
     }
 
-    pub(crate) fn probe_at(&self) -> Instant {
-        self.probe_at
-    }
-
-    pub(crate) fn nudge_at(&self) -> Instant {
-        self.nudge_at
+    fn idle_at(&self, idle_timeout: Option<Duration>) -> Instant {
+        match idle_timeout {
+            Some(idle) if self.socket.may_send() => self.deadlines.payload + idle,
+            _ => NEVER,
+        }
     }
 }

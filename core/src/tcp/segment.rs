@@ -1,29 +1,58 @@
-//! TCP segments made by the server itself, for smoltcp to receive.
+//! TCP segments: those that come, those that smoltcp sends, and those that the server builds for smoltcp to receive.
 
 use heapless::Vec;
-use smoltcp::wire::{ETHERNET_HEADER_LEN, IpProtocol, IpRepr, TcpControl, TcpPacket, TcpRepr, TcpSeqNumber};
+use smoltcp::phy::ChecksumCapabilities;
+use smoltcp::wire::{ETHERNET_HEADER_LEN, IpProtocol, IpRepr, TcpControl, TcpPacket, TcpRepr};
 
-use crate::ip::device::no_checksums;
-use crate::ip::filter::Segment;
+use crate::tcp::demux::Tuple;
+use crate::tcp::seq::{Seq, wrapped};
 
-/// A frame with the longest headers that there are and no payload.
-pub(crate) type Crafted = Vec<u8, { ETHERNET_HEADER_LEN + 40 + 60 }>;
-
-/// The size of segments that the peer asks for with its SYN, at most `largest`.
-pub(crate) fn segment_size(syn: &TcpRepr<'_>, largest: u16) -> u16 {
-    syn.max_seg_size.filter(|&size| size > 0).map_or(ordinary_size(largest), |size| size.min(largest))
+/// A TCP segment with a right checksum, between addresses that may talk to each other.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Segment<'p> {
+    /// The packet that it came in, from its link header on. Empty for a segment that was built.
+    pub(crate) packet: &'p [u8],
+    /// What stands before the IP header: nothing, or an Ethernet header.
+    pub(crate) link_header: &'p [u8],
+    pub(crate) tuple: Tuple,
+    pub(crate) tcp: TcpRepr<'p>,
 }
 
-/// RFC 9293, section 3.7.1: without the option, the peer takes 536 octets (1220 for IPv6, but ours are fewer).
-pub(crate) fn ordinary_size(largest: u16) -> u16 {
+impl Segment<'_> {
+    /// SEG.SEQ.
+    pub(crate) fn seq(&self) -> Seq {
+        self.tcp.seq_number.into()
+    }
+
+    /// SEG.ACK.
+    pub(crate) fn ack(&self) -> Option<Seq> {
+        self.tcp.ack_number.map(Seq::from)
+    }
+
+    /// Where the payload ends: SEG.SEQ + SEG.LEN, without the SYN or FIN.
+    pub(crate) fn end(&self) -> Seq {
+        self.seq() + wrapped(self.tcp.payload.len())
+    }
+}
+
+/// A packet with the longest headers that there are and no payload.
+pub(crate) type Built = Vec<u8, { ETHERNET_HEADER_LEN + 40 + 60 }>;
+
+/// The segment size that the peer asks for with its SYN, at most `largest`.
+pub(crate) fn segment_size(syn: &TcpRepr<'_>, largest: u16) -> u16 {
+    syn.max_seg_size.filter(|&size| size > 0).map_or(default_size(largest), |size| size.min(largest))
+}
+
+/// RFC 9293, section 3.7.1: without the option, the peer takes 536 bytes (1220 with IPv6, but ours are fewer).
+pub(crate) fn default_size(largest: u16) -> u16 {
     largest.min(536)
 }
 
-/// The SYN again, with this segment size and without data.
+/// The SYN as smoltcp is shown it: with this segment size and without data.
 ///
 /// The SACK option stays, and the window scale if `scales`: in a buffer below 64 KiB it has no use, and without it nothing
-/// is lost with the SYN ([`revival`](crate::tcp::syn_cookie)). Data on a SYN is not taken (RFC 9293, section 3.10.7.2 lets it
-/// wait): the peer sends it again.
+/// is lost with the SYN ([`syn_cookie`](crate::tcp::syn_cookie)). Data on a SYN is not taken (RFC 9293, section 3.10.7.2
+/// lets it wait): the peer sends it again.
 pub(crate) fn syn<'p>(syn: &TcpRepr<'p>, segment_size: u16, scales: bool) -> TcpRepr<'p> {
     TcpRepr {
         max_seg_size: Some(segment_size),
@@ -34,73 +63,101 @@ pub(crate) fn syn<'p>(syn: &TcpRepr<'p>, segment_size: u16, scales: bool) -> Tcp
     }
 }
 
-/// An empty segment just left of the window: smoltcp answers it with an acknowledgement, one a second at most,
-/// and changes nothing. So this draws a challenge ACK (RFC 5961).
-pub(crate) fn probe(
-    segment: &Segment<'_>,
-    receive_next: TcpSeqNumber,
-    send_unacknowledged: TcpSeqNumber,
-) -> Crafted {
-    let left = TcpSeqNumber(receive_next.0.wrapping_sub(1));
-    empty(segment, left, send_unacknowledged, segment.tcp.window_len)
+/// An empty segment from the peer to these ports: an acknowledgement that says nothing else.
+pub(crate) fn bare_ack(ports: (u16, u16), seq: Seq, ack: Seq, window: u16) -> TcpRepr<'static> {
+    TcpRepr {
+        src_port: ports.0,
+        dst_port: ports.1,
+        control: TcpControl::None,
+        seq_number: seq.into(),
+        ack_number: Some(ack.into()),
+        window_len: window,
+        window_scale: None,
+        max_seg_size: None,
+        sack_permitted: false,
+        sack_ranges: [None; 3],
+        timestamp: None,
+        payload: &[],
+    }
 }
 
-/// An empty segment that changes nothing but the peer's window.
-pub(crate) fn window_update(
-    segment: &Segment<'_>,
-    receive_next: TcpSeqNumber,
-    send_unacknowledged: TcpSeqNumber,
-    window: u16,
-) -> Crafted {
-    empty(segment, receive_next, send_unacknowledged, window)
-}
-
-fn empty(
-    segment: &Segment<'_>,
-    sequence: TcpSeqNumber,
-    acknowledgement: TcpSeqNumber,
-    window: u16,
-) -> Crafted {
-    craft(
-        segment,
-        &TcpRepr {
-            control: TcpControl::None,
-            seq_number: sequence,
-            ack_number: Some(acknowledgement),
-            window_len: window,
-            max_seg_size: None,
-            window_scale: None,
-            sack_permitted: false,
-            sack_ranges: [None; 3],
-            timestamp: None,
-            payload: &[],
-            ..segment.tcp
-        },
-    )
-}
-
-/// The segment as it stands in `segment`.
-pub(crate) fn segment(segment: &Segment<'_>) -> Crafted {
-    craft(segment, &segment.tcp)
-}
-
-/// From and to where `segment` goes.
-fn craft(segment: &Segment<'_>, tcp: &TcpRepr<'_>) -> Crafted {
-    let ip = IpRepr::new(segment.flow.remote.addr, segment.flow.local, IpProtocol::Tcp, tcp.buffer_len(), 64);
-    let link = segment.link_header.len();
+/// The packet of a segment: `tcp`, from and to where `way` goes.
+pub(crate) fn build(way: &Segment<'_>, tcp: &TcpRepr<'_>) -> Built {
+    let ignored = ChecksumCapabilities::ignored();
+    let ip = IpRepr::new(way.tuple.remote.addr, way.tuple.local, IpProtocol::Tcp, tcp.buffer_len(), 64);
+    let link = way.link_header.len();
     let headers = link + ip.header_len();
-    let mut frame = Crafted::new();
+    let mut packet = Built::new();
     // Cannot fail: the capacity is the sum of the longest headers. Were it to fail, smoltcp would be given an empty
     // packet, which it ignores.
-    if frame.resize(headers + tcp.buffer_len(), 0).is_ok() {
-        frame[..link].copy_from_slice(segment.link_header);
-        ip.emit(&mut frame[link..], &no_checksums());
-        tcp.emit(
-            &mut TcpPacket::new_unchecked(&mut frame[headers..]),
-            &ip.src_addr(),
-            &ip.dst_addr(),
-            &no_checksums(),
-        );
+    if packet.resize(headers + tcp.buffer_len(), 0).is_ok() {
+        packet[..link].copy_from_slice(way.link_header);
+        ip.emit(&mut packet[link..], &ignored);
+        let segment = &mut TcpPacket::new_unchecked(&mut packet[headers..]);
+        tcp.emit(segment, &ip.src_addr(), &ip.dst_addr(), &ignored);
     }
-    frame
+    packet
+}
+
+/// What a segment that smoltcp sends says, which smoltcp tells in no other way.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SentSegment {
+    pub(crate) seq: Seq,
+    /// One past its last byte, SYN or FIN.
+    pub(crate) end: Seq,
+    pub(crate) ack: Seq,
+    /// As it stands in the header: not scaled.
+    pub(crate) window: u16,
+    pub(crate) syn: bool,
+    pub(crate) rst: bool,
+}
+
+impl SentSegment {
+    /// Reads an IP packet. None if it is not TCP, or shorter than its headers. smoltcp writes no extension headers, and
+    /// no checksum is looked at.
+    #[inline]
+    pub(crate) fn read(packet: &[u8]) -> Option<SentSegment> {
+        const TCP: u8 = 6;
+        let (protocol, header) = match packet.first()? {
+            first @ 0x40..0x50 => (packet.get(9)?, usize::from(first & 0xf) * 4),
+            _ => (packet.get(6)?, 40),
+        };
+        if *protocol != TCP {
+            return None;
+        }
+        let segment = packet.get(header..)?;
+        let fields = segment.first_chunk::<20>()?;
+        let number =
+            |at: usize| Seq(u32::from_be_bytes([fields[at], fields[at + 1], fields[at + 2], fields[at + 3]]));
+        let (seq, flags) = (number(4), fields[13]);
+        let controls = u32::from(flags & 1) + u32::from(flags >> 1 & 1);
+        let payload = segment.len().checked_sub(usize::from(fields[12] >> 4) * 4)?;
+        Some(SentSegment {
+            seq,
+            end: seq + wrapped(payload) + controls,
+            ack: number(8),
+            window: u16::from_be_bytes([fields[14], fields[15]]),
+            syn: flags & 2 != 0,
+            rst: flags & 4 != 0,
+        })
+    }
+
+    /// Changes the window in the header of this segment's packet, and the checksum by the difference (RFC 1624).
+    pub(crate) fn rewrite_window(&mut self, packet: &mut [u8], window: u16) {
+        let header = match packet.first() {
+            Some(first @ 0x40..0x50) => usize::from(first & 0xf) * 4,
+            _ => 40,
+        };
+        let Some(fields) = packet.get_mut(header..).and_then(<[u8]>::first_chunk_mut::<20>) else {
+            return;
+        };
+        let checksum = u16::from_be_bytes([fields[16], fields[17]]);
+        let sum = u32::from(!checksum) + u32::from(!self.window) + u32::from(window);
+        let folded = (sum & 0xffff) + (sum >> 16);
+        #[expect(clippy::cast_possible_truncation, reason = "folded: the carry of a carry is none")]
+        let checksum = !(((folded & 0xffff) + (folded >> 16)) as u16);
+        fields[14..16].copy_from_slice(&window.to_be_bytes());
+        fields[16..18].copy_from_slice(&checksum.to_be_bytes());
+        self.window = window;
+    }
 }

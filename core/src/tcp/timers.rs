@@ -5,7 +5,7 @@
 
 use smoltcp::time::Instant;
 
-use crate::tcp::demux::SlotId;
+use crate::tcp::slots::SlotId;
 
 /// The deadline of a slot that waits for nothing.
 pub(crate) const NEVER: Instant = Instant::from_micros_const(i64::MAX);

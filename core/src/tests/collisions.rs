@@ -6,33 +6,34 @@ use siphasher::sip::SipHasher13;
 use smoltcp::wire::{IpAddress, IpEndpoint};
 
 use super::fixture::SERVER;
-use crate::tcp::demux::{Bucket, Flow, FlowEntry, Flows, SlotId};
+use crate::tcp::demux::{Bucket, Demux, DemuxEntry, Tuple};
+use crate::tcp::slots::SlotId;
 
 const SLOTS: u16 = 1024;
 const KEY: (u64, u64) = (0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210);
 /// What an attacker takes the key to be.
 const GUESS: (u64, u64) = (KEY.0, KEY.1 ^ 1);
 
-fn flow(address: u32, port: u16) -> Flow {
+fn flow(address: u32, port: u16) -> Tuple {
     let [a, b, c, d] = address.to_be_bytes();
-    Flow { remote: IpEndpoint::new(IpAddress::v4(a, b, c, d), port), local: SERVER }
+    Tuple { remote: IpEndpoint::new(IpAddress::v4(a, b, c, d), port), local: SERVER }
 }
 
-/// Flows that are all in the first of as many buckets as slots, under this key.
-fn colliding(key: (u64, u64)) -> Vec<Flow> {
-    let (mut entries, mut buckets) = ([FlowEntry::EMPTY; 1], [Bucket::EMPTY; 1]);
-    let flows = Flows::new(&mut entries, &mut buckets, SipHasher13::new_with_keys(key.0, key.1));
+/// Demux that are all in the first of as many buckets as slots, under this key.
+fn colliding(key: (u64, u64)) -> Vec<Tuple> {
+    let (mut entries, mut buckets) = ([DemuxEntry::EMPTY; 1], [Bucket::EMPTY; 1]);
+    let flows = Demux::new(&mut entries, &mut buckets, SipHasher13::new_with_keys(key.0, key.1));
     let all =
         (0_u32..).map(|number| flow(0xc633_6400 | number >> 16, u16::try_from(number & 0xffff).unwrap()));
-    let first = |flow: &Flow| flows.hash(flow) < u32::MAX / u32::from(SLOTS);
+    let first = |flow: &Tuple| flows.hash(flow) < u32::MAX / u32::from(SLOTS);
     all.filter(first).take(usize::from(SLOTS)).collect()
 }
 
 /// The longest chain, and what all of them take to be found, in an index that is full of them.
-fn cost(flows: &[Flow]) -> (usize, usize) {
-    let mut entries = [FlowEntry::EMPTY; SLOTS as usize];
+fn cost(flows: &[Tuple]) -> (usize, usize) {
+    let mut entries = [DemuxEntry::EMPTY; SLOTS as usize];
     let mut buckets = [Bucket::EMPTY; SLOTS as usize];
-    let mut index = Flows::new(&mut entries, &mut buckets, SipHasher13::new_with_keys(KEY.0, KEY.1));
+    let mut index = Demux::new(&mut entries, &mut buckets, SipHasher13::new_with_keys(KEY.0, KEY.1));
     assert_eq!(flows.len(), usize::from(SLOTS));
     for (slot, &flow) in (0..).filter_map(SlotId::new).zip(flows) {
         let hash = index.hash(&flow);
@@ -49,7 +50,7 @@ fn chosen_addresses_and_ports_cost_no_more_than_any_others() {
     let any = |n: u32| {
         flow(n.wrapping_mul(2_654_435_761), u16::try_from(n.wrapping_mul(40_503) >> 3 & 0xffff).unwrap())
     };
-    let choices: [(&str, Vec<Flow>); 6] = [
+    let choices: [(&str, Vec<Tuple>); 6] = [
         ("no choice", (1..=slots).map(any).collect()),
         ("ports in a row", (0..SLOTS).map(|port| flow(0xc633_6401, port)).collect()),
         ("addresses in a row", (0..slots).map(|number| flow(0xc633_0000 + number, 40_000)).collect()),

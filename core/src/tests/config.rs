@@ -174,7 +174,7 @@ fn each_slice_must_be_long_enough() {
     assert_eq!(made_of(|storage| storage.slots = &mut []), refused("slots", 1));
     assert_eq!(made_of(|storage| shorten(&mut storage.slots)), refused("sockets", 2));
     assert_eq!(made_of(|storage| shorten(&mut storage.sockets)), refused("sockets", 3));
-    assert_eq!(made_of(|storage| shorten(&mut storage.flows)), refused("flows", 3));
+    assert_eq!(made_of(|storage| shorten(&mut storage.demux)), refused("demux", 3));
     assert_eq!(made_of(|storage| shorten(&mut storage.deadlines)), refused("deadlines", 3));
     assert_eq!(made_of(|storage| storage.buckets = &mut []), refused("buckets", 3));
     assert_eq!(made_of(|storage| shorten(&mut storage.buckets)), Ok(()), "any number will do");

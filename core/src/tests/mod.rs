@@ -14,6 +14,7 @@ mod fixture;
 mod fragments;
 mod half_close;
 mod hammer;
+mod handlers;
 mod handshake;
 mod icmp;
 mod idle;

@@ -7,6 +7,7 @@ use smoltcp::wire::{IpAddress, IpProtocol, TcpControl, TcpPacket, TcpRepr, TcpSe
 
 use super::fixture::{CLIENT, Net, PORT, SERVER};
 use super::packets::{ip, tcp_packet};
+use crate::Handler;
 
 /// A segment as a test sees it; its numbers are relative to the initial sequence numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,13 +88,13 @@ impl Peer {
 
     /// Sends SYN, and takes the SYN|ACK.
     #[track_caller]
-    pub(super) fn syn(&mut self, net: &mut Net) -> Seg {
+    pub(super) fn syn(&mut self, net: &mut Net<impl Handler<State: 'static>>) -> Seg {
         net.arrive(self.segment(TcpControl::Syn, 0, None, &[]));
         self.take_syn_ack(net)
     }
 
     #[track_caller]
-    pub(super) fn take_syn_ack(&mut self, net: &mut Net) -> Seg {
+    pub(super) fn take_syn_ack(&mut self, net: &mut Net<impl Handler<State: 'static>>) -> Seg {
         (self.irs, self.next, self.acked, self.shift) = (0, 0, 0, 0);
         let answer = self.take(net);
         assert_eq!((answer.control, answer.ack), (TcpControl::Syn, Some(1)));
@@ -105,7 +106,7 @@ impl Peer {
 
     /// The whole handshake.
     #[track_caller]
-    pub(super) fn connect(&mut self, net: &mut Net) {
+    pub(super) fn connect(&mut self, net: &mut Net<impl Handler<State: 'static>>) {
         self.syn(net);
         self.send(net, TcpControl::None, &[]);
         net.nothing_sent();
@@ -113,20 +114,25 @@ impl Peer {
 
     /// Sends the next segment in order, which acknowledges everything taken so far.
     #[track_caller]
-    pub(super) fn send(&mut self, net: &mut Net, control: TcpControl, payload: &[u8]) {
+    pub(super) fn send(
+        &mut self,
+        net: &mut Net<impl Handler<State: 'static>>,
+        control: TcpControl,
+        payload: &[u8],
+    ) {
         net.arrive(self.segment(control, self.next, Some(self.acked), payload));
         self.next += length(payload) + i32::from(control == TcpControl::Fin);
     }
 
     /// Sends an acknowledgement of everything taken so far.
     #[track_caller]
-    pub(super) fn ack(&mut self, net: &mut Net) {
+    pub(super) fn ack(&mut self, net: &mut Net<impl Handler<State: 'static>>) {
         self.send(net, TcpControl::None, &[]);
     }
 
     /// Takes the next packet sent, which must be a segment for this peer; counts its octets as received.
     #[track_caller]
-    pub(super) fn take(&mut self, net: &mut Net) -> Seg {
+    pub(super) fn take(&mut self, net: &mut Net<impl Handler<State: 'static>>) -> Seg {
         let packet = net.next_sent();
         let seg = self.read(&packet);
         if seg.seq == self.acked {
@@ -144,7 +150,7 @@ impl Peer {
 
     /// Takes everything that was sent, octets in order; returns them.
     #[track_caller]
-    pub(super) fn take_data(&mut self, net: &mut Net) -> Vec<u8> {
+    pub(super) fn take_data(&mut self, net: &mut Net<impl Handler<State: 'static>>) -> Vec<u8> {
         let mut data = Vec::new();
         while !net.wire.sent.is_empty() {
             let expected = self.acked;
@@ -158,7 +164,7 @@ impl Peer {
 
     /// Takes one segment, which must be the only one, and an empty acknowledgement of everything sent.
     #[track_caller]
-    pub(super) fn take_ack(&mut self, net: &mut Net) -> Seg {
+    pub(super) fn take_ack(&mut self, net: &mut Net<impl Handler<State: 'static>>) -> Seg {
         let seg = self.take(net);
         net.nothing_sent();
         assert_eq!((seg.control, seg.seq, seg.ack), (TcpControl::None, self.acked, Some(self.next)));
@@ -168,7 +174,7 @@ impl Peer {
 
     /// Takes one segment, which must be the only one, and a RST at the next octet.
     #[track_caller]
-    pub(super) fn take_rst(&mut self, net: &mut Net) {
+    pub(super) fn take_rst(&mut self, net: &mut Net<impl Handler<State: 'static>>) {
         let seg = self.take(net);
         net.nothing_sent();
         assert_eq!((seg.control, seg.seq), (TcpControl::Rst, self.acked));
@@ -176,7 +182,12 @@ impl Peer {
 
     /// Sends all this in segments of at most `most` octets and as the window allows, and takes the echo.
     #[track_caller]
-    pub(super) fn exchange(&mut self, net: &mut Net, data: &[u8], most: usize) -> Vec<u8> {
+    pub(super) fn exchange(
+        &mut self,
+        net: &mut Net<impl Handler<State: 'static>>,
+        data: &[u8],
+        most: usize,
+    ) -> Vec<u8> {
         let (mut echo, mut left) = (Vec::new(), data);
         while echo.len() < data.len() {
             let room = usize::try_from(self.edge - self.next).unwrap();

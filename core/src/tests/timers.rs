@@ -4,7 +4,7 @@ use std::vec::Vec;
 
 use smoltcp::time::{Duration, Instant};
 
-use crate::tcp::demux::SlotId;
+use crate::tcp::slots::SlotId;
 use crate::tcp::timers::{NEVER, Timers};
 
 fn at(seconds: i64) -> Instant {

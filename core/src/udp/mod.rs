@@ -7,9 +7,10 @@ use smoltcp::storage::{PacketBuffer, PacketMetadata};
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{IpAddress, IpEndpoint};
 
-use crate::echo;
+use crate::cx::Cx;
+use crate::handler::{self, Handler, Reply};
 use crate::memory::UdpStorage;
-use crate::stats::{DropReason, Stats};
+use crate::stats::DropReason;
 use crate::tcp::timers::NEVER;
 
 /// What is kept of each reply that waits for its delay.
@@ -55,24 +56,27 @@ impl<'a> Datagrams<'a> {
 
     /// Answers the datagram that came, or puts its reply off. There may be none: of fragments, only the last one makes
     /// a datagram.
-    pub(crate) fn serve(&mut self, now: Instant, stats: &mut Stats) {
-        let mut reply = echo::Reply::new();
+    pub(crate) fn serve<H: Handler>(&mut self, cx: &mut Cx<'_, H>) {
+        let mut reply = Reply::new();
         while let Ok((request, from)) =
             self.sockets.get_mut::<udp::Socket<'_>>(SocketHandle::default()).recv()
         {
             // Here and not at the door, as datagrams put together from fragments pass here only (CVE-2024-2169).
             if from.endpoint.port == 0 || from.endpoint.port == self.port {
-                stats.drop(DropReason::EchoLoop);
+                cx.stats.drop(DropReason::EchoLoop);
                 continue;
             }
-            stats.datagrams_in += 1;
-            echo::answer(&mut reply, request);
+            cx.stats.datagrams_in += 1;
+            reply.clear();
+            if !cx.handler.datagram(handler::peer_address(from.endpoint), request, &mut reply) {
+                continue;
+            }
             let sent = match self.delay {
                 None => self.send(&reply, from.endpoint, from.local_address),
-                Some(delay) => self.put_off(&reply, now + delay, &from),
+                Some(delay) => self.put_off(&reply, cx.now + delay, &from),
             };
             if !sent {
-                stats.drop(DropReason::ReplyQueue);
+                cx.stats.drop(DropReason::ReplyQueue);
             }
         }
     }

@@ -5,7 +5,7 @@ use std::collections::TryReserveError;
 use std::{fs, io};
 
 use memmap2::MmapMut;
-use shout_core::{BUFFER_SIZE, Bucket, DelayedMetadata, FlowEntry, Slot, Storage, UdpStorage};
+use shout_core::{BUFFER_SIZE, Bucket, DelayedMetadata, DemuxEntry, Slot, Storage, UdpStorage};
 use smoltcp::iface::SocketStorage;
 use smoltcp::socket::udp::PacketMetadata;
 use smoltcp::time::Instant;
@@ -49,7 +49,7 @@ fn too_much(options: &ServeOptions, available: String) -> Error {
 fn needed(options: &ServeOptions) -> u64 {
     let a_slot = size_of::<Slot<'_>>()
         + size_of::<SocketStorage<'_>>()
-        + size_of::<FlowEntry>()
+        + size_of::<DemuxEntry>()
         + size_of::<Bucket>()
         + size_of::<Instant>();
     let delayed = match options.delay {
@@ -70,7 +70,7 @@ fn storage(options: &ServeOptions) -> io::Result<Storage<'static>> {
     Ok(Storage {
         slots: array(slots, || Slot::EMPTY)?,
         sockets: array(slots, || SocketStorage::EMPTY)?,
-        flows: array(slots, || FlowEntry::EMPTY)?,
+        demux: array(slots, || DemuxEntry::EMPTY)?,
         buckets: array(slots, || Bucket::EMPTY)?,
         deadlines: array(slots, || Instant::ZERO)?,
         tcp_buffers: octets(slots * 2 * buffer)?,

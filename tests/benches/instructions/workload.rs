@@ -1,6 +1,6 @@
 //! Request and reply of 64 octets, each connection in turn, against the server and against bare smoltcp.
 
-use shout_core::{Bucket, Config, FlowEntry, Server, Slot, Storage, UdpStorage};
+use shout_core::{Bucket, Config, DemuxEntry, Server, Slot, Storage, UdpStorage};
 use smoltcp::iface::{self, Interface, SocketSet, SocketStorage};
 use smoltcp::socket::{tcp, udp};
 use smoltcp::time::{Duration, Instant};
@@ -116,7 +116,7 @@ fn server(slots: usize, wire: &mut Wire, now: Instant) -> Server<'static> {
     let storage = Storage {
         slots: leak(slots, || Slot::EMPTY),
         sockets: leak(slots, || SocketStorage::EMPTY),
-        flows: leak(slots, || FlowEntry::EMPTY),
+        demux: leak(slots, || DemuxEntry::EMPTY),
         buckets: leak(slots, || Bucket::EMPTY),
         deadlines: leak(slots, || Instant::ZERO),
         tcp_buffers: leak(slots * 2048, || 0),

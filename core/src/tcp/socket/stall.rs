@@ -1,0 +1,33 @@
+//! smoltcp has data to send and no timer, when a window has shrunk or an old acknowledgement has closed it.
+//!
+//! RFC 9293, section 3.8.6.1: the sender "must regularly transmit" into a closed window. After a second without a timer,
+//! smoltcp is shown acknowledgements that start it.
+//! Upstream: <https://github.com/smoltcp-rs/smoltcp/issues/953>, <https://github.com/smoltcp-rs/smoltcp/issues/1020>.
+//! Shown by: core/tests/smoltcp.rs, `a_window_that_shrinks_leaves_no_timer`
+//! Kept by: core/src/tests/stalls.rs
+
+use crate::cx::Cx;
+use crate::tcp::demux::Tuple;
+use crate::tcp::segment::{self, Segment};
+use crate::tcp::socket::Socket;
+
+impl Socket<'_> {
+    /// Gets smoltcp to send again: the third duplicate acknowledgement sends the first segment, and a window that closes
+    /// starts the probes of it.
+    pub(crate) fn restart_timer<H>(&mut self, cx: &mut Cx<'_, H>, tuple: Tuple) {
+        let link_header = cx.interface.link_header(tuple.local);
+        let mut tcp = self.last_ack(tuple);
+        let way = Segment { packet: &[], link_header: &link_header, tuple, tcp };
+        let window = tcp.window_len;
+        let (closed, open) = ([1, 0], [window ^ 1, window, window, window, window]);
+        for &window in if window == 0 { &closed[..] } else { &open[..] } {
+            tcp.window_len = window;
+            cx.interface.inject(cx.now, &segment::build(&way, &tcp), self.sockets());
+        }
+    }
+
+    /// True if smoltcp has something to send and waits for nothing.
+    pub(crate) fn is_stalled(&self) -> bool {
+        !self.has_timer && self.send_queue() > 0
+    }
+}

@@ -1,0 +1,164 @@
+//! The transmission control block (RFC 9293, section 3.3.1), as smoltcp does not show its own.
+
+use smoltcp::wire::TcpRepr;
+
+use crate::ip::device::Watch;
+use crate::tcp::segment::SentSegment;
+use crate::tcp::seq::{Seq, wrapped};
+use crate::tcp::socket::silly_window;
+
+/// The variables of a connection, by their names in RFC 9293 and RFC 7323.
+#[derive(Debug)]
+pub(crate) struct Tcb {
+    /// IRS: the peer's initial sequence number.
+    pub(crate) irs: Seq,
+    /// ISS: ours.
+    pub(crate) iss: Seq,
+    /// SND.UNA: the oldest number that the peer has not acknowledged.
+    pub(crate) snd_una: Seq,
+    /// SND.MAX: one past the highest sequence number sent so far. Unlike SND.NXT, it does not go back when something is
+    /// retransmitted.
+    pub(crate) snd_max: Seq,
+    /// SND.WND as it stood in the peer's header, not scaled.
+    pub(crate) peer_window: u16,
+    /// Snd.Wind.Shift.
+    pub(crate) snd_shift: u8,
+    /// RCV.NXT: the next number that is expected from the peer.
+    pub(crate) rcv_nxt: Seq,
+    /// RCV.NXT + RCV.WND as last advertised. Window probes are left out, as smoltcp does not record the window that they
+    /// carry.
+    pub(crate) rcv_edge: Seq,
+    /// smoltcp computes the same edge ([`scaled_syn_window`](super::scaled_syn_window)).
+    pub(crate) rcv_edge_agreed: bool,
+    /// Rcv.Wind.Shift.
+    pub(crate) rcv_shift: u8,
+    /// No segment of ours is larger.
+    pub(crate) mss: u16,
+    /// How far the edge has to move right before it is advertised ([`silly_window`]).
+    pub(crate) edge_step: u32,
+    /// Bytes that the handler has read and written, modulo 2^32.
+    pub(crate) read: u32,
+    pub(crate) written: u32,
+}
+
+/// What smoltcp's socket holds, as far as the TCB is computed from it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Queues {
+    pub(crate) recv: usize,
+    pub(crate) send: usize,
+    /// The peer's FIN has been received.
+    pub(crate) peer_finished: bool,
+    /// Our FIN has been acknowledged.
+    pub(crate) fin_acked: bool,
+}
+
+impl Tcb {
+    pub(crate) const EMPTY: Tcb = Tcb {
+        irs: Seq(0),
+        iss: Seq(0),
+        snd_una: Seq(0),
+        snd_max: Seq(0),
+        peer_window: 0,
+        snd_shift: 0,
+        rcv_nxt: Seq(0),
+        rcv_edge: Seq(0),
+        rcv_edge_agreed: false,
+        rcv_shift: 0,
+        mss: 0,
+        edge_step: 0,
+        read: 0,
+        written: 0,
+    };
+
+    /// That of a connection whose SYN, as smoltcp sees it, has just come, and whose receive buffer has this capacity.
+    pub(crate) fn listen(syn: &TcpRepr<'_>, iss: Seq, capacity: usize) -> Tcb {
+        let irs = Seq::from(syn.seq_number);
+        let mss = syn.max_seg_size.unwrap_or(0);
+        #[expect(clippy::cast_possible_truncation, reason = "at most 48")]
+        let shift = (usize::BITS - capacity.leading_zeros()).saturating_sub(16) as u8;
+        let rcv_shift = syn.window_scale.map_or(0, |_| shift);
+        Tcb {
+            irs,
+            iss,
+            snd_una: iss + 1,
+            snd_max: iss + 1,
+            peer_window: syn.window_len,
+            // Each side scales if both do (RFC 7323, section 2.2), and smoltcp does if the peer does.
+            snd_shift: syn.window_scale.unwrap_or(0),
+            rcv_nxt: irs + 1,
+            rcv_edge: irs + 1,
+            rcv_edge_agreed: false,
+            rcv_shift,
+            mss,
+            edge_step: silly_window::step(capacity, rcv_shift),
+            read: 0,
+            written: 0,
+        }
+    }
+
+    /// SND.WND.
+    pub(crate) fn snd_wnd(&self) -> usize {
+        usize::from(self.peer_window) << self.snd_shift
+    }
+
+    /// Brings RCV.NXT and SND.UNA up to what smoltcp has made of a segment.
+    pub(crate) fn update(&mut self, queues: Queues) {
+        let received = self.read.wrapping_add(wrapped(queues.recv));
+        let acknowledged = self.written.wrapping_sub(wrapped(queues.send));
+        self.rcv_nxt = self.irs + 1 + received + u32::from(queues.peer_finished);
+        self.snd_una = self.iss + 1 + acknowledged + u32::from(queues.fin_acked);
+    }
+
+    /// Takes note of a segment that leaves; `probe`: it is one of the peer or of its closed window.
+    pub(crate) fn departs(&mut self, segment: &SentSegment, probe: bool) {
+        if segment.rst {
+            return;
+        }
+        if !probe {
+            let shift = if segment.syn { 0 } else { self.rcv_shift };
+            self.rcv_edge = segment.ack + (u32::from(segment.window) << shift);
+            self.rcv_edge_agreed = !segment.syn || self.rcv_shift == 0;
+        }
+        if segment.syn {
+            self.iss = segment.seq;
+            self.snd_una = segment.end;
+            self.snd_max = segment.end;
+        }
+        self.snd_max = self.snd_max.max(segment.end);
+    }
+}
+
+/// Notes each segment of a connection as it leaves.
+pub(crate) struct Departures<'t> {
+    pub(crate) tcb: &'t mut Tcb,
+    /// The length of the link header.
+    pub(crate) link_header: usize,
+    /// All that the handler has written has been acknowledged.
+    pub(crate) send_queue_empty: bool,
+    /// The last segment that left.
+    pub(crate) last: Option<SentSegment>,
+}
+
+impl Departures<'_> {
+    /// True if the segment is a probe of the peer or of its closed window.
+    fn is_probe(&self, segment: &SentSegment) -> bool {
+        let one_byte = segment.end == segment.seq + 1 && !segment.syn;
+        one_byte && (self.tcb.peer_window == 0 || self.send_queue_empty)
+    }
+}
+
+impl Watch for Departures<'_> {
+    #[inline]
+    fn departs(&mut self, packet: &mut [u8]) {
+        let Some(packet) = packet.get_mut(self.link_header..) else {
+            return;
+        };
+        let Some(mut segment) = SentSegment::read(packet) else {
+            return;
+        };
+        let probe = self.is_probe(&segment);
+        silly_window::limit(self.tcb, packet, &mut segment);
+        self.tcb.departs(&segment, probe);
+        self.last = Some(segment);
+    }
+}

@@ -1,0 +1,87 @@
+//! The handler's turn on a connection, and what the server makes of what it says.
+
+use crate::cx::Cx;
+use crate::handler::{Handler, Next, peer_address};
+use crate::tcp::Connections;
+use smoltcp::wire::IpEndpoint;
+
+use crate::tcp::seq::Seq;
+use crate::tcp::slots::{Phase, Slot, SlotId};
+use crate::tcp::socket::stream::Moved;
+
+/// What a turn leads to.
+pub(super) struct Turn {
+    /// Where the segment ends that is the only one to be sent, if that is known.
+    pub(super) known_end: Option<Seq>,
+}
+
+impl<S> Connections<'_, S> {
+    /// A connection has been established: the handler may refuse it.
+    pub(super) fn establish<H: Handler<State = S>>(&mut self, cx: &mut Cx<'_, H>, id: SlotId) {
+        self.slots.move_to(id, Phase::Open, cx.stats);
+        self.log(cx.now, id, "connected");
+        if let Some(tuple) = self.demux.tuple(id) {
+            self.slots[id].state = cx.handler.open(peer_address(tuple.remote));
+        }
+    }
+
+    /// Gives the handler its turn. None: the connection is to be aborted.
+    #[inline]
+    pub(super) fn turn<H: Handler<State = S>>(&mut self, cx: &mut Cx<'_, H>, id: SlotId) -> Option<Turn> {
+        let peer = self.demux.tuple(id)?.remote;
+        let slot = &mut self.slots[id];
+        if slot.socket.has_lost_data() && !slot.finished {
+            return None;
+        }
+        let before = slot.socket.send_queue();
+        if !slot.finished {
+            let next = slot.converse(cx, peer)?;
+            slot.has_more = next == Next::More;
+            slot.finished = next == Next::Finish;
+            if slot.leaves_unread(next) && !self.draining {
+                return None;
+            }
+        }
+        if slot.finished {
+            cx.stats.octets_in += slot.socket.discard() as u64;
+        }
+        let last = self.draining || slot.finished || slot.socket.is_half_closed() && !slot.has_more;
+        if last && slot.socket.recv_queue() == 0 && slot.socket.can_finish() {
+            slot.socket.close();
+        }
+        Some(Turn { known_end: slot.socket.known_end(before) })
+    }
+}
+
+impl<S> Slot<'_, S> {
+    /// Calls the handler, again as long as it has more to say, says it, and has room. None if it aborts or has refused the
+    /// connection.
+    #[inline]
+    fn converse<H: Handler<State = S>>(&mut self, cx: &mut Cx<'_, H>, peer: IpEndpoint) -> Option<Next> {
+        let state = self.state.as_mut()?;
+        loop {
+            let handler = &mut *cx.handler;
+            let ((next, room), Moved { read, written }) = self.socket.turn(cx.now, peer, |stream| {
+                let next = handler.stream(state, stream);
+                (next, stream.room())
+            });
+            cx.stats.octets_in += read as u64;
+            cx.stats.octets_out += written as u64;
+            match next {
+                Next::Abort => return None,
+                Next::More if written > 0 && room > 0 => {}
+                next => return Some(next),
+            }
+        }
+    }
+
+    /// True if nothing will bring the handler to read what there is to read: the peer has finished, and there is no room to
+    /// wait for.
+    fn leaves_unread(&self, next: Next) -> bool {
+        let socket = &self.socket;
+        next == Next::Continue
+            && socket.is_half_closed()
+            && socket.recv_queue() > 0
+            && socket.send_queue() == 0
+    }
+}
