@@ -59,7 +59,7 @@ use crate::cx::Cx;
 use crate::ip::interface::Sent;
 use crate::tcp::demux::Tuple;
 use crate::tcp::segment::{Built, Segment, bare_ack, build};
-use crate::tcp::seq::Seq;
+use crate::tcp::seq::{Seq, wrapped};
 use crate::tcp::timers::NEVER;
 
 /// A TCP socket: smoltcp's, in a set of its own, and what it does not tell.
@@ -67,10 +67,20 @@ use crate::tcp::timers::NEVER;
 pub(crate) struct Socket<'a> {
     sockets: Option<SocketSet<'a>>,
     pub(super) tcb: Tcb,
+    /// What smoltcp's socket said when it was last asked: after everything that may change it.
+    seen: Seen,
     /// smoltcp has a timer running for this socket.
     has_timer: bool,
     /// The timer of the probes of a closed window was restarted, and nothing has been sent since.
     persist_restarted: bool,
+}
+
+/// What smoltcp's socket says of itself. To ask it costs a look into its set each time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    state: State,
+    recv_queue: usize,
+    send_queue: usize,
 }
 
 /// What becomes of a segment that smoltcp must not process.
@@ -125,8 +135,13 @@ pub(crate) enum Standing {
 
 impl<'a> Socket<'a> {
     /// A socket without memory.
-    pub(crate) const EMPTY: Socket<'a> =
-        Socket { sockets: None, tcb: Tcb::EMPTY, has_timer: false, persist_restarted: false };
+    pub(crate) const EMPTY: Socket<'a> = Socket {
+        sockets: None,
+        tcb: Tcb::EMPTY,
+        seen: Seen { state: State::Closed, recv_queue: 0, send_queue: 0 },
+        has_timer: false,
+        persist_restarted: false,
+    };
 
     /// Gives the socket its memory.
     pub(crate) fn furnish(&mut self, storage: &'a mut SocketStorage<'a>, rx: &'a mut [u8], tx: &'a mut [u8]) {
@@ -160,6 +175,7 @@ impl<'a> Socket<'a> {
         self.tcb = Tcb::listen(syn, iss, socket.recv_capacity());
         self.persist_restarted = false;
         initial_sequence::open(cx, packets, self.sockets(), iss);
+        self.look();
         self.state() == State::SynReceived
     }
 
@@ -213,13 +229,13 @@ impl<'a> Socket<'a> {
         let news = self.news_at_closed_window(segment);
         if let Some(ack) = news {
             let update = self.window_update(segment, ack, segment.tcp.window_len);
-            cx.interface.inject(cx.now, &update, self.sockets());
+            self.inject(cx, &update);
         }
         self.feed(cx, segment.packet, tx);
         if self.probes_without_end(segment) {
             self.update();
             let update = self.window_update(segment, self.tcb.snd_una, 1);
-            cx.interface.inject(cx.now, &update, self.sockets());
+            self.inject(cx, &update);
         }
         let old = !in_order && news.is_none() && old_window::is_old(rcv_nxt, segment);
         let progress = self.progress(segment, old);
@@ -265,6 +281,13 @@ impl<'a> Socket<'a> {
         cx.interface.process(cx.now, packet, tx, sockets, &mut departures);
         let last = departures.last;
         self.note(last);
+        self.look();
+    }
+
+    /// Shows smoltcp a segment that the server built, and discards the answer.
+    fn inject<H>(&mut self, cx: &mut Cx<'_, H>, packet: &[u8]) {
+        cx.interface.inject(cx.now, packet, self.sockets());
+        self.look();
     }
 
     /// Sends what there is to send, to the last segment. `end`: where a segment ends that is known to be the last, and to
@@ -285,6 +308,7 @@ impl<'a> Socket<'a> {
         let sent = cx.interface.send(cx.now, device, sockets, &mut departures);
         let last = departures.last;
         self.note(last);
+        self.look();
         self.has_timer = sent != Sent::All(NEVER);
         sent
     }
@@ -324,7 +348,7 @@ impl<'a> Socket<'a> {
                 }
             }
         } else {
-            self.socket_mut().abort();
+            self.forget();
             self.send(cx, device, None)
         };
         // In either case: in the first, the socket has not been told; in the second, the device may have refused the RST.
@@ -335,11 +359,13 @@ impl<'a> Socket<'a> {
     /// Closes the socket without a word to the peer.
     pub(crate) fn forget(&mut self) {
         self.socket_mut().abort();
+        self.look();
     }
 
     /// Sends a FIN after what has been written.
     pub(crate) fn close(&mut self) {
         self.socket_mut().close();
+        self.look();
     }
 
     /// Throws away what has been received and not been read; returns how many bytes that is.
@@ -348,7 +374,8 @@ impl<'a> Socket<'a> {
         while let Ok(taken @ 1..) = self.socket_mut().recv(|bytes| (bytes.len(), bytes.len())) {
             discarded += taken;
         }
-        self.tcb.read = self.tcb.read.wrapping_add(crate::tcp::seq::wrapped(discarded));
+        self.tcb.read = self.tcb.read.wrapping_add(wrapped(discarded));
+        self.look();
         discarded
     }
 
@@ -371,17 +398,17 @@ impl<'a> Socket<'a> {
 
     /// True if our side has not finished.
     pub(crate) fn may_send(&self) -> bool {
-        self.socket().may_send()
+        matches!(self.state(), State::Established | State::CloseWait)
     }
 
     /// Bytes that have been received and not been read.
     pub(crate) fn recv_queue(&self) -> usize {
-        self.socket().recv_queue()
+        self.seen().recv_queue
     }
 
     /// Bytes that have been written and not been acknowledged.
     pub(crate) fn send_queue(&self) -> usize {
-        self.socket().send_queue()
+        self.seen().send_queue
     }
 
     /// RCV.NXT.
@@ -405,10 +432,10 @@ impl<'a> Socket<'a> {
     }
 
     fn update(&mut self) {
-        let (socket, state) = (self.socket(), self.state());
+        let Seen { state, recv_queue, send_queue } = self.seen();
         let queues = Queues {
-            recv: socket.recv_queue(),
-            send: socket.send_queue(),
+            recv: recv_queue,
+            send: send_queue,
             peer_finished: matches!(
                 state,
                 State::CloseWait | State::LastAck | State::Closing | State::TimeWait
@@ -419,7 +446,19 @@ impl<'a> Socket<'a> {
     }
 
     fn state(&self) -> State {
-        self.socket().state()
+        self.seen().state
+    }
+
+    #[inline]
+    fn seen(&self) -> Seen {
+        debug_assert_eq!(self.seen, see(self.socket()), "smoltcp's socket changed unseen");
+        self.seen
+    }
+
+    /// Takes note of what smoltcp's socket says, after something that may have changed it.
+    #[inline]
+    fn look(&mut self) {
+        self.seen = see(self.socket());
     }
 
     fn socket(&self) -> &tcp::Socket<'a> {
@@ -436,6 +475,10 @@ impl<'a> Socket<'a> {
     fn sockets(&mut self) -> &mut SocketSet<'a> {
         set(&mut self.sockets)
     }
+}
+
+fn see(socket: &tcp::Socket<'_>) -> Seen {
+    Seen { state: socket.state(), recv_queue: socket.recv_queue(), send_queue: socket.send_queue() }
 }
 
 fn set<'s, 'a>(sockets: &'s mut Option<SocketSet<'a>>) -> &'s mut SocketSet<'a> {

@@ -35,6 +35,7 @@ impl Socket<'_> {
         cx.interface.send_one(cx.now, token, sockets, &mut departures);
         let last = departures.last;
         self.note(last);
+        self.look();
         if last.is_none_or(|segment| segment.end != end) {
             return None;
         }

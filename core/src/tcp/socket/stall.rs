@@ -22,7 +22,7 @@ impl Socket<'_> {
         let (closed, open) = ([1, 0], [window ^ 1, window, window, window, window]);
         for &window in if window == 0 { &closed[..] } else { &open[..] } {
             tcp.window_len = window;
-            cx.interface.inject(cx.now, &segment::build(&way, &tcp), self.sockets());
+            self.inject(cx, &segment::build(&way, &tcp));
         }
     }
 

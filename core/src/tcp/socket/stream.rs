@@ -113,14 +113,15 @@ impl Socket<'_> {
         peer: IpEndpoint,
         turn: impl FnOnce(&mut Stream<'_, '_>) -> R,
     ) -> (R, Moved) {
+        let (received, sent) = (self.recv_queue(), self.send_queue());
         let socket = self.socket_mut();
-        let (received, sent) = (socket.recv_queue(), socket.send_queue());
         let mut stream = Stream { socket, peer, now };
         let result = turn(&mut stream);
         let socket = stream.socket;
         let moved = Moved { read: received - socket.recv_queue(), written: socket.send_queue() - sent };
         self.tcb.read = self.tcb.read.wrapping_add(wrapped(moved.read));
         self.tcb.written = self.tcb.written.wrapping_add(wrapped(moved.written));
+        self.look();
         (result, moved)
     }
 }
