@@ -197,3 +197,13 @@ fn data_that_come_after_our_fin_do_not_end_in_good_order() {
         assert_eq!((net.stats().closed, net.stats().live), (0, 0));
     }
 }
+
+#[test]
+fn a_fin_alone_is_sent_again_after_duplicate_acknowledgements() {
+    let (mut net, mut peer) = fin_wait_1();
+    for _ in 0..5 {
+        net.arrive(peer.segment(Plain, peer.next, Some(1), b""));
+    }
+    net.pass(Duration::from_secs(2));
+    assert_eq!(peer.take(&mut net).control, Fin);
+}

@@ -3,7 +3,8 @@
 //! RFC 9293, section 3.10.7.4, has a "special allowance" for these. Without it, neither side may notice for a minute that the
 //! other one has room again: their probes are such segments.
 //! Upstream: none.
-//! Shown by: core/tests/smoltcp.rs, `the_ack_of_a_segment_at_a_closed_window_is_ignored`
+//! Shown by: core/tests/smoltcp.rs, `the_ack_of_a_segment_at_a_closed_window_is_ignored`,
+//! `the_window_of_a_keep_alive_is_ignored`
 //! Kept by: core/src/tests/back_pressure.rs
 
 use crate::tcp::segment::{Segment, bare_ack};

@@ -2,7 +2,8 @@
 //!
 //! RFC 9293, section 3.4: numbers are compared modulo 2^32, and no window is larger than 2^30 (RFC 7323, section 2.3). A
 //! segment that is farther away draws an acknowledgement.
-//! Upstream: <https://github.com/smoltcp-rs/smoltcp/issues/1048>, <https://github.com/smoltcp-rs/smoltcp/issues/1163>.
+//! Upstream: <https://github.com/smoltcp-rs/smoltcp/issues/1048> and <https://github.com/smoltcp-rs/smoltcp/issues/1051>
+//! (closed; what <https://github.com/smoltcp-rs/smoltcp/pull/1079> left of them).
 //! Shown by: core/tests/smoltcp.rs, `a_segment_two_to_the_31_away_panics`
 //! Kept by: core/src/tests/segments.rs
 

@@ -3,7 +3,7 @@
 //! RFC 6528: they are to be unpredictable, each 4-tuple's for itself ([`isn`](crate::tcp::isn)). So each SYN is processed by
 //! an `Interface` of its own (it costs less than a microsecond), seeded such that the generator's second number is the one
 //! wanted.
-//! Upstream: <https://github.com/smoltcp-rs/smoltcp/issues/24>, <https://github.com/smoltcp-rs/smoltcp/issues/492> (open).
+//! Upstream: <https://github.com/smoltcp-rs/smoltcp/issues/24> (open). xarxa audit 008, 014.
 //! Shown by: core/tests/smoltcp.rs, `initial_sequence_numbers_come_from_one_generator`
 //! Kept by: core/src/tests/sequence_numbers.rs
 

@@ -2,7 +2,8 @@
 //!
 //! RFC 9293, section 3.8.4. Both are off; when a peer is probed or dead is decided in [`policy`](crate::tcp::policy).
 //! Upstream: <https://github.com/smoltcp-rs/smoltcp/issues/1202> (open), its pull request 1204.
-//! Shown by: core/tests/smoltcp.rs, `a_timeout_ends_a_healthy_idle_connection`
+//! Shown by: core/tests/smoltcp.rs, `a_timeout_ends_a_healthy_idle_connection`,
+//! `a_keep_alive_takes_the_place_of_a_byte_in_flight`
 //! Kept by: core/src/tests/deadlines.rs
 
 use smoltcp::time::Duration;

@@ -3,7 +3,7 @@
 //! RFC 9293, section 3.10.7.4: from SYN-RECEIVED, a passive open returns to LISTEN; from TIME-WAIT, a new connection may
 //! begin (section 3.6.1). An old SYN that comes late only leaves half a connection behind.
 //! Upstream: none.
-//! Shown by: core/tests/smoltcp.rs, `time_wait_takes_no_new_syn`
+//! Shown by: core/tests/smoltcp.rs, `time_wait_takes_no_new_syn`, `a_syn_that_comes_again_in_syn_received_draws_nothing`
 //! Kept by: core/src/tests/reuse.rs
 
 use smoltcp::socket::tcp::State;

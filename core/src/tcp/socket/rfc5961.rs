@@ -3,8 +3,10 @@
 //! smoltcp closes on any RST in the window, answers a SYN on a live connection with silence, and believes an
 //! acknowledgement of what it has yet to send. Nothing of that gets past here.
 //! RFC 5961, sections 3.2, 4.2 and 5.2.
-//! Upstream: <https://github.com/smoltcp-rs/smoltcp/issues/12> (open).
-//! Shown by: core/tests/smoltcp.rs, `an_inexact_rst_in_the_window_closes`
+//! Upstream: <https://github.com/smoltcp-rs/smoltcp/issues/12> (open). xarxa audit 015, 079, 082.
+//! Shown by: core/tests/smoltcp.rs, `an_inexact_rst_in_the_window_closes`,
+//! `an_exact_rst_with_data_at_a_closed_window_is_dropped`, `a_syn_on_a_live_connection_draws_no_challenge_ack`,
+//! `an_ack_of_unsent_data_frees_it`
 //! Kept by: core/src/tests/reset.rs
 
 use smoltcp::socket::tcp::State;

@@ -2,7 +2,7 @@
 //!
 //! RFC 9293, section 3.8.6.2.2: the right edge of a small window stays where it is until it can move by half a buffer. A peer
 //! that fills small windows sends small segments, for ever.
-//! Upstream: <https://github.com/smoltcp-rs/smoltcp/pull/1111> (open).
+//! Upstream: <https://github.com/smoltcp-rs/smoltcp/pull/1111> (open). xarxa audit 089.
 //! Shown by: core/tests/smoltcp.rs, `the_window_opens_by_one_byte`
 //! Kept by: core/src/tests/handlers.rs
 

@@ -2,8 +2,10 @@
 //!
 //! RFC 9293, section 3.8.6.1: the sender "must regularly transmit" into a closed window. After a second without a timer,
 //! smoltcp is shown acknowledgements that start it.
-//! Upstream: <https://github.com/smoltcp-rs/smoltcp/issues/953>, <https://github.com/smoltcp-rs/smoltcp/issues/1020>.
-//! Shown by: core/tests/smoltcp.rs, `a_window_that_shrinks_leaves_no_timer`
+//! Upstream: <https://github.com/smoltcp-rs/smoltcp/pull/1018> and <https://github.com/smoltcp-rs/smoltcp/pull/1023> left it. xarxa audit 087,
+//! 090.
+//! Shown by: core/tests/smoltcp.rs, `a_window_that_shrinks_leaves_no_timer`,
+//! `data_in_flight_when_the_window_shrank_is_never_sent_again`
 //! Kept by: core/src/tests/stalls.rs
 
 use crate::cx::Cx;
