@@ -63,6 +63,13 @@ pub trait Handler {
     /// What is kept of one connection, in its slot.
     type State;
 
+    /// True if each turn is one call of [`Stream::pass`] and nothing else: byte for byte, what comes goes out again.
+    ///
+    /// The window is then both buffers: what has come and has not been acknowledged again lies in one of the two. With false,
+    /// which is right for every handler, it is the receive buffer. Do not be tempted to say true of a handler that reads or
+    /// writes in another way: bytes that the peer was promised room for would be dropped, and come again.
+    const PASSES: bool = false;
+
     /// A connection has been established. Gives its state, or None to refuse it: the peer gets a RST.
     fn open(&mut self, peer: SocketAddr) -> Option<Self::State>;
 

@@ -12,6 +12,8 @@ pub struct Uppercase;
 impl Handler for Uppercase {
     type State = ();
 
+    const PASSES: bool = true;
+
     fn open(&mut self, _peer: SocketAddr) -> Option<()> {
         Some(())
     }

@@ -144,7 +144,7 @@ impl<S> Connections<'_, S> {
         // smoltcp has not sent the SYN|ACK. An answer to a probe has it offer its window all the same.
         let ports = (segment.tcp.src_port, segment.tcp.dst_port);
         let probe = segment::bare_ack(ports, segment.seq() - 1, ack, segment.tcp.window_len);
-        let packets = [segment::build(&syn, &syn.tcp), segment::build(segment, &probe)];
+        let packets: [Built; 2] = [segment::build(&syn, &syn.tcp), segment::build(segment, &probe)];
         self.open(cx, id, &Opening { syn: &syn, hash, iss: ack - 1 }, &packets)?;
         let slot = &mut self.slots[id];
         slot.socket.has_sent_syn_ack();
@@ -160,7 +160,7 @@ impl<S> Connections<'_, S> {
     }
 
     /// Opens half a connection in a free slot; the first of these packets is its SYN.
-    fn open<H>(
+    fn open<H: Handler<State = S>>(
         &mut self,
         cx: &mut Cx<'_, H>,
         id: SlotId,

@@ -108,6 +108,9 @@ impl<'a, S> Connections<'a, S> {
                 }
             },
         };
+        if self.slots[id].socket.needs_room(segment) {
+            self.make_room(cx, id, segment);
+        }
         let slot = &mut self.slots[id];
         match slot.socket.arrives(cx, segment, tx) {
             Arrival::Processed(progress) => {

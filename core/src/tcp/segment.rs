@@ -35,7 +35,7 @@ impl Segment<'_> {
     }
 }
 
-/// A packet with the longest headers that there are and no payload.
+/// A packet with the longest headers that there are and no payload; or with those of a segment without options and a byte.
 pub(crate) type Built = Vec<u8, { ETHERNET_HEADER_LEN + 40 + 60 }>;
 
 /// The segment size that the peer asks for with its SYN, at most `largest`.
@@ -81,14 +81,14 @@ pub(crate) fn bare_ack(ports: (u16, u16), seq: Seq, ack: Seq, window: u16) -> Tc
     }
 }
 
-/// The packet of a segment: `tcp`, from and to where `way` goes.
-pub(crate) fn build(way: &Segment<'_>, tcp: &TcpRepr<'_>) -> Built {
+/// The packet of a segment: `tcp`, from and to where `way` goes. `N`: for headers and payload ([`Built`]).
+pub(crate) fn build<const N: usize>(way: &Segment<'_>, tcp: &TcpRepr<'_>) -> Vec<u8, N> {
     let ignored = ChecksumCapabilities::ignored();
     let ip = IpRepr::new(way.tuple.remote.addr, way.tuple.local, IpProtocol::Tcp, tcp.buffer_len(), 64);
     let link = way.link_header.len();
     let headers = link + ip.header_len();
-    let mut packet = Built::new();
-    // Cannot fail: the capacity is the sum of the longest headers. Were it to fail, smoltcp would be given an empty
+    let mut packet = Vec::new();
+    // Cannot fail where `N` is enough for the headers and the payload. Were it to fail, smoltcp would be given an empty
     // packet, which it ignores.
     if packet.resize(headers + tcp.buffer_len(), 0).is_ok() {
         packet[..link].copy_from_slice(way.link_header);
@@ -144,20 +144,29 @@ impl SentSegment {
 
     /// Changes the window in the header of this segment's packet, and the checksum by the difference (RFC 1624).
     pub(crate) fn rewrite_window(&mut self, packet: &mut [u8], window: u16) {
-        let header = match packet.first() {
-            Some(first @ 0x40..0x50) => usize::from(first & 0xf) * 4,
-            _ => 40,
-        };
-        let Some(fields) = packet.get_mut(header..).and_then(<[u8]>::first_chunk_mut::<20>) else {
-            return;
-        };
-        let checksum = u16::from_be_bytes([fields[16], fields[17]]);
-        let sum = u32::from(!checksum) + u32::from(!self.window) + u32::from(window);
-        let folded = (sum & 0xffff) + (sum >> 16);
-        #[expect(clippy::cast_possible_truncation, reason = "folded: the carry of a carry is none")]
-        let checksum = !(((folded & 0xffff) + (folded >> 16)) as u16);
-        fields[14..16].copy_from_slice(&window.to_be_bytes());
-        fields[16..18].copy_from_slice(&checksum.to_be_bytes());
-        self.window = window;
+        if let Some(segment) = tcp_header(packet) {
+            rewrite(segment, 14, window);
+            self.window = window;
+        }
     }
+}
+
+/// From the TCP header of an IP packet on; None if it is not whole.
+fn tcp_header(packet: &mut [u8]) -> Option<&mut [u8]> {
+    let header = match packet.first()? {
+        first @ 0x40..0x50 => usize::from(first & 0xf) * 4,
+        _ => 40,
+    };
+    packet.get_mut(header..).filter(|segment| segment.len() >= 20)
+}
+
+/// Changes two bytes of a segment, at an even distance from its start, and the checksum by the difference (RFC 1624).
+fn rewrite(segment: &mut [u8], at: usize, value: u16) {
+    let field = |at: usize| u16::from_be_bytes([segment[at], segment[at + 1]]);
+    let sum = u32::from(!field(16)) + u32::from(!field(at)) + u32::from(value);
+    let folded = (sum & 0xffff) + (sum >> 16);
+    #[expect(clippy::cast_possible_truncation, reason = "folded: the carry of a carry is none")]
+    let checksum = !(((folded & 0xffff) + (folded >> 16)) as u16);
+    segment[at..at + 2].copy_from_slice(&value.to_be_bytes());
+    segment[16..18].copy_from_slice(&checksum.to_be_bytes());
 }

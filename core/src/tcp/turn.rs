@@ -5,6 +5,7 @@ use crate::handler::{Handler, Next, peer_address};
 use crate::tcp::Connections;
 use smoltcp::wire::IpEndpoint;
 
+use crate::tcp::segment::Segment;
 use crate::tcp::seq::Seq;
 use crate::tcp::slots::{Phase, Slot, SlotId};
 use crate::tcp::socket::stream::Moved;
@@ -35,7 +36,7 @@ impl<S> Connections<'_, S> {
         }
         let before = slot.socket.send_queue();
         if !slot.finished {
-            let next = slot.converse(cx, peer)?;
+            let next = slot.converse(cx, peer, false)?;
             slot.has_more = next == Next::More;
             slot.finished = next == Next::Finish;
             if slot.leaves_unread(next) && !self.draining {
@@ -53,15 +54,44 @@ impl<S> Connections<'_, S> {
     }
 }
 
+impl<S> Connections<'_, S> {
+    /// Makes room for a segment: the handler passes on what lies in the receive buffer, and smoltcp notices. Of a segment
+    /// that is longer than the buffer, the first bytes are taken.
+    #[cold]
+    pub(super) fn make_room<H: Handler<State = S>>(
+        &mut self,
+        cx: &mut Cx<'_, H>,
+        id: SlotId,
+        segment: &Segment<'_>,
+    ) {
+        let slot = &mut self.slots[id];
+        while slot.phase() == Phase::Open {
+            // It passes bytes, and nothing else.
+            let _ = slot.converse(cx, segment.tuple.remote, true);
+            slot.socket.refresh_window(cx, segment);
+            let fits = !slot.socket.needs_room(segment) || slot.socket.recv_queue() > 0;
+            if fits || !slot.socket.take_piece(cx, segment) {
+                return;
+            }
+        }
+    }
+}
+
 impl<S> Slot<'_, S> {
-    /// Calls the handler, again as long as it has more to say, says it, and has room. None if it aborts or has refused the
+    /// Calls the handler, again as long as it has more to say, says it, and has room; `at_once`: to pass what there is room
+    /// for, however little. None if it aborts or has refused the
     /// connection.
     #[inline]
-    fn converse<H: Handler<State = S>>(&mut self, cx: &mut Cx<'_, H>, peer: IpEndpoint) -> Option<Next> {
+    fn converse<H: Handler<State = S>>(
+        &mut self,
+        cx: &mut Cx<'_, H>,
+        peer: IpEndpoint,
+        at_once: bool,
+    ) -> Option<Next> {
         let state = self.state.as_mut()?;
         loop {
             let handler = &mut *cx.handler;
-            let ((next, room), Moved { read, written }) = self.socket.turn(cx.now, peer, |stream| {
+            let ((next, room), Moved { read, written }) = self.socket.turn(cx.now, peer, at_once, |stream| {
                 let next = handler.stream(state, stream);
                 (next, stream.room())
             });

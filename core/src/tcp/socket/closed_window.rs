@@ -18,7 +18,7 @@ impl Socket<'_> {
     pub(super) fn news_at_closed_window(&self, segment: &Segment<'_>) -> Option<Seq> {
         let tcb = &self.tcb;
         let ahead = segment.seq().ahead_of(tcb.rcv_nxt);
-        let closed = tcb.rcv_edge == tcb.rcv_nxt;
+        let closed = tcb.smoltcp_edge == tcb.rcv_nxt;
         if ahead == 0 && !closed {
             return None;
         }

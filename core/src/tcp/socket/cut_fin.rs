@@ -8,16 +8,18 @@
 use smoltcp::wire::TcpControl;
 
 use crate::tcp::segment::Segment;
+use crate::tcp::seq::Seq;
 use crate::tcp::socket::Verdict;
 use crate::tcp::socket::tcb::Tcb;
 
 /// A challenge ACK for a segment with a FIN that overruns the window. The peer sends what fits again.
 pub(crate) fn judge(tcb: &Tcb, segment: &Segment<'_>) -> Option<Verdict> {
-    (segment.tcp.control == TcpControl::Fin && overruns(tcb, segment)).then_some(Verdict::Challenge)
+    (segment.tcp.control == TcpControl::Fin && overruns(tcb, tcb.smoltcp_edge, segment))
+        .then_some(Verdict::Challenge)
 }
 
-/// True if the segment has bytes to the right of the window.
-pub(crate) fn overruns(tcb: &Tcb, segment: &Segment<'_>) -> bool {
-    let room = tcb.rcv_edge.ahead_of(tcb.rcv_nxt).max(0);
+/// True if the segment has bytes to the right of this edge of the window.
+pub(crate) fn overruns(tcb: &Tcb, edge: Seq, segment: &Segment<'_>) -> bool {
+    let room = edge.ahead_of(tcb.rcv_nxt).max(0);
     !segment.tcp.payload.is_empty() && segment.end().ahead_of(tcb.rcv_nxt) > room
 }

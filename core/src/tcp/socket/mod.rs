@@ -21,6 +21,7 @@
 //! | [`keep_alive`] | a timeout ends healthy idle connections; a keep-alive is sent over bytes in flight |
 //! | [`last_ack`] | LAST-ACK takes no window update |
 //! | [`silly_window`] | the window opens byte by byte |
+//! | [`echo_window`] | the window is the receive buffer alone |
 //! | [`reset_number`] | the RST of an abort behind a closed window has the wrong number |
 //! | [`unread_data`] | unread data is lost without a RST |
 //!
@@ -29,6 +30,7 @@
 
 mod closed_window;
 mod cut_fin;
+mod echo_window;
 mod endless_probe;
 mod far_segment;
 mod fast_retransmit;
@@ -56,6 +58,7 @@ use smoltcp::wire::{ETHERNET_HEADER_LEN, TcpRepr};
 
 use self::tcb::{Departures, Queues, Tcb};
 use crate::cx::Cx;
+use crate::handler::Handler;
 use crate::ip::interface::Sent;
 use crate::tcp::demux::Tuple;
 use crate::tcp::segment::{Built, Segment, bare_ack, build};
@@ -157,7 +160,7 @@ impl<'a> Socket<'a> {
 
     /// Opens half a connection with this initial sequence number, whatever the socket was before; nothing is sent about
     /// what it was. `packets`: the SYN, and what is to be processed with it at once. False if smoltcp refuses the SYN.
-    pub(crate) fn open<H>(
+    pub(crate) fn open<H: Handler>(
         &mut self,
         cx: &mut Cx<'_, H>,
         syn: &TcpRepr<'_>,
@@ -172,7 +175,11 @@ impl<'a> Socket<'a> {
         socket.abort();
         // Cannot fail: the socket is closed, and `syn` is for a port that is not 0.
         let _ = socket.listen(syn.dst_port);
-        self.tcb = Tcb::listen(syn, iss, socket.recv_capacity());
+        let buffer = socket.recv_capacity();
+        self.tcb = Tcb::listen(syn, iss, buffer);
+        if H::PASSES {
+            self.tcb.offer_both(buffer);
+        }
         self.persist_restarted = false;
         initial_sequence::open(cx, packets, self.sockets(), iss);
         self.look();
@@ -181,8 +188,10 @@ impl<'a> Socket<'a> {
 
     /// Takes note of a SYN|ACK that was sent before this socket had the connection.
     pub(crate) fn has_sent_syn_ack(&mut self) {
-        let window = u16::try_from(self.socket().recv_capacity()).unwrap_or(u16::MAX);
-        self.tcb.rcv_edge = self.tcb.rcv_nxt + u32::from(window);
+        let buffer = wrapped(self.socket().recv_capacity());
+        let advertised = |capacity: u32| capacity.min(u16::MAX.into());
+        self.tcb.rcv_edge = self.tcb.rcv_nxt + advertised(self.tcb.both.unwrap_or(buffer));
+        self.tcb.smoltcp_edge = self.tcb.rcv_nxt + advertised(buffer);
         self.tcb.rcv_edge_agreed = self.tcb.rcv_shift == 0;
     }
 
@@ -207,6 +216,13 @@ impl<'a> Socket<'a> {
 
     /// What becomes of the segment; None: smoltcp may process it.
     fn judge(&self, segment: &Segment<'_>) -> Option<Verdict> {
+        self.judge_numbers(segment)
+            .or_else(|| cut_fin::judge(&self.tcb, segment))
+            .or_else(|| scaled_syn_window::judge(&self.tcb, segment))
+    }
+
+    /// What becomes of the segment for its flags and numbers, wherever its data ends.
+    fn judge_numbers(&self, segment: &Segment<'_>) -> Option<Verdict> {
         let (state, tcb) = (self.state(), &self.tcb);
         new_connection::judge(state, tcb, segment)
             .or_else(|| rfc5961::reset_or_syn(tcb, segment))
@@ -214,8 +230,6 @@ impl<'a> Socket<'a> {
             .or_else(|| segment.tcp.ack_number.is_none().then_some(Verdict::Drop))
             .or_else(|| far_segment::judge(tcb, segment))
             .or_else(|| rfc5961::unsent_ack(state, tcb, segment))
-            .or_else(|| cut_fin::judge(tcb, segment))
-            .or_else(|| scaled_syn_window::judge(tcb, segment))
             .or_else(|| text_after_fin::judge(state, tcb, segment))
     }
 
@@ -270,7 +284,8 @@ impl<'a> Socket<'a> {
         let ports = (segment.tcp.src_port, segment.tcp.dst_port);
         let left = self.tcb.rcv_nxt - 1;
         let tcp = bare_ack(ports, left, self.tcb.snd_una, segment.tcp.window_len);
-        self.feed(cx, &build(segment, &tcp), tx);
+        let ack: Built = build(segment, &tcp);
+        self.feed(cx, &ack, tx);
     }
 
     /// Shows smoltcp a packet, and takes note of what it answers.

@@ -12,5 +12,5 @@ use crate::tcp::socket::{Verdict, cut_fin};
 
 /// A challenge ACK for a segment that overruns the window while smoltcp believes it to be larger than it is.
 pub(crate) fn judge(tcb: &Tcb, segment: &Segment<'_>) -> Option<Verdict> {
-    (!tcb.rcv_edge_agreed && cut_fin::overruns(tcb, segment)).then_some(Verdict::Challenge)
+    (!tcb.rcv_edge_agreed && cut_fin::overruns(tcb, tcb.rcv_edge, segment)).then_some(Verdict::Challenge)
 }

@@ -10,7 +10,7 @@
 
 use crate::cx::Cx;
 use crate::tcp::demux::Tuple;
-use crate::tcp::segment::{self, Segment};
+use crate::tcp::segment::{self, Built, Segment};
 use crate::tcp::socket::Socket;
 
 impl Socket<'_> {
@@ -24,7 +24,8 @@ impl Socket<'_> {
         let (closed, open) = ([1, 0], [window ^ 1, window, window, window, window]);
         for &window in if window == 0 { &closed[..] } else { &open[..] } {
             tcp.window_len = window;
-            self.inject(cx, &segment::build(&way, &tcp));
+            let ack: Built = segment::build(&way, &tcp);
+            self.inject(cx, &ack);
         }
     }
 

@@ -18,6 +18,8 @@ pub struct Stream<'s, 'b> {
     socket: &'s mut tcp::Socket<'b>,
     peer: IpEndpoint,
     now: Instant,
+    /// Do not wait for more room.
+    at_once: bool,
 }
 
 /// How much a handler has read and written in one turn.
@@ -81,7 +83,7 @@ impl Stream<'_, '_> {
     /// its window in small steps does not get small segments (RFC 9293, section 3.8.6.2.1).
     pub fn pass(&mut self, mut change: impl FnMut(&mut [u8])) {
         let (queued, room, capacity) = (self.readable(), self.room(), self.socket.send_capacity());
-        if room < capacity && room < queued.min(capacity / 2) {
+        if !self.at_once && room < capacity && room < queued.min(capacity / 2) {
             return;
         }
         let mut left = queued.min(room);
@@ -111,11 +113,12 @@ impl Socket<'_> {
         &mut self,
         now: Instant,
         peer: IpEndpoint,
+        at_once: bool,
         turn: impl FnOnce(&mut Stream<'_, '_>) -> R,
     ) -> (R, Moved) {
         let (received, sent) = (self.recv_queue(), self.send_queue());
         let socket = self.socket_mut();
-        let mut stream = Stream { socket, peer, now };
+        let mut stream = Stream { socket, peer, now, at_once };
         let result = turn(&mut stream);
         let socket = stream.socket;
         let moved = Moved { read: received - socket.recv_queue(), written: socket.send_queue() - sent };

@@ -5,7 +5,7 @@ use smoltcp::wire::TcpRepr;
 use crate::ip::device::Watch;
 use crate::tcp::segment::SentSegment;
 use crate::tcp::seq::{Seq, wrapped};
-use crate::tcp::socket::silly_window;
+use crate::tcp::socket::{echo_window, silly_window};
 
 /// The variables of a connection, by their names in RFC 9293 and RFC 7323.
 #[derive(Debug)]
@@ -25,15 +25,19 @@ pub(crate) struct Tcb {
     pub(crate) snd_shift: u8,
     /// RCV.NXT: the next number that is expected from the peer.
     pub(crate) rcv_nxt: Seq,
-    /// RCV.NXT + RCV.WND as last advertised. Window probes are left out, as smoltcp does not record the window that they
-    /// carry.
+    /// RCV.NXT + RCV.WND as last advertised.
     pub(crate) rcv_edge: Seq,
+    /// The edge at which smoltcp cuts what comes: the one that it wrote, but for its probes, whose window it does not record.
+    /// Another one may have been advertised ([`silly_window`], [`echo_window`]).
+    pub(crate) smoltcp_edge: Seq,
     /// smoltcp computes the same edge ([`scaled_syn_window`](super::scaled_syn_window)).
     pub(crate) rcv_edge_agreed: bool,
     /// Rcv.Wind.Shift.
     pub(crate) rcv_shift: u8,
     /// No segment of ours is larger.
     pub(crate) mss: u16,
+    /// The size of both buffers, if the window is both ([`echo_window`]).
+    pub(crate) both: Option<u32>,
     /// How far the edge has to move right before it is advertised ([`silly_window`]).
     pub(crate) edge_step: u32,
     /// Bytes that the handler has read and written, modulo 2^32.
@@ -62,9 +66,11 @@ impl Tcb {
         snd_shift: 0,
         rcv_nxt: Seq(0),
         rcv_edge: Seq(0),
+        smoltcp_edge: Seq(0),
         rcv_edge_agreed: false,
         rcv_shift: 0,
         mss: 0,
+        both: None,
         edge_step: 0,
         read: 0,
         written: 0,
@@ -87,9 +93,11 @@ impl Tcb {
             snd_shift: syn.window_scale.unwrap_or(0),
             rcv_nxt: irs + 1,
             rcv_edge: irs + 1,
+            smoltcp_edge: irs + 1,
             rcv_edge_agreed: false,
             rcv_shift,
             mss,
+            both: None,
             edge_step: silly_window::step(capacity, rcv_shift),
             read: 0,
             written: 0,
@@ -114,9 +122,9 @@ impl Tcb {
         if segment.rst {
             return;
         }
+        let shift = if segment.syn { 0 } else { self.rcv_shift };
+        self.rcv_edge = segment.ack + (u32::from(segment.window) << shift);
         if !probe {
-            let shift = if segment.syn { 0 } else { self.rcv_shift };
-            self.rcv_edge = segment.ack + (u32::from(segment.window) << shift);
             self.rcv_edge_agreed = !segment.syn || self.rcv_shift == 0;
         }
         if segment.syn {
@@ -157,6 +165,11 @@ impl Watch for Departures<'_> {
             return;
         };
         let probe = self.is_probe(&segment);
+        if !probe && !segment.rst {
+            let shift = if segment.syn { 0 } else { self.tcb.rcv_shift };
+            self.tcb.smoltcp_edge = segment.ack + (u32::from(segment.window) << shift);
+        }
+        echo_window::widen(self.tcb, packet, &mut segment);
         silly_window::limit(self.tcb, packet, &mut segment);
         self.tcb.departs(&segment, probe);
         self.last = Some(segment);
