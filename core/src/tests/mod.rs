@@ -1,7 +1,8 @@
 //! Black-box tests of the server: an in-memory device, virtual time, and packets built by hand.
 //!
-//! The harness is `fixture` (the server with its device and its time), `peer` (a TCP client that sends one segment at a time),
-//! `packets` (building and parsing) and `states` (a connection in each state of RFC 9293). A new test goes where its topic is:
+//! The harness is `fixture` (the server with its device and its time), `peer` (a TCP client that sends one segment at a
+//! time), `packets` (building and parsing) and `states` (a connection in each state of RFC 9293). A new test goes where
+//! its topic is:
 //!
 //! | topic | file |
 //! |---|---|

@@ -1,4 +1,4 @@
-//! States in which smoltcp alone would wait for ever, or send what it must not.
+//! Closed windows and losses together: states in which smoltcp alone waits for ever, or sends beyond the window.
 
 use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{None as Plain, Psh};
@@ -7,7 +7,8 @@ use super::fixture::Net;
 use super::peer::{Peer, letters, upper};
 use super::states::open;
 
-/// `letters(1000)` have come; of the echo the peer has `letters(600)`, and the rest was sent and lost.
+/// `letters(1000)` have come. Of the echo the peer has 600 bytes, its window at first; the other 400 = 1000 - 600 were
+/// sent and lost.
 #[track_caller]
 fn tail_lost() -> (Net, Peer) {
     let (mut net, mut peer) = open();
@@ -23,7 +24,8 @@ fn tail_lost() -> (Net, Peer) {
     (net, peer)
 }
 
-/// The server says something by itself within this time; the peer answers that its window is open, and gets the rest.
+/// The server sends something within this time without being asked. The peer's answer opens the window, and the rest
+/// comes.
 #[track_caller]
 fn assert_goes_on(net: &mut Net, peer: &mut Peer, within: Duration) {
     net.pass(within);
@@ -85,9 +87,10 @@ fn duplicate_acknowledgements_do_not_push_more_through_a_window_than_it_allows()
     assert_goes_on(&mut net, &mut peer, Duration::from_secs(10));
 }
 
-/// A probe of an idle connection has an octet at the place of the last one. If that one has not arrived, it is taken.
+/// smoltcp's keep-alive carries a garbage byte at SND.NXT - 1. If the byte sent there was lost, the peer accepts the
+/// garbage. So there must be no keep-alive while data is in flight.
 #[test]
-fn no_probe_stands_in_the_place_of_octets_in_flight() {
+fn no_probe_stands_in_the_place_of_bytes_in_flight() {
     for length in [1, 100, 1000] {
         let (mut net, mut peer) = open();
         net.pass(Duration::from_secs(15));
