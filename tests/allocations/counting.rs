@@ -29,7 +29,7 @@ fn count() {
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count();
-        // SAFETY: the caller's promises are the system's.
+        // SAFETY: the app's promises are the system's.
         unsafe { System.alloc(layout) }
     }
 

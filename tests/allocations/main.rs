@@ -1,5 +1,5 @@
 //! The core asks for no memory, whatever comes: an allocator counts what is asked of it while `Server::poll` runs. The
-//! device, which is the caller's, and the clients have theirs from it too, but what they ask for does not count.
+//! device, which is the app's, and the clients have theirs from it too, but what they ask for does not count.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed expectation is how a test fails")]
 
 mod counting;
@@ -13,12 +13,12 @@ use shout_tests::content::Content;
 use shout_tests::device::{Device, Passed};
 use shout_tests::ethernet::{Arrived, Neighbour, SERVER_MAC};
 use shout_tests::memory::ServerMemory;
-use shout_tests::plan::{BEGIN, CallerPlan, PORT, Plan, Tcp};
-use shout_tests::siege::View;
+use shout_tests::network::{hardware_addr, mac};
+use shout_tests::scenario::{BEGIN, PORT, Scenario, Tcp, TcpClientSpec};
+use shout_tests::single_server::View;
 use shout_tests::tcp_client::TcpClient;
 use shout_tests::transport::Transport;
 use shout_tests::wire::Datagram;
-use shout_tests::world::{hardware_addr, mac};
 use smoltcp::phy::Medium;
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::IpCidr;
@@ -53,8 +53,8 @@ fn serve(medium: Medium) {
     let mut memory = ServerMemory::new(SLOTS, 1024, 64);
     let mut device = Device::new(medium, 1500);
     let mut config = Config::new(hardware_addr(medium, SERVER_MAC), *b"0123456789abcdef");
-    config.addresses.push(IpCidr::new(Plan::server(false).into(), 16)).unwrap();
-    config.addresses.push(IpCidr::new(Plan::server(true).into(), 64)).unwrap();
+    config.addresses.push(IpCidr::new(Scenario::server(false).into(), 16)).unwrap();
+    config.addresses.push(IpCidr::new(Scenario::server(true).into(), 64)).unwrap();
     (config.delay, config.idle_timeout) = (Some(Duration::from_millis(20)), Some(Duration::from_secs(10)));
     let server = Server::new(&config, memory.storage(), &mut device, BEGIN).unwrap();
     let mut net = Net { server, device, now: BEGIN, medium, clients: Vec::new(), random: Rng::with_seed(1) };
@@ -126,8 +126,8 @@ impl Net<'_> {
             5 => return self.device.arriving.push_back(odd_frame(attacker.neighbour.mac, random)),
             6 => attacker.datagram(random),
             _ => {
-                let to = SocketAddr::new(Plan::server(false), PORT);
-                let from = SocketAddr::new(Plan::address(7, false), 20_000);
+                let to = SocketAddr::new(Scenario::server(false), PORT);
+                let from = SocketAddr::new(Scenario::address(7, false), 20_000);
                 let whole = Datagram { from, to, payload: Content(1).part(0, random.usize(..3000)) };
                 for part in whole.to_packets(576, random.u16(..)) {
                     self.arrive(&attacker.neighbour, &part);
@@ -194,10 +194,10 @@ impl Net<'_> {
 
 /// A client with something to say, who closes when he has said it.
 fn client(index: usize, port: u16) -> (Neighbour, TcpClient) {
-    let neighbour = Neighbour { mac: mac(index), address: Plan::address(index, index % 2 == 1) };
-    let Tcp::Plain(habits) = CallerPlan::new(BEGIN, 0).tcp else { panic!("another TCP by default") };
-    let server = SocketAddr::new(Plan::server(neighbour.address.is_ipv6()), PORT);
-    let mut client = TcpClient::new(SocketAddr::new(neighbour.address, port), server, habits);
+    let neighbour = Neighbour { mac: mac(index), address: Scenario::address(index, index % 2 == 1) };
+    let Tcp::Plain(config) = TcpClientSpec::new(BEGIN, 0).tcp else { panic!("another TCP by default") };
+    let server = SocketAddr::new(Scenario::server(neighbour.address.is_ipv6()), PORT);
+    let mut client = TcpClient::new(SocketAddr::new(neighbour.address, port), server, config);
     client.write(&Content(0).part(0, 700 * index));
     if index != 3 {
         client.close();

@@ -9,13 +9,13 @@
     reason = "a failed expectation is how a test fails"
 )]
 
-mod claims;
+mod attackers;
 mod corpus;
-mod draw;
-mod flood;
-mod hostile;
 mod long_run;
 mod many_clients;
+mod note_claims;
+mod random_scenario;
 mod regressions;
 mod run;
 mod seeds;
+mod syn_flood;

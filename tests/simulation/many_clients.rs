@@ -1,8 +1,8 @@
 //! Thousands of runs, each with clients, a link and a device of its own kind.
 
-use shout_tests::caller::Outcome;
+use shout_tests::app::Outcome;
 
-use crate::draw;
+use crate::random_scenario;
 use crate::run::{Tally, run};
 use crate::seeds::{are_many, for_each_seed};
 
@@ -11,7 +11,7 @@ const RUNS: u64 = 3000;
 #[test]
 fn every_octet_comes_back_once_and_in_order_or_both_ends_know_that_it_does_not() {
     let mut tally = Tally::default();
-    for_each_seed(RUNS, |seed| tally.add(&run(&draw::plan(seed))));
+    for_each_seed(RUNS, |seed| tally.add(&run(&random_scenario::scenario(seed))));
     println!("{tally:#?}");
     if !are_many(RUNS) {
         return;

@@ -6,8 +6,8 @@ use fastrand::Rng;
 
 use crate::content::Content;
 use crate::ethernet::{Mac, Neighbour, SERVER_MAC};
-use crate::plan::{PORT, Plan};
-use crate::siege::View;
+use crate::scenario::{PORT, Scenario};
+use crate::single_server::View;
 use crate::wire::{ACK, Datagram, FIN, PSH, RST, SYN, Segment, icmp_packet, syn_options};
 
 /// A host with one port that it attacks from.
@@ -24,8 +24,8 @@ pub struct Attacker {
 impl Attacker {
     /// The attacker with this index.
     pub fn new(index: usize, ipv6: bool, random: &mut Rng) -> Attacker {
-        let mac: Mac = crate::world::mac(index);
-        let neighbour = Neighbour { mac, address: Plan::address(index, ipv6) };
+        let mac: Mac = crate::network::mac(index);
+        let neighbour = Neighbour { mac, address: Scenario::address(index, ipv6) };
         Attacker { neighbour, port: random.u16(1024..), content: Content(random.u32(..)) }
     }
 
@@ -35,7 +35,7 @@ impl Attacker {
     }
 
     fn to(&self) -> SocketAddr {
-        SocketAddr::new(Plan::server(self.neighbour.address.is_ipv6()), PORT)
+        SocketAddr::new(Scenario::server(self.neighbour.address.is_ipv6()), PORT)
     }
 
     /// The next segment of an honest conversation.

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use smoltcp::time::{Duration, Instant};
 
-use crate::plan::Habits;
+use crate::scenario::TcpConfig;
 use crate::transport::{Status, Transport};
 use crate::wire::{ACK, FIN, PSH, RST, SYN, Segment, ahead, syn_options};
 
@@ -20,7 +20,7 @@ const MOST_EARLY: usize = 100;
 pub struct TcpClient {
     local: SocketAddr,
     remote: SocketAddr,
-    habits: Habits,
+    config: TcpConfig,
     state: State,
     /// What was written and has not been acknowledged, from `unacknowledged` on.
     queue: VecDeque<u8>,
@@ -61,23 +61,23 @@ enum State {
 
 impl TcpClient {
     /// A connection that begins when it is first asked what to transmit.
-    pub fn new(local: SocketAddr, remote: SocketAddr, habits: Habits) -> TcpClient {
+    pub fn new(local: SocketAddr, remote: SocketAddr, config: TcpConfig) -> TcpClient {
         TcpClient {
             local,
             remote,
-            habits,
+            config,
             state: State::SynSent,
             queue: VecDeque::new(),
-            unacknowledged: habits.iss,
-            next: habits.iss,
-            farthest: habits.iss,
+            unacknowledged: config.iss,
+            next: config.iss,
+            farthest: config.iss,
             closing: false,
             finished: false,
             send_edge: 0,
             edge_from: (0, 0),
             send_mss: 0,
             send_shift: 0,
-            wait: habits.patience,
+            wait: config.rto,
             again_at: Some(Instant::ZERO),
             arrived: VecDeque::new(),
             expected: 0,
@@ -90,7 +90,7 @@ impl TcpClient {
     }
 
     fn segment(&self, seq: u32, flags: u8, payload: Vec<u8>) -> Segment {
-        let shift = if flags & SYN == 0 && self.scales() { self.habits.scale.unwrap_or(0) } else { 0 };
+        let shift = if flags & SYN == 0 && self.scales() { self.config.scale.unwrap_or(0) } else { 0 };
         let window = ahead(self.receive_edge, self.expected).max(0).unsigned_abs() >> shift;
         Segment {
             from: self.local,
@@ -120,7 +120,7 @@ impl TcpClient {
     }
 
     fn connecting(&mut self, segment: &Segment) {
-        let acceptable = segment.has(ACK) && segment.ack == self.habits.iss.wrapping_add(1);
+        let acceptable = segment.has(ACK) && segment.ack == self.config.iss.wrapping_add(1);
         if segment.has(RST) {
             if acceptable {
                 self.state = State::Reset;
@@ -132,7 +132,7 @@ impl TcpClient {
             let (mss, scale) = segment.mss_and_scale();
             self.state = State::Open;
             self.send_mss = usize::from(mss.unwrap_or(536));
-            self.send_shift = match (self.habits.scale, scale) {
+            self.send_shift = match (self.config.scale, scale) {
                 (Some(_), Some(scale)) => scale,
                 _ => u8::MAX,
             };
@@ -142,7 +142,7 @@ impl TcpClient {
             self.receive_edge = self.expected;
             self.send_edge = segment.ack.wrapping_add(u32::from(segment.window));
             self.edge_from = (segment.seq, segment.ack);
-            (self.wait, self.again_at) = (self.habits.patience, None);
+            (self.wait, self.again_at) = (self.config.rto, None);
             self.offer();
             self.ack_at = Some(Instant::ZERO);
         }
@@ -206,7 +206,7 @@ impl TcpClient {
         if ahead(self.next, ack) < 0 {
             self.next = ack;
         }
-        self.wait = self.habits.patience;
+        self.wait = self.config.rto;
         self.again_at = (self.farthest != ack).then(|| now + self.wait);
     }
 
@@ -223,7 +223,7 @@ impl TcpClient {
         }
         // Only what comes as it should may wait for company (RFC 5681, section 4.2).
         let as_expected = self.expected != before && !gap && !self.server_finished && self.ack_at.is_none();
-        self.ack_at = Some(if as_expected { now + self.habits.ack_delay } else { now });
+        self.ack_at = Some(if as_expected { now + self.config.ack_delay } else { now });
     }
 
     /// Takes what is new of a segment that leaves no gap.
@@ -247,10 +247,10 @@ impl TcpClient {
     /// Offers as much window as there is room, but not in small pieces (RFC 9293, section 3.8.6.2.2).
     fn offer(&mut self) -> bool {
         let offered = ahead(self.receive_edge, self.expected).max(0).unsigned_abs() as usize;
-        let most = usize::from(u16::MAX) << if self.scales() { self.habits.scale.unwrap_or(0) } else { 0 };
-        let room = (self.habits.buffer - self.arrived.len()).min(most);
+        let most = usize::from(u16::MAX) << if self.scales() { self.config.scale.unwrap_or(0) } else { 0 };
+        let room = (self.config.buffer - self.arrived.len()).min(most);
         let worthwhile =
-            room >= offered + (self.habits.buffer / 2).min(self.send_mss) && !self.server_finished;
+            room >= offered + (self.config.buffer / 2).min(self.send_mss) && !self.server_finished;
         if worthwhile {
             self.receive_edge = self.expected.wrapping_add(u32::try_from(room).expect("at most 1 GiB"));
         }
@@ -259,11 +259,11 @@ impl TcpClient {
 
     fn transmit_syn(&mut self, now: Instant, out: &mut Vec<Vec<u8>>) {
         if self.again_at.is_some_and(|at| at <= now) {
-            let mut syn = self.segment(self.habits.iss, SYN, Vec::new());
-            syn.options = syn_options(self.habits.mss, self.habits.scale);
-            syn.window = u16::try_from(self.habits.buffer).unwrap_or(u16::MAX);
+            let mut syn = self.segment(self.config.iss, SYN, Vec::new());
+            syn.options = syn_options(self.config.mss, self.config.scale);
+            syn.window = u16::try_from(self.config.buffer).unwrap_or(u16::MAX);
             out.push(syn.to_packet());
-            self.farthest = self.habits.iss.wrapping_add(1);
+            self.farthest = self.config.iss.wrapping_add(1);
             self.back_off(now);
         }
     }
@@ -353,7 +353,7 @@ impl Transport for TcpClient {
     }
 
     fn room(&mut self) -> usize {
-        if self.closing { 0 } else { self.habits.queue - self.queue.len() }
+        if self.closing { 0 } else { self.config.queue - self.queue.len() }
     }
 
     fn write(&mut self, octets: &[u8]) -> usize {

@@ -6,9 +6,9 @@ use crate::wire::{ACK, Datagram, FIN, Ip, PSH, RST, SYN, Segment};
 
 /// Displays an IP packet in one line.
 #[derive(Debug, Clone, Copy)]
-pub struct InWords<'p>(pub &'p [u8]);
+pub struct OneLine<'p>(pub &'p [u8]);
 
-impl fmt::Display for InWords<'_> {
+impl fmt::Display for OneLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(segment) = Segment::read(self.0) {
             let Segment { from, to, seq, ack, window, .. } = &segment;

@@ -1,4 +1,4 @@
-//! What callers need of a TCP, whichever it is.
+//! What tcp_clients need of a TCP, whichever it is.
 
 use smoltcp::time::Instant;
 

@@ -5,7 +5,7 @@ use smoltcp::phy::Medium;
 use smoltcp::time::Duration;
 
 use crate::ethernet::Neighbour;
-use crate::siege::{Rules, Siege};
+use crate::single_server::{ServerSetup, SingleServer};
 
 pub mod packets;
 pub mod peers;
@@ -23,8 +23,8 @@ struct Setting {
 }
 
 impl Setting {
-    fn rules(self) -> Rules {
-        Rules {
+    fn setup(self) -> ServerSetup {
+        ServerSetup {
             medium: if self.ethernet { Medium::Ethernet } else { Medium::Ip },
             slots: usize::from(self.slots % 4) + 1,
             buffer: [64, 1024, 1024, 4096, 70_000][usize::from(self.buffer % 5)],
@@ -35,14 +35,14 @@ impl Setting {
 }
 
 /// Time passes: from no time to two minutes and a half.
-fn pass(siege: &mut Siege<'_>, magnitude: u8, more: u8) {
+fn pass(single: &mut SingleServer<'_>, magnitude: u8, more: u8) {
     let least = 1 << (magnitude % 27);
-    siege.pass(Duration::from_micros(least + least * u64::from(more) / 256 - 1));
+    single.pass(Duration::from_micros(least + least * u64::from(more) / 256 - 1));
 }
 
 /// The device takes so many more packets, or any number of them.
-fn room(siege: &mut Siege<'_>, room: u8) {
-    siege.device.room = if room % 8 < 4 { usize::from(room % 4) } else { usize::MAX };
+fn room(single: &mut SingleServer<'_>, room: u8) {
+    single.device.room = if room % 8 < 4 { usize::from(room % 4) } else { usize::MAX };
 }
 
 /// By way of which all are reached who are not on the link.

@@ -11,8 +11,8 @@ use super::{Setting, pass, room, router};
 use crate::content::Content;
 use crate::ethernet::{HEADER, Neighbour};
 use crate::memory::ServerMemory;
-use crate::plan::{PORT, Plan};
-use crate::siege::Siege;
+use crate::scenario::{PORT, Scenario};
+use crate::single_server::SingleServer;
 use crate::wire::{ACK, Datagram, Fragment, ICMP, ICMPV6, Ip, PSH, SYN, Segment, TCP, UDP, icmp_packet};
 use crate::wire::{checksum, ip_packet, transport_checksum};
 
@@ -105,36 +105,36 @@ impl<'a> Arbitrary<'a> for Changes {
 pub fn hand_in(octets: &[u8], trace: bool) {
     let mut octets = Unstructured::new(octets);
     let Ok(setting) = Setting::arbitrary(&mut octets) else { return };
-    // Nobody knows what such packets mean: there is no witness.
-    let rules = setting.rules();
-    let mut memory = ServerMemory::new(rules.slots, rules.buffer, 0);
-    let mut siege = Siege::new(rules, &mut memory, |config| {
+    // Nobody knows what such packets mean: there is no invariants.
+    let setup = setting.setup();
+    let mut memory = ServerMemory::new(setup.slots, setup.buffer, 0);
+    let mut single = SingleServer::new(setup, &mut memory, |config| {
         config.gateways.push(router().address.into()).unwrap();
     });
-    (siege.device.deaf_when_full, siege.trace) = (setting.deaf, trace);
-    siege.watch = false;
-    siege.neighbours = (0..3).map(neighbour).collect();
+    (single.device.deaf_when_full, single.trace) = (setting.deaf, trace);
+    single.watch = false;
+    single.neighbours = (0..3).map(neighbour).collect();
     let mut shut_down = false;
     for _ in 0..MOST {
         let Ok(step) = Step::arbitrary(&mut octets) else { break };
         shut_down |= matches!(step, Step::Shutdown);
-        act(&mut siege, rules.medium, step);
-        siege.poll();
+        act(&mut single, setup.medium, step);
+        single.poll();
         if octets.is_empty() {
             break;
         }
     }
     if shut_down {
-        siege.pass(smoltcp::time::Duration::from_secs(1));
-        assert!(siege.server.is_shut_down(), "a second after the shutdown:\n{}", siege.stats());
+        single.pass(smoltcp::time::Duration::from_secs(1));
+        assert!(single.server.is_shut_down(), "a second after the shutdown:\n{}", single.stats());
     } else {
-        siege.aftermath();
+        single.assert_slots_are_free();
     }
 }
 
-fn act(siege: &mut Siege<'_>, medium: Medium, step: Step) {
+fn act(single: &mut SingleServer<'_>, medium: Medium, step: Step) {
     match step {
-        Step::Raw(Octets(octets)) => siege.arrive(octets),
+        Step::Raw(Octets(octets)) => single.arrive(octets),
         Step::Payload { peer, protocol, fragment, octets: Octets(octets) } => {
             let peer = stranger(peer);
             let fragment = fragment.map_or(Fragment::default(), |place| Fragment {
@@ -145,11 +145,11 @@ fn act(siege: &mut Siege<'_>, medium: Medium, step: Step) {
             let protocol = [TCP, UDP, ICMP, ICMPV6, protocol][usize::from(protocol % 5)];
             let mut packet = ip_packet(peer.address, server(&peer), protocol, fragment, &octets);
             mend(&mut packet);
-            siege.arrive_from(&peer, &packet);
+            single.arrive_from(&peer, &packet);
         }
         Step::Changed { peer, base, changes: Changes(changes), mend: is_mended } => {
             let peer = stranger(peer);
-            let mut frame = base.frame(siege, medium, &peer);
+            let mut frame = base.frame(single, medium, &peer);
             for (at, octet) in changes {
                 if let Some(changed) = frame.get_mut(usize::from(at)) {
                     *changed = octet;
@@ -158,29 +158,29 @@ fn act(siege: &mut Siege<'_>, medium: Medium, step: Step) {
             if is_mended {
                 mend(frame.get_mut(header(medium)..).unwrap_or_default());
             }
-            siege.arrive(frame);
+            single.arrive(frame);
         }
         Step::Connect { peer, iss } => {
-            siege.connect(&neighbour(peer), PORT_OF_PEER, iss);
+            single.connect(&neighbour(peer), PORT_OF_PEER, iss);
         }
-        Step::Pass { magnitude, more } => pass(siege, magnitude, more),
-        Step::Room { packets } => room(siege, packets),
+        Step::Pass { magnitude, more } => pass(single, magnitude, more),
+        Step::Room { packets } => room(single, packets),
         Step::AtHome { who } => {
-            siege.neighbours = (0..3).filter(|index| who >> index & 1 != 0).map(neighbour).collect();
+            single.neighbours = (0..3).filter(|index| who >> index & 1 != 0).map(neighbour).collect();
         }
-        Step::Shutdown => siege.server.shutdown(siege.now),
+        Step::Shutdown => single.server.shutdown(single.now),
     }
 }
 
 impl Base {
-    fn frame(&self, siege: &Siege<'_>, medium: Medium, peer: &Neighbour) -> Vec<u8> {
+    fn frame(&self, single: &SingleServer<'_>, medium: Medium, peer: &Neighbour) -> Vec<u8> {
         let (from, to) = (SocketAddr::new(peer.address, PORT_OF_PEER), SocketAddr::new(server(peer), PORT));
-        let view = siege.views.get(&from).copied().unwrap_or_default();
+        let view = single.views.get(&from).copied().unwrap_or_default();
         let content = |length: u16| Content(1).part(0, usize::from(length % 1400));
         let packet = match *self {
-            Base::Syn => siege.segment(from, 7, SYN).to_packet(),
+            Base::Syn => single.segment(from, 7, SYN).to_packet(),
             Base::Data { length } => {
-                let segment = siege.segment(from, view.expected, ACK | PSH);
+                let segment = single.segment(from, view.expected, ACK | PSH);
                 Segment { payload: content(length), ..segment }.to_packet()
             }
             Base::Datagram { length } => {
@@ -211,8 +211,8 @@ impl Base {
 /// One of three peers: on the link, on the link with IPv6, beyond the router.
 fn neighbour(index: u8) -> Neighbour {
     match index % 3 {
-        0 => Neighbour { mac: crate::world::mac(0), address: Plan::address(0, false) },
-        1 => Neighbour { mac: crate::world::mac(1), address: Plan::address(1, true) },
+        0 => Neighbour { mac: crate::network::mac(0), address: Scenario::address(0, false) },
+        1 => Neighbour { mac: crate::network::mac(1), address: Scenario::address(1, true) },
         _ => Neighbour { address: [203, 0, 113, 5].into(), ..router() },
     }
 }
@@ -225,18 +225,18 @@ fn stranger(index: u8) -> Neighbour {
         2 => Ipv4Addr::BROADCAST.into(),
         3 => [224, 0, 0, 1].into(),
         4 => [10, 69, 255, 255].into(),
-        5 => Plan::server(false),
+        5 => Scenario::server(false),
         6 => Ipv6Addr::UNSPECIFIED.into(),
         7 => Ipv6Addr::LOCALHOST.into(),
         8 => [0xff02, 0, 0, 0, 0, 0, 0, 1].into(),
-        9 => Plan::server(true),
+        9 => Scenario::server(true),
         _ => return neighbour(index),
     };
     Neighbour { address, ..neighbour(index) }
 }
 
 fn server(peer: &Neighbour) -> IpAddr {
-    Plan::server(peer.address.is_ipv6())
+    Scenario::server(peer.address.is_ipv6())
 }
 
 fn header(medium: Medium) -> usize {

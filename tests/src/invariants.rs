@@ -5,13 +5,13 @@ use std::collections::HashMap;
 
 use smoltcp::time::{Duration, Instant};
 
-use crate::asker::{Reassembly, reply_to};
 use crate::content::Content;
+use crate::udp_client::{Reassembly, reply_to};
 use crate::wire::{ACK, Datagram, FIN, Ip, RST, SYN, Segment, UDP, ahead};
 
-/// The witness of one server.
+/// The invariants of one server.
 #[derive(Debug)]
-pub struct Witness {
+pub struct Invariants {
     /// The server's port.
     port: u16,
     mtu: usize,
@@ -67,11 +67,11 @@ struct Connection {
     shifts: Option<(u8, u8)>,
 }
 
-impl Witness {
+impl Invariants {
     /// Of a server with this port, MTU of IP and delay of UDP replies.
-    pub fn new(port: u16, mtu: usize, delay: Duration) -> Witness {
+    pub fn new(port: u16, mtu: usize, delay: Duration) -> Invariants {
         let (flows, asked, reassembly, wrapped) = Default::default();
-        Witness { port, mtu, delay, revivals: 0, revived: 0, flows, asked, reassembly, wrapped }
+        Invariants { port, mtu, delay, revivals: 0, revived: 0, flows, asked, reassembly, wrapped }
     }
 
     /// Tells what a client's port will send; with `origin`, from which sequence number on.

@@ -5,12 +5,12 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use smoltcp::phy::Medium;
 use smoltcp::time::{Duration, Instant};
 
-use crate::asker::Asker;
-use crate::caller::{Caller, Outcome};
+use crate::app::{App, Outcome};
 use crate::ethernet::{Arrived, HEADER, Neighbour};
+use crate::udp_client::UdpClient;
 
 /// A client and its place on the link.
-pub struct Node<'a> {
+pub struct Host<'a> {
     /// What is there.
     pub client: Client<'a>,
     /// Where.
@@ -25,9 +25,9 @@ pub struct Node<'a> {
 /// A client.
 pub enum Client<'a> {
     /// Of TCP.
-    Caller(Caller<'a>),
+    Tcp(App<'a>),
     /// Of UDP.
-    Asker(Asker),
+    Udp(UdpClient),
 }
 
 /// Who makes and takes the frames of a client.
@@ -41,17 +41,17 @@ pub enum Framing {
     Neighbour,
 }
 
-impl<'a> Node<'a> {
+impl<'a> Host<'a> {
     /// A client that begins by itself.
-    pub fn new(client: Client<'a>, neighbour: Neighbour, framing: Framing) -> Node<'a> {
-        Node { client, neighbour, due: Some(Instant::ZERO), until: None, framing }
+    pub fn new(client: Client<'a>, neighbour: Neighbour, framing: Framing) -> Host<'a> {
+        Host { client, neighbour, due: Some(Instant::ZERO), until: None, framing }
     }
 
     /// True if its user waits for nothing any more.
     pub fn is_done(&self) -> bool {
         match &self.client {
-            Client::Caller(caller) => caller.outcome.is_some(),
-            Client::Asker(asker) => asker.is_done(),
+            Client::Tcp(app) => app.outcome.is_some(),
+            Client::Udp(client) => client.is_done(),
         }
     }
 
@@ -78,8 +78,8 @@ impl<'a> Node<'a> {
             },
         };
         match &mut self.client {
-            Client::Caller(caller) => caller.receive(now, packet),
-            Client::Asker(asker) => asker.receive(packet),
+            Client::Tcp(app) => app.receive(now, packet),
+            Client::Udp(client) => client.receive(packet),
         }
     }
 
@@ -87,20 +87,20 @@ impl<'a> Node<'a> {
     pub fn act(&mut self, now: Instant, out: &mut Vec<Vec<u8>>) {
         let first = out.len();
         if self.is_gone(now) {
-            if let Client::Caller(caller) = &mut self.client {
-                caller.outcome.get_or_insert(Outcome::Vanished);
+            if let Client::Tcp(app) = &mut self.client {
+                app.outcome.get_or_insert(Outcome::Vanished);
             }
             self.due = None;
             return;
         }
         let due = match &mut self.client {
-            Client::Caller(caller) => {
-                caller.act(now, out);
-                caller.deadline(now)
+            Client::Tcp(app) => {
+                app.act(now, out);
+                app.deadline(now)
             }
-            Client::Asker(asker) => {
-                asker.act(now, out);
-                asker.deadline()
+            Client::Udp(client) => {
+                client.act(now, out);
+                client.deadline()
             }
         };
         self.due =

@@ -7,7 +7,7 @@ use fastrand::Rng;
 use shout_core::{Config, Server};
 use shout_tests::device::{Device, Passed};
 use shout_tests::memory::ServerMemory;
-use shout_tests::plan::{BEGIN, Habits, PORT, Plan};
+use shout_tests::scenario::{BEGIN, PORT, Scenario, TcpConfig};
 use shout_tests::tcp_client::TcpClient;
 use shout_tests::transport::{Status, Transport};
 use shout_tests::wire::{SYN, Segment, syn_options};
@@ -89,8 +89,8 @@ fn flood(seed: u64, slots: usize, buffer: usize, syns_a_second: u64) {
     let mut memory = ServerMemory::new(slots, buffer, 0);
     let mut device = Device::new(Medium::Ip, 1500);
     let mut config = Config::new(HardwareAddress::Ip, *b"0123456789abcdef");
-    config.addresses.push(IpCidr::new(Plan::server(false).into(), 16)).unwrap();
-    config.addresses.push(IpCidr::new(Plan::server(true).into(), 64)).unwrap();
+    config.addresses.push(IpCidr::new(Scenario::server(false).into(), 16)).unwrap();
+    config.addresses.push(IpCidr::new(Scenario::server(true).into(), 64)).unwrap();
     let server = Server::new(&config, memory.storage(), &mut device, BEGIN).unwrap();
     let mut scene = Scene {
         now: BEGIN,
@@ -149,22 +149,22 @@ fn flood(seed: u64, slots: usize, buffer: usize, syns_a_second: u64) {
 impl Scene<'_> {
     fn add(&mut self, begins: Instant, stays_until: Instant) {
         let index = self.clients.len();
-        let address = SocketAddr::new(Plan::address(index, index % 2 == 1), 40_000);
+        let address = SocketAddr::new(Scenario::address(index, index % 2 == 1), 40_000);
         // Of each order of magnitude, from 0.2 to 100 ms there and back.
         let most = [200, 1000, 5000, 50_000][self.random.usize(..4)];
         let latency = Duration::from_micros(self.random.u64(100..=most));
-        let habits = Habits {
+        let config = TcpConfig {
             mss: Some(1460),
             scale: [None, Some(0), Some(7), Some(14)][index % 4],
             buffer: 60_000,
             queue: 10_000,
             ack_delay: Duration::ZERO,
-            patience: Duration::from_millis(300),
+            rto: Duration::from_millis(300),
             iss: self.random.u32(..),
         };
         self.clients.push(Client {
             address,
-            tcp: TcpClient::new(address, SocketAddr::new(Plan::server(address.is_ipv6()), PORT), habits),
+            tcp: TcpClient::new(address, SocketAddr::new(Scenario::server(address.is_ipv6()), PORT), config),
             begins,
             stays_until,
             speaks_at: begins,
@@ -227,7 +227,7 @@ impl Scene<'_> {
         };
         Segment {
             from: SocketAddr::new(address, random.u16(1024..)),
-            to: SocketAddr::new(Plan::server(ipv6), PORT),
+            to: SocketAddr::new(Scenario::server(ipv6), PORT),
             seq: random.u32(..),
             ack: 0,
             flags: SYN,

@@ -1,24 +1,24 @@
-//! What happens in one run of a world.
+//! What happens in one run of a network.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use smoltcp::phy::Medium;
 use smoltcp::time::{Duration, Instant};
 
-use crate::asker::Request;
-use crate::caller::{Ending, Manners, Pace};
+use crate::app::{Behaviour, Ending, Pace};
 use crate::content::Content;
 use crate::link::Faults;
+use crate::udp_client::Request;
 
 /// The server's port.
 pub const PORT: u16 = 8080;
 
-/// When a world begins.
+/// When a network begins.
 pub const BEGIN: Instant = Instant::from_micros_const(1_000_000_000);
 
 /// What happens in one run.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Plan {
+pub struct Scenario {
     /// What is left open here is drawn from it.
     pub seed: u64,
     /// When it begins.
@@ -42,9 +42,9 @@ pub struct Plan {
     /// When the server is shut down.
     pub shutdown: Option<Instant>,
     /// The TCP clients.
-    pub callers: Vec<CallerPlan>,
+    pub tcp_clients: Vec<TcpClientSpec>,
     /// The UDP clients.
-    pub askers: Vec<AskerPlan>,
+    pub udp_clients: Vec<UdpClientSpec>,
 }
 
 /// A device that is full again and again.
@@ -60,15 +60,15 @@ pub struct Refusal {
 
 /// One TCP client.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct CallerPlan {
+pub struct TcpClientSpec {
     /// Whether it has an IPv6 address.
     pub ipv6: bool,
     /// Its port.
     pub port: u16,
-    /// It comes in the place of the caller with this index, with the same address and port.
+    /// It comes in the place of the app with this index, with the same address and port.
     pub replaces: Option<usize>,
     /// What its user does.
-    pub manners: Manners,
+    pub behaviour: Behaviour,
     /// What TCP it has.
     pub tcp: Tcp,
 }
@@ -77,7 +77,7 @@ pub struct CallerPlan {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Tcp {
     /// Made for these tests.
-    Plain(Habits),
+    Plain(TcpConfig),
     /// smoltcp's, with buffers of these sizes, Nagle's algorithm, and delayed acknowledgements.
     Smoltcp {
         /// Receive and send buffer.
@@ -91,7 +91,7 @@ pub enum Tcp {
 
 /// What one TCP does in another way than the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Habits {
+pub struct TcpConfig {
     /// The maximum segment size option, if it sends one.
     pub mss: Option<u16>,
     /// The window scale option, if it sends one.
@@ -103,24 +103,24 @@ pub struct Habits {
     /// How long an acknowledgement waits for company.
     pub ack_delay: Duration,
     /// How long it waits for an acknowledgement at first.
-    pub patience: Duration,
+    pub rto: Duration,
     /// Its initial sequence number.
     pub iss: u32,
 }
 
 /// One UDP client.
 #[derive(Debug, Clone, PartialEq)]
-pub struct AskerPlan {
+pub struct UdpClientSpec {
     /// Whether it has an IPv6 address.
     pub ipv6: bool,
     /// What it sends, in the order of time.
     pub requests: Vec<Request>,
 }
 
-impl Plan {
+impl Scenario {
     /// A server as it is by default, a link without faults, and nobody there.
-    pub fn new(seed: u64) -> Plan {
-        Plan {
+    pub fn new(seed: u64) -> Scenario {
+        Scenario {
             seed,
             begin: BEGIN,
             medium: Medium::Ip,
@@ -132,12 +132,12 @@ impl Plan {
             faults: Faults::none(),
             refusal: None,
             shutdown: None,
-            callers: Vec::new(),
-            askers: Vec::new(),
+            tcp_clients: Vec::new(),
+            udp_clients: Vec::new(),
         }
     }
 
-    /// The address of the client with this index; callers come first.
+    /// The address of the client with this index; tcp_clients come first.
     pub fn address(index: usize, ipv6: bool) -> IpAddr {
         let host = u16::try_from(index).expect("fewer clients than addresses") + 0x100;
         let [high, low] = host.to_be_bytes();
@@ -158,14 +158,14 @@ impl Plan {
     }
 }
 
-impl CallerPlan {
+impl TcpClientSpec {
     /// A client that connects at this time, sends so many octets at once, reads as they come, and half-closes.
-    pub fn new(begin: Instant, octets: u32) -> CallerPlan {
-        CallerPlan {
+    pub fn new(begin: Instant, octets: u32) -> TcpClientSpec {
+        TcpClientSpec {
             ipv6: false,
             port: 40_000,
             replaces: None,
-            manners: Manners {
+            behaviour: Behaviour {
                 begin,
                 content: Content(octets),
                 octets,
@@ -173,13 +173,13 @@ impl CallerPlan {
                 reads: Pace::FAST,
                 ending: Ending::HalfClose,
             },
-            tcp: Tcp::Plain(Habits {
+            tcp: Tcp::Plain(TcpConfig {
                 mss: Some(1460),
                 scale: None,
                 buffer: 65535,
                 queue: 65536,
                 ack_delay: Duration::from_millis(10),
-                patience: Duration::from_millis(300),
+                rto: Duration::from_millis(300),
                 iss: 0xffff_ff00,
             }),
         }

@@ -8,34 +8,34 @@ use smoltcp::phy::Medium;
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{EthernetAddress, HardwareAddress, IpCidr};
 
-use crate::asker::Asker;
-use crate::caller::Caller;
+use crate::app::App;
 use crate::device::{Device, Passed};
 use crate::ethernet::{HEADER, Neighbour, SERVER_MAC};
+use crate::host::{Client, Framing, Host};
+use crate::invariants::Invariants;
 use crate::link::{End, Link};
 use crate::memory::{ClientMemory, ServerMemory};
-use crate::node::{Client, Framing, Node};
-use crate::plan::{AskerPlan, CallerPlan, PORT, Plan, Refusal, Tcp};
+use crate::scenario::{PORT, Refusal, Scenario, Tcp, TcpClientSpec, UdpClientSpec};
 use crate::smol_client::{Setup, SmolClient};
 use crate::tcp_client::TcpClient;
-use crate::trace::InWords;
+use crate::trace::OneLine;
 use crate::transport::Transport;
-use crate::witness::Witness;
+use crate::udp_client::UdpClient;
 
 /// Everything that there is.
-pub struct World<'a> {
+pub struct Network<'a> {
     /// What happens.
-    pub plan: Plan,
+    pub scenario: Scenario,
     /// The time, which nobody's clock differs from.
     pub now: Instant,
     /// The server.
     pub server: Server<'a>,
     /// What the server and the clients are on.
     pub link: Link,
-    /// The clients; callers come first.
-    pub nodes: Vec<Node<'a>>,
+    /// The clients; tcp_clients come first.
+    pub hosts: Vec<Host<'a>>,
     /// What the server did.
-    pub witness: Witness,
+    pub invariants: Invariants,
     /// Times that the server asked to be polled, and then had nothing to do.
     pub idle_polls: u64,
     /// Prints every packet that passes the server.
@@ -50,24 +50,24 @@ pub struct World<'a> {
     random: Rng,
 }
 
-impl<'a> World<'a> {
-    /// A world in which nothing has happened yet, without the clients of the plan.
-    pub fn new(plan: Plan, memory: &'a mut ServerMemory<'a>) -> World<'a> {
-        let mut random = Rng::with_seed(plan.seed);
-        let mut device = Device::new(plan.medium, plan.mtu);
-        let mut config = Config::new(hardware_addr(plan.medium, SERVER_MAC), entropy(&mut random));
-        config.addresses.push(IpCidr::new(Plan::server(false).into(), 16)).unwrap();
-        if plan.mtu >= 1280 {
-            config.addresses.push(IpCidr::new(Plan::server(true).into(), 64)).unwrap();
+impl<'a> Network<'a> {
+    /// A network in which nothing has happened yet, without the clients of the scenario.
+    pub fn new(scenario: Scenario, memory: &'a mut ServerMemory<'a>) -> Network<'a> {
+        let mut random = Rng::with_seed(scenario.seed);
+        let mut device = Device::new(scenario.medium, scenario.mtu);
+        let mut config = Config::new(hardware_addr(scenario.medium, SERVER_MAC), entropy(&mut random));
+        config.addresses.push(IpCidr::new(Scenario::server(false).into(), 16)).unwrap();
+        if scenario.mtu >= 1280 {
+            config.addresses.push(IpCidr::new(Scenario::server(true).into(), 64)).unwrap();
         }
-        (config.port, config.idle_timeout, config.delay) = (PORT, plan.idle_timeout, plan.delay);
-        let server = Server::new(&config, memory.storage(), &mut device, plan.begin).unwrap();
-        let mut world = World {
-            now: plan.begin,
+        (config.port, config.idle_timeout, config.delay) = (PORT, scenario.idle_timeout, scenario.delay);
+        let server = Server::new(&config, memory.storage(), &mut device, scenario.begin).unwrap();
+        let mut network = Network {
+            now: scenario.begin,
             server,
-            link: Link::new(plan.faults.clone(), random.fork()),
-            nodes: Vec::new(),
-            witness: Witness::new(PORT, plan.mtu, plan.delay.unwrap_or(Duration::ZERO)),
+            link: Link::new(scenario.faults.clone(), random.fork()),
+            hosts: Vec::new(),
+            invariants: Invariants::new(PORT, scenario.mtu, scenario.delay.unwrap_or(Duration::ZERO)),
             idle_polls: 0,
             trace: false,
             device,
@@ -75,94 +75,100 @@ impl<'a> World<'a> {
             blocked: false,
             room_at: None,
             random,
-            plan,
+            scenario,
         };
-        world.refill();
-        world
+        network.refill();
+        network
     }
 
     /// Adds a TCP client; with smoltcp's TCP, it needs memory.
-    pub fn add_caller(&mut self, plan: &CallerPlan, memory: Option<&'a mut ClientMemory<'a>>) {
-        let node = self.caller(plan.replaces.unwrap_or(self.nodes.len()), plan, memory);
-        if let Some(before) = plan.replaces {
-            self.nodes[before].until = Some(plan.manners.begin);
+    pub fn add_tcp_client(&mut self, spec: &TcpClientSpec, memory: Option<&'a mut ClientMemory<'a>>) {
+        let host = self.app(spec.replaces.unwrap_or(self.hosts.len()), spec, memory);
+        if let Some(before) = spec.replaces {
+            self.hosts[before].until = Some(spec.behaviour.begin);
         }
-        self.nodes.push(node);
+        self.hosts.push(host);
     }
 
     /// Puts a TCP client in the place of one that is over, on the same host.
-    pub fn renew_caller(&mut self, index: usize, plan: &CallerPlan) {
-        self.nodes[index] = self.caller(index, plan, None);
+    pub fn replace_tcp_client(&mut self, index: usize, spec: &TcpClientSpec) {
+        self.hosts[index] = self.app(index, spec, None);
     }
 
-    fn caller(
+    fn app(
         &mut self,
         index: usize,
-        plan: &CallerPlan,
+        spec: &TcpClientSpec,
         memory: Option<&'a mut ClientMemory<'a>>,
-    ) -> Node<'a> {
-        let neighbour = Neighbour { mac: mac(index), address: Plan::address(index, plan.ipv6) };
-        let local = SocketAddr::new(neighbour.address, plan.port);
-        let remote = SocketAddr::new(Plan::server(plan.ipv6), PORT);
-        let frames = self.plan.medium == Medium::Ethernet;
-        let (framing, transport): (_, Box<dyn Transport + 'a>) = match (plan.tcp, memory) {
+    ) -> Host<'a> {
+        let neighbour = Neighbour { mac: mac(index), address: Scenario::address(index, spec.ipv6) };
+        let local = SocketAddr::new(neighbour.address, spec.port);
+        let remote = SocketAddr::new(Scenario::server(spec.ipv6), PORT);
+        let frames = self.scenario.medium == Medium::Ethernet;
+        let (framing, transport): (_, Box<dyn Transport + 'a>) = match (spec.tcp, memory) {
             (Tcp::Smoltcp { nagle, ack_delay, .. }, Some(memory)) => {
-                let hardware_addr = hardware_addr(self.plan.medium, neighbour.mac);
-                let setup =
-                    Setup { seed: self.random.u64(..), hardware_addr, mtu: self.plan.mtu, nagle, ack_delay };
+                let hardware_addr = hardware_addr(self.scenario.medium, neighbour.mac);
+                let setup = Setup {
+                    seed: self.random.u64(..),
+                    hardware_addr,
+                    mtu: self.scenario.mtu,
+                    nagle,
+                    ack_delay,
+                };
                 (Framing::Own, Box::new(SmolClient::new(local, remote, setup, memory)))
             }
             (Tcp::Smoltcp { .. }, None) => panic!("smoltcp's sockets need memory"),
-            (Tcp::Plain(habits), _) => {
+            (Tcp::Plain(config), _) => {
                 let framing = if frames { Framing::Neighbour } else { Framing::None };
-                (framing, Box::new(TcpClient::new(local, remote, habits)))
+                (framing, Box::new(TcpClient::new(local, remote, config)))
             }
         };
-        self.witness.expect(local, plan.manners.content, None);
-        let caller = Caller::new(plan.manners, transport, self.random.fork());
-        Node::new(Client::Caller(caller), neighbour, framing)
+        self.invariants.expect(local, spec.behaviour.content, None);
+        let app = App::new(spec.behaviour, transport, self.random.fork());
+        Host::new(Client::Tcp(app), neighbour, framing)
     }
 
     /// Adds a UDP client.
-    pub fn add_asker(&mut self, plan: &AskerPlan) {
-        let node = self.asker(self.nodes.len(), plan);
-        self.nodes.push(node);
+    pub fn add_udp_client(&mut self, spec: &UdpClientSpec) {
+        let host = self.udp_client(self.hosts.len(), spec);
+        self.hosts.push(host);
     }
 
     /// Puts a UDP client in the place of one that is over, on the same host.
-    pub fn renew_asker(&mut self, index: usize, plan: &AskerPlan) {
-        self.nodes[index] = self.asker(index, plan);
-        self.witness.expect_other_fragments(self.nodes[index].neighbour.address);
+    pub fn replace_udp_client(&mut self, index: usize, spec: &UdpClientSpec) {
+        self.hosts[index] = self.udp_client(index, spec);
+        self.invariants.expect_other_fragments(self.hosts[index].neighbour.address);
     }
 
-    fn asker(&self, index: usize, plan: &AskerPlan) -> Node<'a> {
-        let neighbour = Neighbour { mac: mac(index), address: Plan::address(index, plan.ipv6) };
-        let framing = if self.plan.medium == Medium::Ethernet { Framing::Neighbour } else { Framing::None };
-        let server = SocketAddr::new(Plan::server(plan.ipv6), PORT);
-        let asker = Asker::new(neighbour.address, server, self.plan.mtu, plan.requests.clone());
-        Node::new(Client::Asker(asker), neighbour, framing)
+    fn udp_client(&self, index: usize, spec: &UdpClientSpec) -> Host<'a> {
+        let neighbour = Neighbour { mac: mac(index), address: Scenario::address(index, spec.ipv6) };
+        let framing =
+            if self.scenario.medium == Medium::Ethernet { Framing::Neighbour } else { Framing::None };
+        let server = SocketAddr::new(Scenario::server(spec.ipv6), PORT);
+        let udp_client = UdpClient::new(neighbour.address, server, self.scenario.mtu, spec.requests.clone());
+        Host::new(Client::Udp(udp_client), neighbour, framing)
     }
 
     /// Somebody who is no client sends an IP packet to the server.
-    pub fn intrude(&mut self, from: &Neighbour, packet: Vec<u8>) {
-        let packet = if self.plan.medium == Medium::Ethernet { from.frame(&packet) } else { packet };
+    pub fn inject(&mut self, from: &Neighbour, packet: Vec<u8>) {
+        let packet = if self.scenario.medium == Medium::Ethernet { from.frame(&packet) } else { packet };
         let header = self.link_header();
         self.link.send(self.now, End::Server, packet, header);
     }
 
     /// The TCP clients.
-    pub fn callers(&self) -> impl Iterator<Item = &Caller<'a>> {
-        self.nodes.iter().filter_map(|node| match &node.client {
-            Client::Caller(caller) => Some(caller),
-            Client::Asker(_) => None,
+    pub fn apps(&self) -> impl Iterator<Item = &App<'a>> {
+        self.hosts.iter().filter_map(|host| match &host.client {
+            Client::Tcp(app) => Some(app),
+            Client::Udp(_) => None,
         })
     }
 
     /// The UDP clients.
-    pub fn askers(&self) -> impl Iterator<Item = &Asker> {
-        self.nodes.iter().filter_map(|node| match &node.client {
-            Client::Caller(_) => None,
-            Client::Asker(asker) => Some(asker),
+    pub fn udp_clients(&self) -> impl Iterator<Item = &UdpClient> {
+        self.hosts.iter().filter_map(|host| match &host.client {
+            Client::Tcp(_) => None,
+            Client::Udp(client) => Some(client),
         })
     }
 
@@ -174,7 +180,7 @@ impl<'a> World<'a> {
     /// Runs until all clients know what has become of them.
     pub fn run(&mut self) {
         let end = self.now + Duration::from_secs(3600);
-        while !self.nodes.iter().all(Node::is_done) {
+        while !self.hosts.iter().all(Host::is_done) {
             assert!(self.now < end, "an hour is over, and there are clients who still wait");
             let next = self.next().expect("there are clients who wait, and nothing will ever happen");
             self.advance(next);
@@ -192,15 +198,15 @@ impl<'a> World<'a> {
 
     /// When the next thing happens.
     fn next(&self) -> Option<Instant> {
-        let nodes = self.nodes.iter().filter_map(|node| node.due).min();
-        let shutdown = self.plan.shutdown.filter(|&at| at > self.now);
-        [self.server_due, nodes, shutdown, self.link.next(), self.room_at].into_iter().flatten().min()
+        let hosts = self.hosts.iter().filter_map(|host| host.due).min();
+        let shutdown = self.scenario.shutdown.filter(|&at| at > self.now);
+        [self.server_due, hosts, shutdown, self.link.next(), self.room_at].into_iter().flatten().min()
     }
 
     fn advance(&mut self, to: Instant) {
         let before = self.now;
         self.now = before.max(to);
-        if self.plan.shutdown.is_some_and(|at| before < at && at <= self.now) {
+        if self.scenario.shutdown.is_some_and(|at| before < at && at <= self.now) {
             self.server.shutdown(self.now);
         }
         let mut out = Vec::new();
@@ -208,12 +214,12 @@ impl<'a> World<'a> {
             match end {
                 End::Server => self.device.arriving.push_back(packet),
                 End::Client(index) => {
-                    self.nodes[index].receive(self.now, &packet, &mut out);
+                    self.hosts[index].receive(self.now, &packet, &mut out);
                 }
             }
         }
-        for node in self.nodes.iter_mut().filter(|node| node.due.is_some_and(|at| at <= self.now)) {
-            node.act(self.now, &mut out);
+        for host in self.hosts.iter_mut().filter(|host| host.due.is_some_and(|at| at <= self.now)) {
+            host.act(self.now, &mut out);
         }
         let header = self.link_header();
         for packet in out {
@@ -259,7 +265,7 @@ impl<'a> World<'a> {
         }
         self.deliver();
         if self.device.room == 0 && self.room_at.is_none() {
-            let lasts = self.plan.refusal.map_or(Duration::ZERO, |refusal| refusal.lasts);
+            let lasts = self.scenario.refusal.map_or(Duration::ZERO, |refusal| refusal.lasts);
             let lasts = self.random.u64(1..=lasts.total_micros().max(1));
             self.room_at = Some(self.now + Duration::from_micros(lasts));
         }
@@ -270,37 +276,40 @@ impl<'a> World<'a> {
         self.server_due = next.deadline;
         self.blocked = next.blocked;
         assert!(!self.blocked || self.device.room == 0, "it says that the device is full, which has room");
-        let (stats, plan) = (self.server.stats(), &self.plan);
+        let (stats, scenario) = (self.server.stats(), &self.scenario);
         let ended = stats.closed + stats.reset + stats.timed_out + stats.aborted;
         assert_eq!(stats.opened, ended + stats.live, "connections do not add up:\n{stats}");
         assert_eq!(stats.octets_in, stats.octets_out, "octets do not add up:\n{stats}");
-        assert!(stats.live <= stats.most_live && stats.most_live <= plan.slots as u64, "too many:\n{stats}");
+        assert!(
+            stats.live <= stats.most_live && stats.most_live <= scenario.slots as u64,
+            "too many:\n{stats}"
+        );
     }
 
-    /// Takes to the link what the server has sent, before the eyes of the witness.
+    /// Takes to the link what the server has sent, before the eyes of the invariants.
     fn deliver(&mut self) {
-        let (header, medium) = (self.link_header(), self.plan.medium);
-        self.witness.revived(self.server.stats().revived);
+        let (header, medium) = (self.link_header(), self.scenario.medium);
+        self.invariants.revived(self.server.stats().revived);
         for passed in self.device.journal.split_off(0) {
             if self.trace {
                 let (way, Passed::In(frame) | Passed::Out(frame)) = match &passed {
                     Passed::In(_) => ("in ", &passed),
                     Passed::Out(_) => ("out", &passed),
                 };
-                println!("{} {way} {}", self.now, InWords(frame.get(header..).unwrap_or_default()));
+                println!("{} {way} {}", self.now, OneLine(frame.get(header..).unwrap_or_default()));
             }
             match passed {
                 Passed::In(frame) => {
                     if let Some(packet) = frame.get(header..) {
-                        self.witness.heard(self.now, packet);
+                        self.invariants.heard(self.now, packet);
                     }
                 }
                 Passed::Out(frame) => {
                     if header == 0 || frame[12] == 0x86 || frame[12..14] == [8, 0] {
-                        self.witness.said(self.now, &frame[header..]);
+                        self.invariants.said(self.now, &frame[header..]);
                     }
                     for (index, _) in
-                        self.nodes.iter().enumerate().filter(|(_, node)| node.is_for(&frame, medium))
+                        self.hosts.iter().enumerate().filter(|(_, host)| host.is_for(&frame, medium))
                     {
                         self.link.send(self.now, End::Client(index), frame.clone(), header);
                     }
@@ -313,14 +322,14 @@ impl<'a> World<'a> {
     fn refill(&mut self) {
         self.room_at = None;
         self.device.room = usize::MAX;
-        if let Some(Refusal { room, deaf, .. }) = self.plan.refusal {
+        if let Some(Refusal { room, deaf, .. }) = self.scenario.refusal {
             self.device.room = self.random.usize(1..=room);
             self.device.deaf_when_full = deaf;
         }
     }
 
     fn link_header(&self) -> usize {
-        if self.plan.medium == Medium::Ethernet { HEADER } else { 0 }
+        if self.scenario.medium == Medium::Ethernet { HEADER } else { 0 }
     }
 }
 

@@ -1,11 +1,11 @@
 //! Plans drawn at random.
 
 use fastrand::Rng;
-use shout_tests::asker::Request;
-use shout_tests::caller::{Ending, Manners, Pace};
+use shout_tests::app::{Behaviour, Ending, Pace};
 use shout_tests::content::Content;
 use shout_tests::link::Faults;
-use shout_tests::plan::{AskerPlan, BEGIN, CallerPlan, Habits, Plan, Refusal, Tcp};
+use shout_tests::scenario::{BEGIN, Refusal, Scenario, Tcp, TcpClientSpec, TcpConfig, UdpClientSpec};
+use shout_tests::udp_client::Request;
 use smoltcp::phy::Medium;
 use smoltcp::time::Duration;
 
@@ -13,7 +13,7 @@ use smoltcp::time::Duration;
 const COME_WITHIN: Duration = Duration::from_secs(3);
 
 /// Anything that can happen.
-pub(crate) fn plan(seed: u64) -> Plan {
+pub(crate) fn scenario(seed: u64) -> Scenario {
     let random = &mut Rng::with_seed(seed);
     let medium = if random.u8(..4) == 0 { Medium::Ethernet } else { Medium::Ip };
     let mtu = pick(random, &[576, 1280, 1500, 1500, 1500, 9000]);
@@ -28,8 +28,8 @@ pub(crate) fn plan(seed: u64) -> Plan {
         deaf: random.bool(),
     });
     let shutdown = sometimes(random, 10, |random| BEGIN + seconds(random, 0, 6));
-    let (callers, askers) = (random.usize(1..=12), random.usize(0..=3));
-    let mut plan = Plan {
+    let (tcp_clients, udp_clients) = (random.usize(1..=12), random.usize(0..=3));
+    let mut scenario = Scenario {
         seed,
         medium,
         mtu,
@@ -40,14 +40,14 @@ pub(crate) fn plan(seed: u64) -> Plan {
         faults,
         refusal,
         shutdown,
-        ..Plan::new(seed)
+        ..Scenario::new(seed)
     };
-    for index in 0..callers {
-        let caller = caller(random, &plan, index);
-        plan.callers.push(caller);
+    for index in 0..tcp_clients {
+        let client = tcp_client(random, &scenario, index);
+        scenario.tcp_clients.push(client);
     }
-    plan.askers = (0..askers).map(|_| asker(random, mtu)).collect();
-    plan
+    scenario.udp_clients = (0..udp_clients).map(|_| udp_client(random, mtu)).collect();
+    scenario
 }
 
 fn faults(random: &mut Rng) -> Faults {
@@ -63,9 +63,9 @@ fn faults(random: &mut Rng) -> Faults {
     }
 }
 
-pub(crate) fn caller(random: &mut Rng, plan: &Plan, index: usize) -> CallerPlan {
+pub(crate) fn tcp_client(random: &mut Rng, scenario: &Scenario, index: usize) -> TcpClientSpec {
     let most =
-        pick(random, &[0, 1, 10, 1024, 2048, 5000, 40_000]).min(u32::try_from(plan.buffer).unwrap() * 15);
+        pick(random, &[0, 1, 10, 1024, 2048, 5000, 40_000]).min(u32::try_from(scenario.buffer).unwrap() * 15);
     let ending = match random.u8(..10) {
         0 => Ending::Abort(seconds(random, 0, 4)),
         1 => Ending::Vanish(seconds(random, 0, 4)),
@@ -73,20 +73,26 @@ pub(crate) fn caller(random: &mut Rng, plan: &Plan, index: usize) -> CallerPlan 
         _ => Ending::HalfClose,
     };
     let replaced = (index > 0 && random.u8(..8) == 0).then(|| random.usize(..index));
-    let replaced = replaced.filter(|&other| plan.callers.iter().all(|caller| caller.replaces != Some(other)));
-    if let Some((other, before)) = replaced.and_then(|other| Some((other, plan.callers.get(other)?)))
+    let replaced =
+        replaced.filter(|&other| scenario.tcp_clients.iter().all(|client| client.replaces != Some(other)));
+    if let Some((other, before)) = replaced.and_then(|other| Some((other, scenario.tcp_clients.get(other)?)))
         && before.replaces.is_none()
     {
-        let begin = before.manners.begin + seconds(random, 0, 8);
-        let manners = Manners { begin, octets: random.u32(0..=most), ..before.manners };
-        return CallerPlan { replaces: Some(other), manners, tcp: tcp(random, manners.octets), ..*before };
+        let begin = before.behaviour.begin + seconds(random, 0, 8);
+        let behaviour = Behaviour { begin, octets: random.u32(0..=most), ..before.behaviour };
+        return TcpClientSpec {
+            replaces: Some(other),
+            behaviour,
+            tcp: tcp(random, behaviour.octets),
+            ..*before
+        };
     }
     let octets = random.u32(0..=most);
-    CallerPlan {
-        ipv6: plan.mtu >= 1280 && random.bool(),
+    TcpClientSpec {
+        ipv6: scenario.mtu >= 1280 && random.bool(),
         port: random.u16(1024..),
         replaces: None,
-        manners: Manners {
+        behaviour: Behaviour {
             begin: BEGIN + Duration::from_micros(random.u64(0..COME_WITHIN.total_micros())),
             content: Content(random.u32(..)),
             octets,
@@ -123,7 +129,7 @@ fn tcp(random: &mut Rng, octets: u32) -> Tcp {
     let buffer: usize = pick(random, &[64, 500, 1024, 4096, 65535, 1 << 20]);
     // One octet a segment, and each waits for the one before.
     let least_queue = if octets < 300 { 1 } else { 100 };
-    Tcp::Plain(Habits {
+    Tcp::Plain(TcpConfig {
         mss: pick(
             random,
             &[None, Some(0), Some(48), Some(536), Some(1220), Some(1460), Some(8960), Some(65535)],
@@ -133,12 +139,12 @@ fn tcp(random: &mut Rng, octets: u32) -> Tcp {
         buffer,
         queue: pick(random, &[least_queue, 200, 2000, 65536]),
         ack_delay: Duration::from_millis(ack_delay),
-        patience: Duration::from_millis(random.u64(200..1500)),
+        rto: Duration::from_millis(random.u64(200..1500)),
         iss: pick(random, &[random.clone().u32(..), u32::MAX, 0, 0x7fff_ffff]),
     })
 }
 
-pub(crate) fn asker(random: &mut Rng, mtu: usize) -> AskerPlan {
+pub(crate) fn udp_client(random: &mut Rng, mtu: usize) -> UdpClientSpec {
     let ipv6 = mtu >= 1280 && random.bool();
     let longest = if ipv6 { mtu - 48 } else { (mtu - 28).max(2048 - 8) };
     let mut requests: Vec<Request> = (0..random.usize(1..=20))
@@ -150,7 +156,7 @@ pub(crate) fn asker(random: &mut Rng, mtu: usize) -> AskerPlan {
         })
         .collect();
     requests.sort_by_key(|request| request.at);
-    AskerPlan { ipv6, requests }
+    UdpClientSpec { ipv6, requests }
 }
 
 fn pick<T: Copy>(random: &mut Rng, choices: &[T]) -> T {

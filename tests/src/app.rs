@@ -6,12 +6,12 @@ use smoltcp::time::{Duration, Instant};
 use crate::content::Content;
 use crate::transport::{Status, Transport};
 
-/// How long a caller waits for something to happen before he gives up: longer than the server does.
-pub const PATIENCE: Duration = Duration::from_secs(150);
+/// How long a app waits for something to happen before he gives up: longer than the server does.
+pub const GIVE_UP_AFTER: Duration = Duration::from_secs(150);
 
-/// How a caller behaves.
+/// How a app behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Manners {
+pub struct Behaviour {
     /// When he connects.
     pub begin: Instant,
     /// What he sends.
@@ -42,7 +42,7 @@ impl Pace {
     pub const FAST: Pace = Pace { octets: 65536, pause: Duration::ZERO, pauses: 0 };
 }
 
-/// How a caller ends his connection.
+/// How a app ends his connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
     /// Closes as soon as everything is written, and reads to the end.
@@ -55,7 +55,7 @@ pub enum Ending {
     Vanish(Duration),
 }
 
-/// What became of a caller's connection, as he sees it.
+/// What became of a app's connection, as he sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// Everything came back, and both ends closed.
@@ -72,10 +72,10 @@ pub enum Outcome {
     Vanished,
 }
 
-/// A caller and his connection.
-pub struct Caller<'a> {
+/// A app and his connection.
+pub struct App<'a> {
     /// How he behaves.
-    pub manners: Manners,
+    pub behaviour: Behaviour,
     /// What became of him, if it is known yet.
     pub outcome: Option<Outcome>,
     /// Octets written.
@@ -91,20 +91,20 @@ pub struct Caller<'a> {
     moved: Instant,
 }
 
-impl<'a> Caller<'a> {
-    /// A caller who has not begun.
-    pub fn new(manners: Manners, transport: Box<dyn Transport + 'a>, random: Rng) -> Caller<'a> {
-        Caller {
-            manners,
+impl<'a> App<'a> {
+    /// A app who has not begun.
+    pub fn new(behaviour: Behaviour, transport: Box<dyn Transport + 'a>, random: Rng) -> App<'a> {
+        App {
+            behaviour,
             outcome: None,
             written: 0,
             echoed: 0,
             transport,
             random,
-            next_write: manners.begin,
-            next_read: manners.begin,
+            next_write: behaviour.begin,
+            next_read: behaviour.begin,
             closed: false,
-            moved: manners.begin,
+            moved: behaviour.begin,
         }
     }
 
@@ -120,14 +120,14 @@ impl<'a> Caller<'a> {
 
     /// A packet has arrived, or a frame.
     pub fn receive(&mut self, now: Instant, packet: &[u8]) {
-        if now >= self.manners.begin && self.outcome != Some(Outcome::Vanished) {
+        if now >= self.behaviour.begin && self.outcome != Some(Outcome::Vanished) {
             self.transport.receive(now, packet);
         }
     }
 
     /// Does what is due, and gives what is to be sent.
     pub fn act(&mut self, now: Instant, out: &mut Vec<Vec<u8>>) {
-        if now < self.manners.begin {
+        if now < self.behaviour.begin {
             return;
         }
         if self.outcome.is_none() {
@@ -140,8 +140,8 @@ impl<'a> Caller<'a> {
 
     /// When he has something to do.
     pub fn deadline(&mut self, now: Instant) -> Option<Instant> {
-        if now < self.manners.begin {
-            return Some(self.manners.begin);
+        if now < self.behaviour.begin {
+            return Some(self.behaviour.begin);
         }
         if self.outcome == Some(Outcome::Vanished) {
             return None;
@@ -150,8 +150,8 @@ impl<'a> Caller<'a> {
         if self.outcome.is_some() {
             return transport;
         }
-        let end = match self.manners.ending {
-            Ending::Abort(after) | Ending::Vanish(after) => Some(self.manners.begin + after),
+        let end = match self.behaviour.ending {
+            Ending::Abort(after) | Ending::Vanish(after) => Some(self.behaviour.begin + after),
             Ending::HalfClose | Ending::AfterEcho => None,
         };
         let later = |at: Instant| (at > now).then_some(at);
@@ -160,16 +160,16 @@ impl<'a> Caller<'a> {
     }
 
     fn gives_up(&self) -> Instant {
-        self.moved.max(self.next_write).max(self.next_read) + PATIENCE
+        self.moved.max(self.next_write).max(self.next_read) + GIVE_UP_AFTER
     }
 
     fn proceed(&mut self, now: Instant) -> Option<Outcome> {
-        match self.manners.ending {
-            Ending::Abort(after) if now >= self.manners.begin + after => {
+        match self.behaviour.ending {
+            Ending::Abort(after) if now >= self.behaviour.begin + after => {
                 self.transport.abort();
                 return Some(Outcome::Aborted);
             }
-            Ending::Vanish(after) if now >= self.manners.begin + after => return Some(Outcome::Vanished),
+            Ending::Vanish(after) if now >= self.behaviour.begin + after => return Some(Outcome::Vanished),
             _ => {}
         }
         let connecting = self.transport.status() == Status::Connecting;
@@ -186,9 +186,9 @@ impl<'a> Caller<'a> {
         }
         self.write(now);
         let drained = self.read(now);
-        let complete = self.echoed == self.manners.octets;
-        let close = match self.manners.ending {
-            Ending::HalfClose => self.written == self.manners.octets,
+        let complete = self.echoed == self.behaviour.octets;
+        let close = match self.behaviour.ending {
+            Ending::HalfClose => self.written == self.behaviour.octets,
             Ending::AfterEcho | Ending::Abort(_) | Ending::Vanish(_) => complete,
         };
         if close && !self.closed {
@@ -208,17 +208,17 @@ impl<'a> Caller<'a> {
     }
 
     fn write(&mut self, now: Instant) {
-        while now >= self.next_write && self.written < self.manners.octets {
-            let left = (self.manners.octets - self.written) as usize;
-            let most = self.random.usize(1..=self.manners.writes.octets).min(left);
+        while now >= self.next_write && self.written < self.behaviour.octets {
+            let left = (self.behaviour.octets - self.written) as usize;
+            let most = self.random.usize(1..=self.behaviour.writes.octets).min(left);
             let most = most.min(self.transport.room());
             if most == 0 {
                 return;
             }
-            let taken = self.transport.write(&self.manners.content.part(self.written, most));
+            let taken = self.transport.write(&self.behaviour.content.part(self.written, most));
             self.written += u32::try_from(taken).expect("no more than was given");
             self.moved = now;
-            self.next_write = now + pause(&mut self.random, &mut self.manners.writes);
+            self.next_write = now + pause(&mut self.random, &mut self.behaviour.writes);
         }
     }
 
@@ -226,16 +226,16 @@ impl<'a> Caller<'a> {
     fn read(&mut self, now: Instant) -> bool {
         let mut buffer = [0; 1024];
         while now >= self.next_read {
-            let most = self.random.usize(1..=self.manners.reads.octets.min(buffer.len()));
+            let most = self.random.usize(1..=self.behaviour.reads.octets.min(buffer.len()));
             let given = self.transport.read(&mut buffer[..most]);
             if given == 0 {
                 return true;
             }
-            self.manners.content.assert_echo(self.echoed, &buffer[..given]);
+            self.behaviour.content.assert_echo(self.echoed, &buffer[..given]);
             self.echoed += u32::try_from(given).expect("no more than was asked for");
             assert!(self.echoed <= self.written, "more came back than was sent");
             self.moved = now;
-            self.next_read = now + pause(&mut self.random, &mut self.manners.reads);
+            self.next_read = now + pause(&mut self.random, &mut self.behaviour.reads);
         }
         false
     }

@@ -25,7 +25,7 @@ pub struct Request {
 
 /// The client.
 #[derive(Debug)]
-pub struct Asker {
+pub struct UdpClient {
     /// In the order of their times.
     pub requests: Vec<Request>,
     address: IpAddr,
@@ -35,10 +35,10 @@ pub struct Asker {
     reassembly: Reassembly,
 }
 
-impl Asker {
+impl UdpClient {
     /// A client that has sent nothing yet; the requests must be in the order of their times.
-    pub fn new(address: IpAddr, server: SocketAddr, mtu: usize, requests: Vec<Request>) -> Asker {
-        Asker { requests, address, server, mtu, sent: 0, reassembly: Reassembly::default() }
+    pub fn new(address: IpAddr, server: SocketAddr, mtu: usize, requests: Vec<Request>) -> UdpClient {
+        UdpClient { requests, address, server, mtu, sent: 0, reassembly: Reassembly::default() }
     }
 
     /// True if all has been sent.
