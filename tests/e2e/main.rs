@@ -30,7 +30,6 @@ mod addresses;
 mod bad_input;
 mod bulk;
 mod capture;
-mod claims;
 mod clients;
 mod cloud;
 mod cloud_network;
@@ -40,28 +39,29 @@ mod deploy;
 mod device;
 mod failures;
 mod faults;
-mod flood;
-mod gap_analysis;
-mod gaps;
 mod interference;
 mod kernel_sockets;
 mod log_lines;
 mod memory;
 mod namespace;
-mod note;
+mod note_claims;
+mod note_programs;
+mod note_rows;
 mod options;
 mod outsider;
+mod pause_analysis;
+mod pauses;
 mod privileges;
 mod program;
 mod programs;
 mod refusals;
 mod relay;
-mod seed;
 mod server;
 mod shim;
 mod shutdown;
 mod sleep;
 mod sockets;
+mod syn_flood;
 mod watch;
 
 fn main() -> ExitCode {
@@ -78,7 +78,7 @@ fn main() -> ExitCode {
         addresses::tests(),
         bad_input::tests(),
         bulk::tests(),
-        claims::tests(),
+        note_claims::tests(),
         clients::tests(),
         cloud::tests(),
         delay::tests(),
@@ -87,8 +87,8 @@ fn main() -> ExitCode {
         device::tests(),
         failures::tests(),
         faults::tests(),
-        gap_analysis::tests(),
-        gaps::tests(),
+        pause_analysis::tests(),
+        pauses::tests(),
         kernel_sockets::tests(),
         log_lines::tests(),
         memory::tests(),
@@ -96,7 +96,7 @@ fn main() -> ExitCode {
         privileges::tests(),
         programs::tests(),
         refusals::tests(),
-        seed::tests(),
+        note_rows::tests(),
         shutdown::tests(),
         sleep::tests(),
         watch::tests(),
@@ -104,7 +104,7 @@ fn main() -> ExitCode {
     let conclusion = libtest_mimic::run(&arguments, tests.into_iter().flatten().collect());
     // They take all that the machine has: one at a time, with nobody else.
     arguments.test_threads = Some(1);
-    let floods = libtest_mimic::run(&arguments, flood::tests());
+    let floods = libtest_mimic::run(&arguments, syn_flood::tests());
     if conclusion.has_failed() { conclusion.exit_code() } else { floods.exit_code() }
 }
 

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Instant;
 
-use crate::note;
+use crate::note_programs;
 use crate::program::{Program, run};
 use crate::server::{Server, V4, V6, shout};
 use crate::sockets::{ask, assert_echo, connect, local, reset, udp};
@@ -23,7 +23,7 @@ tests![
 /// Runs one of the note's clients on these lines; at their end `input()` raises, which ends it with 1.
 #[track_caller]
 fn assert_note_client(program: &str, lines: &str, expected: &str) {
-    let output = run(&mut note::client(program), lines.as_bytes());
+    let output = run(&mut note_programs::client(program), lines.as_bytes());
     assert_eq!(output.stdout(), expected, "{output}");
     assert!(output.stderr.contains("EOFError"), "{output}");
 }
@@ -51,12 +51,12 @@ fn s1_serial_udp_server_with_a_delay() {
 
 fn s2_udp_client_of_part_1() {
     let server = Server::start(&["--delay", "10ms"]);
-    assert_note_client(note::UDP_CLIENT, "hello\n  world \n", ">>: HELLO\n>>: WORLD\n>>: ");
+    assert_note_client(note_programs::UDP_CLIENT, "hello\n  world \n", ">>: HELLO\n>>: WORLD\n>>: ");
     assert_client(&mut shout(&["udp", V4]), "hello\n  world \n", "HELLO\nWORLD\n");
     assert_eq!(server.terminate().code(), Some(0));
     // The note's own server, less patient.
-    let _note = note::server(&note::UDP_SERVER_SERIAL.replace("sleep(10)", "sleep(0.3)"));
-    assert_client(&mut shout(&["udp", note::ADDRESS]), "hello\n世界\n", "HELLO\n世界\n");
+    let _note = note_programs::server(&note_programs::UDP_SERVER_SERIAL.replace("sleep(10)", "sleep(0.3)"));
+    assert_client(&mut shout(&["udp", note_programs::ADDRESS]), "hello\n世界\n", "HELLO\n世界\n");
 }
 
 fn s3_concurrent_tcp_server() {
@@ -82,18 +82,18 @@ fn s4_tcp_client_of_part_2() {
     let lines = "hello\n\n   \n  world \n";
     let server = Server::start(&[]);
     // The prompt comes back for a line that is empty and not sent.
-    assert_note_client(note::TCP_CLIENT, lines, ">>: HELLO\n>>: >>: >>: WORLD\n>>: ");
+    assert_note_client(note_programs::TCP_CLIENT, lines, ">>: HELLO\n>>: >>: >>: WORLD\n>>: ");
     assert_client(&mut shout(&["tcp", V4]), lines, "HELLO\nWORLD\n");
     assert_client(&mut shout(&["tcp", V6]), lines, "HELLO\nWORLD\n");
     assert_eq!(server.terminate().code(), Some(0));
-    let note = note::server(note::TCP_SERVER);
-    assert_client(&mut shout(&["tcp", note::ADDRESS]), lines, "HELLO\nWORLD\n");
+    let note = note_programs::server(note_programs::TCP_SERVER);
+    assert_client(&mut shout(&["tcp", note_programs::ADDRESS]), lines, "HELLO\nWORLD\n");
     note.output.wait_for_line(&["('127.0.0.1', "]);
 }
 
 fn s5_concurrent_udp_server() {
     let _server = Server::start(&["--delay", "1s"]);
-    let mut impatient = Program::start(&mut note::client(note::UDP_CLIENT));
+    let mut impatient = Program::start(&mut note_programs::client(note_programs::UDP_CLIENT));
     impatient.say("first\n");
     impatient.output.wait_until("the prompt", |text| text.contains(">>: "));
     let start = Instant::now();
@@ -114,10 +114,10 @@ fn s5_concurrent_udp_server() {
 fn s6_udp_client_of_part_3() {
     let server = Server::start(&[]);
     // Unlike the TCP client, this one sends an empty line, and gets an empty datagram back.
-    assert_note_client(note::UDP_CLIENT, "hello\n\nworld\n", ">>: HELLO\n>>: \n>>: WORLD\n>>: ");
+    assert_note_client(note_programs::UDP_CLIENT, "hello\n\nworld\n", ">>: HELLO\n>>: \n>>: WORLD\n>>: ");
     assert_client(&mut shout(&["udp", V4]), "hello\n\nworld\n", "HELLO\n\nWORLD\n");
     assert_client(&mut shout(&["udp", V6]), "hello\n\nworld\n", "HELLO\n\nWORLD\n");
     assert_eq!(server.terminate().code(), Some(0));
-    let _note = note::server(note::UDP_SERVER_THREADING);
-    assert_client(&mut shout(&["udp", note::ADDRESS]), "hello\n\nworld\n", "HELLO\n\nWORLD\n");
+    let _note = note_programs::server(note_programs::UDP_SERVER_THREADING);
+    assert_client(&mut shout(&["udp", note_programs::ADDRESS]), "hello\n\nworld\n", "HELLO\n\nWORLD\n");
 }
