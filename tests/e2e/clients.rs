@@ -66,7 +66,7 @@ fn a_long_line_comes_back_from_the_notes_server_too() {
 fn a_name_is_looked_up() {
     let _tcp = note_programs::server(note_programs::TCP_SERVER);
     let _udp = note_programs::server(note_programs::UDP_SERVER_THREADING);
-    // The note's servers have no IPv6: where the name has two addresses, both have to be tried.
+    // The note's servers (`note/README.md`) have no IPv6: where a name has two addresses, both are tried.
     for protocol in ["tcp", "udp"] {
         let output = client(&[protocol, "localhost:8080"], "by name\n");
         assert_eq!((output.stdout().as_str(), output.code()), ("BY NAME\n", Some(0)), "{protocol}: {output}");

@@ -1,4 +1,5 @@
-//! A machine in the cloud, with one public address: row S7 of what the note describes, and what lies in the way there.
+//! The server on a machine in a cloud, with one public address, behind NAT: program S7 of the teaching note
+//! (`note/README.md`), and what else such a deployment meets.
 
 use core::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 use core::time::Duration;

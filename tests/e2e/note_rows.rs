@@ -1,5 +1,5 @@
-//! The rows S1 to S6 of what the note describes: its clients against this server, this program's clients against
-//! this server and against the note's own.
+//! The programs S1 to S6 of the teaching note (`note/README.md`): its clients with this server, and `shout tcp` and
+//! `shout udp` with this server and with the note's servers. S7 is in `cloud.rs`.
 
 use core::time::Duration;
 use std::process::Command;
@@ -20,7 +20,7 @@ tests![
     s6_udp_client_of_part_3,
 ];
 
-/// Runs one of the note's clients on these lines; at their end `input()` raises, which ends it with 1.
+/// Runs one of the note's clients with these lines as input. At their end `input()` raises EOFError, and it exits with 1.
 #[track_caller]
 fn assert_note_client(program: &str, lines: &str, expected: &str) {
     let output = run(&mut note_programs::client(program), lines.as_bytes());
@@ -28,7 +28,7 @@ fn assert_note_client(program: &str, lines: &str, expected: &str) {
     assert!(output.stderr.contains("EOFError"), "{output}");
 }
 
-/// Runs one of this program's clients on these lines.
+/// Runs `shout tcp` or `shout udp` with these lines as input.
 #[track_caller]
 fn assert_client(command: &mut Command, lines: &str, expected: &str) {
     let output = run(command, lines.as_bytes());
@@ -45,7 +45,7 @@ fn s1_serial_udp_server_with_a_delay() {
         }
     });
     let elapsed = start.elapsed();
-    // The note's server would take four times as long to answer four.
+    // The note's serial server would need four delays for four clients.
     assert!((delay..delay * 3).contains(&elapsed), "{elapsed:?}");
 }
 
@@ -54,7 +54,7 @@ fn s2_udp_client_of_part_1() {
     assert_note_client(note_programs::UDP_CLIENT, "hello\n  world \n", ">>: HELLO\n>>: WORLD\n>>: ");
     assert_client(&mut shout(&["udp", V4]), "hello\n  world \n", "HELLO\nWORLD\n");
     assert_eq!(server.terminate().code(), Some(0));
-    // The note's own server, less patient.
+    // The note's server, with a shorter sleep.
     let _note = note_programs::server(&note_programs::UDP_SERVER_SERIAL.replace("sleep(10)", "sleep(0.3)"));
     assert_client(&mut shout(&["udp", note_programs::ADDRESS]), "hello\n世界\n", "HELLO\n世界\n");
 }
@@ -66,7 +66,7 @@ fn s3_concurrent_tcp_server() {
         assert_echo(client);
         server.logs_arrival(local(client));
     }
-    // What raises an exception in the note's handler ends that client only.
+    // A reset raises an exception in the note's handler, which ends that conversation only.
     let victim = local(&clients[3]);
     reset(clients.remove(3));
     server.logs_departure(victim);
@@ -81,7 +81,7 @@ fn s3_concurrent_tcp_server() {
 fn s4_tcp_client_of_part_2() {
     let lines = "hello\n\n   \n  world \n";
     let server = Server::start(&[]);
-    // The prompt comes back for a line that is empty and not sent.
+    // An empty line is not sent, and the prompt comes again.
     assert_note_client(note_programs::TCP_CLIENT, lines, ">>: HELLO\n>>: >>: >>: WORLD\n>>: ");
     assert_client(&mut shout(&["tcp", V4]), lines, "HELLO\nWORLD\n");
     assert_client(&mut shout(&["tcp", V6]), lines, "HELLO\nWORLD\n");
@@ -97,7 +97,7 @@ fn s5_concurrent_udp_server() {
     impatient.say("first\n");
     impatient.output.wait_until("the prompt", |text| text.contains(">>: "));
     let start = Instant::now();
-    // Thirty clients, each of whom waits for a slow reply, and none for another's.
+    // Thirty clients, each of which waits for its own slow reply only.
     thread::scope(|scope| {
         for i in 0..30 {
             scope.spawn(move || {

@@ -1,4 +1,5 @@
-//! The note's claims that need loss, or a clock that nobody has to wait for.
+//! The claims of the teaching note (`tests/e2e/note/README.md`) that need loss or virtual time.
+//! `tests/e2e/note_claims.rs` has all seven, on Linux.
 
 use shout_tests::app::{Outcome, Pace};
 use shout_tests::content::Content;
@@ -14,6 +15,8 @@ use smoltcp::time::{Duration, Instant};
 
 use crate::run::run;
 
+/// "TCP is a reliable protocol: only when the other end has answered with an ACK is the data deleted from one's own
+/// memory."
 #[test]
 fn claim_1_tcp_is_reliable_nothing_is_lost_when_packets_are() {
     let mut scenario =
@@ -24,6 +27,7 @@ fn claim_1_tcp_is_reliable_nothing_is_lost_when_packets_are() {
     assert!(tally.faults.lost > 50 && tally.faults.corrupted > 10, "{tally:?}");
 }
 
+/// "TCP has the problem of sticky packets."
 #[test]
 fn claim_2_tcp_is_a_stream_messages_stick_together_or_are_split() {
     let mut memory = ServerMemory::new(1, 1024, 0);
@@ -32,7 +36,7 @@ fn claim_2_tcp_is_a_stream_messages_stick_together_or_are_split() {
     assert!(single.connect(&peer, 40_000, 0));
     single.sent.clear();
 
-    // Two messages of 60 octets each, and room for 100.
+    // Two messages of 60 bytes each, and a window of 100 = 60 + 40, so that the second echo leaves as 40 + 20.
     let from = (peer.address, 40_000).into();
     for first in [1, 61] {
         let mut message = single.segment(from, first, ACK | PSH);
@@ -53,6 +57,8 @@ fn claim_2_tcp_is_a_stream_messages_stick_together_or_are_split() {
     Content(2).assert_echo(0, &echo);
 }
 
+/// "UDP is an unreliable protocol: a message is deleted as soon as it is sent, whether the other end has received it or
+/// not."
 #[test]
 fn claim_4_udp_sends_and_forgets_a_lost_datagram_is_not_sent_again() {
     let request = |seconds| Request { at: BEGIN + secs(seconds), payload: b"lost".to_vec(), replies: 0 };
@@ -87,6 +93,7 @@ fn claim_4_udp_sends_and_forgets_a_lost_datagram_is_not_sent_again() {
     assert_eq!(replies, [0, 0, 1]);
 }
 
+/// "Each send is one whole datagram and corresponds to exactly one receive, so UDP has no sticky packets."
 #[test]
 fn claim_5_udp_keeps_boundaries_datagrams_never_stick_together() {
     let lengths = [0, 1, 1, 0, 500, 1023, 1024, 1025, 1472, 0];
@@ -103,6 +110,7 @@ fn claim_5_udp_keeps_boundaries_datagrams_never_stick_together() {
     assert_eq!((network.stats().datagrams_in, network.stats().datagrams_out), (10, 10));
 }
 
+/// Concurrency: a slow client, or a slow reply, does not hold up another client.
 #[test]
 fn claim_7_a_slow_client_or_a_slow_reply_holds_up_no_other_client() {
     let alone = served_at(&Scenario {
@@ -113,7 +121,7 @@ fn claim_7_a_slow_client_or_a_slow_reply_holds_up_no_other_client() {
     scenario.tcp_clients.push(TcpClientSpec::new(BEGIN + secs(1), 30_000));
     for _ in 0..10 {
         let mut slow = TcpClientSpec::new(BEGIN, 60_000);
-        slow.behaviour.reads = Pace { octets: 1, pause: secs(100), pauses: u32::MAX };
+        slow.behaviour.reads = Pace { bytes: 1, pause: secs(100), pauses: u32::MAX };
         scenario.tcp_clients.push(slow);
     }
     let request = Request { at: BEGIN + secs(1), payload: b"slow".to_vec(), replies: 0 };
