@@ -102,8 +102,7 @@ fn main() -> ExitCode {
         watch::tests(),
     ];
     let conclusion = libtest_mimic::run(&arguments, tests.into_iter().flatten().collect());
-    // They take all that the machine has: one at a time, with nobody else.
-    arguments.test_threads = Some(1);
+    // A flood takes all that the machine has, so that no other test may run. The floods wait for each other.
     let floods = libtest_mimic::run(&arguments, syn_flood::tests());
     if conclusion.has_failed() { conclusion.exit_code() } else { floods.exit_code() }
 }
