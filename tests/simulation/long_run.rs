@@ -1,5 +1,5 @@
-//! One server for a long time: clients of all kinds come and go, the link has good hours and bad ones, and attackers come by.
-//! `SHOUT_SIM_HOURS` says how long; a week is 168.
+//! One server for a long time: clients of all kinds come and go, the link has good hours and bad ones, and attackers
+//! come by. `SHOUT_SIM_HOURS` says how long; a week is 168.
 
 use core::net::SocketAddr;
 use std::collections::HashMap;
@@ -230,10 +230,10 @@ impl LongRun<'_> {
         };
         spec = TcpClientSpec { ipv6, port: next, behaviour: Behaviour { begin, ..spec.behaviour }, ..spec };
         if index < PUNCTUAL + PATIENT {
-            // A few octets every other minute, for days.
-            let pace = Pace { octets: 100, pause: Duration::from_secs(300), pauses: u32::MAX };
+            // A few bytes every other minute, for days.
+            let pace = Pace { bytes: 100, pause: Duration::from_secs(300), pauses: u32::MAX };
             spec.behaviour = Behaviour {
-                octets: 100_000,
+                bytes: 100_000,
                 writes: pace,
                 reads: Pace::FAST,
                 ending: Ending::AfterEcho,

@@ -9,7 +9,7 @@ use crate::seeds::{are_many, for_each_seed};
 const RUNS: u64 = 3000;
 
 #[test]
-fn every_octet_comes_back_once_and_in_order_or_both_ends_know_that_it_does_not() {
+fn every_byte_comes_back_once_and_in_order_or_both_ends_know_that_it_does_not() {
     let mut tally = Tally::default();
     for_each_seed(RUNS, |seed| tally.add(&run(&random_scenario::scenario(seed))));
     println!("{tally:#?}");

@@ -79,15 +79,15 @@ pub(crate) fn tcp_client(random: &mut Rng, scenario: &Scenario, index: usize) ->
         && before.replaces.is_none()
     {
         let begin = before.behaviour.begin + seconds(random, 0, 8);
-        let behaviour = Behaviour { begin, octets: random.u32(0..=most), ..before.behaviour };
+        let behaviour = Behaviour { begin, bytes: random.u32(0..=most), ..before.behaviour };
         return TcpClientSpec {
             replaces: Some(other),
             behaviour,
-            tcp: tcp(random, behaviour.octets),
+            tcp: tcp(random, behaviour.bytes),
             ..*before
         };
     }
-    let octets = random.u32(0..=most);
+    let bytes = random.u32(0..=most);
     TcpClientSpec {
         ipv6: scenario.mtu >= 1280 && random.bool(),
         port: random.u16(1024..),
@@ -95,28 +95,28 @@ pub(crate) fn tcp_client(random: &mut Rng, scenario: &Scenario, index: usize) ->
         behaviour: Behaviour {
             begin: BEGIN + Duration::from_micros(random.u64(0..COME_WITHIN.total_micros())),
             content: Content(random.u32(..)),
-            octets,
-            writes: pace(random, octets),
-            reads: pace(random, octets),
+            bytes,
+            writes: pace(random, bytes),
+            reads: pace(random, bytes),
             ending,
         },
-        tcp: tcp(random, octets),
+        tcp: tcp(random, bytes),
     }
 }
 
 /// Some are fast; some take their time; some pause for longer than a dead peer is borne with.
-fn pace(random: &mut Rng, octets: u32) -> Pace {
+fn pace(random: &mut Rng, bytes: u32) -> Pace {
     let (pause, pauses) = match random.u8(..20) {
         0 => (Duration::from_secs(100), 4),
         1..4 => (Duration::from_secs(5), 10),
         4..10 => (Duration::from_millis(200), 100),
         _ => (Duration::ZERO, 0),
     };
-    let most = random.usize(1..=3000).max(octets as usize / 20);
-    Pace { octets: most, pause, pauses }
+    let most = random.usize(1..=3000).max(bytes as usize / 20);
+    Pace { bytes: most, pause, pauses }
 }
 
-fn tcp(random: &mut Rng, octets: u32) -> Tcp {
+fn tcp(random: &mut Rng, bytes: u32) -> Tcp {
     let ack_delay = pick(random, &[0, 10, 40, 200]);
     if random.bool() {
         let size = |random: &mut Rng| pick(random, &[64, 500, 1024, 4096, 65535, 100_000]);
@@ -127,8 +127,8 @@ fn tcp(random: &mut Rng, octets: u32) -> Tcp {
         };
     }
     let buffer: usize = pick(random, &[64, 500, 1024, 4096, 65535, 1 << 20]);
-    // One octet a segment, and each waits for the one before.
-    let least_queue = if octets < 300 { 1 } else { 100 };
+    // One byte a segment, and each waits for the one before.
+    let least_queue = if bytes < 300 { 1 } else { 100 };
     Tcp::Plain(TcpConfig {
         mss: pick(
             random,

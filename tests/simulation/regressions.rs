@@ -18,9 +18,9 @@ fn peer() -> Neighbour {
 /// A segment from half the number space away: how far from there it is, and how long.
 const FAR: [(i32, usize); 9] = [(0, 0), (0, 1), (0, 10), (1, 0), (1, 1), (1, 10), (-1, 0), (-1, 1), (-1, 10)];
 
-/// Fills the window, with a FIN on top of it, and then sends a segment from far away. As long as smoltcp has not sent the
-/// acknowledgement of such a FIN, the right edge of its window lies before the left one, and it panics over what is between
-/// them the long way round (`SeqNumber::sub` in 0.14.0). Any other segment makes it set its window right.
+/// Fills the window, with a FIN on top of it, and then sends a segment from far away. As long as smoltcp has not sent
+/// the acknowledgement of such a FIN, the right edge of its window lies before the left one, and it panics over what is
+/// between them the long way round (`SeqNumber::sub` in 0.14.0). Any other segment makes it set its window right.
 fn fill_finish_and_go_far_away(
     single: &mut SingleServer<'_>,
     peer: &Neighbour,
@@ -119,7 +119,7 @@ fn sequence_numbers_wrap_in_both_directions() {
 }
 
 #[test]
-fn a_packet_without_octets_is_dropped() {
+fn a_packet_without_bytes_is_dropped() {
     for medium in [Medium::Ip, Medium::Ethernet] {
         let mut memory = ServerMemory::new(4, 1024, 0);
         let mut single = SingleServer::new(ServerSetup { medium, ..ServerSetup::USUAL }, &mut memory, |_| {});

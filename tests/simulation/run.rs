@@ -20,7 +20,7 @@ pub(crate) const ALL_OVER: Duration = Duration::from_secs(130);
 pub(crate) struct Tally {
     pub(crate) outcomes: HashMap<Outcome, u64>,
     pub(crate) faults: Done,
-    pub(crate) octets: u64,
+    pub(crate) bytes: u64,
     pub(crate) packets: u64,
     pub(crate) datagrams: u64,
     pub(crate) replies: u64,
@@ -86,7 +86,7 @@ fn check(scenario: &Scenario, network: &Network<'_>) {
         if outcome == Outcome::CutShort {
             let reason = scenario.shutdown.is_some() || scenario.idle_timeout.is_some();
             let (written, echoed) = (app.written, app.echoed);
-            assert!(reason, "{written} octets written, {echoed} back, and cut short:\n{:?}", app.behaviour);
+            assert!(reason, "{written} bytes written, {echoed} back, and cut short:\n{:?}", app.behaviour);
         }
         // smoltcp's clients have nobody who notices when smoltcp forgets to send something again, such as its FIN after a
         // fast retransmission; packets that overtake each other are enough for that.
@@ -138,7 +138,7 @@ pub(crate) fn all_slots_are_free(scenario: &Scenario, network: &mut Network<'_>)
         let mut client = TcpClientSpec::new(network.now, 60);
         client.ipv6 = scenario.mtu >= 1280 && index % 2 == 0;
         // Nobody is done before all are there.
-        client.behaviour.writes = Pace { octets: 5, pause: Duration::from_millis(400), pauses: u32::MAX };
+        client.behaviour.writes = Pace { bytes: 5, pause: Duration::from_millis(400), pauses: u32::MAX };
         client.behaviour.ending = Ending::AfterEcho;
         network.add_tcp_client(&client, None);
     }
@@ -159,7 +159,7 @@ fn tally(network: &Network<'_>) -> Tally {
     let stats = network.stats();
     let mut tally = Tally {
         faults: network.link.done,
-        octets: stats.octets_in,
+        bytes: stats.octets_in,
         packets: stats.packets_in + stats.packets_out,
         timed_out: stats.timed_out,
         refused: stats.refused,
@@ -184,7 +184,7 @@ impl Tally {
         self.faults.lost += other.faults.lost;
         self.faults.duplicated += other.faults.duplicated;
         self.faults.corrupted += other.faults.corrupted;
-        self.octets += other.octets;
+        self.bytes += other.bytes;
         self.packets += other.packets;
         self.datagrams += other.datagrams;
         self.replies += other.replies;

@@ -104,8 +104,8 @@ fn flood(seed: u64, slots: usize, buffer: usize, syns_a_second: u64) {
         ends: BEGIN + BEFORE + LASTS,
         gap: Duration::from_micros(1_000_000 / syns_a_second),
     };
-    // A quarter of the slots is taken and stays so; of the others, half are enough for those who come and go, each of whom
-    // needs one for at most 3 round trips.
+    // A quarter of the slots is taken and stays so; of the others, half are enough for those who come and go, each of
+    // whom needs one for at most 3 round trips.
     let stay = slots / 4;
     for _ in 0..stay {
         let begins = BEGIN + Duration::from_micros(scene.random.u64(..500_000));
@@ -239,10 +239,10 @@ impl Scene<'_> {
 
     fn act(&mut self, index: usize) {
         let client = &mut self.clients[index];
-        let mut octets = [0; 100];
-        while let read @ 1.. = client.tcp.read(&mut octets) {
-            assert!(octets[..read].iter().all(|&octet| octet == b'X'));
-            client.echo.extend(&octets[..read]);
+        let mut bytes = [0; 100];
+        while let read @ 1.. = client.tcp.read(&mut bytes) {
+            assert!(bytes[..read].iter().all(|&byte| byte == b'X'));
+            client.echo.extend(&bytes[..read]);
             client.first_echo.get_or_insert(self.now);
         }
         let speaks = client.written == 0 || self.now < client.stays_until;

@@ -17,7 +17,7 @@ pub struct Behaviour {
     /// What he sends.
     pub content: Content,
     /// How much of it.
-    pub octets: u32,
+    pub bytes: u32,
     /// How he writes.
     pub writes: Pace,
     /// How he reads.
@@ -26,11 +26,11 @@ pub struct Behaviour {
     pub ending: Ending,
 }
 
-/// How many octets at once, and how long until the next ones.
+/// How many bytes at once, and how long until the next ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
     /// The most at once; 1 at least.
-    pub octets: usize,
+    pub bytes: usize,
     /// The longest pause.
     pub pause: Duration,
     /// How many pauses there are.
@@ -39,7 +39,7 @@ pub struct Pace {
 
 impl Pace {
     /// All that there is, at once.
-    pub const FAST: Pace = Pace { octets: 65536, pause: Duration::ZERO, pauses: 0 };
+    pub const FAST: Pace = Pace { bytes: 65536, pause: Duration::ZERO, pauses: 0 };
 }
 
 /// How a app ends his connection.
@@ -78,9 +78,9 @@ pub struct App<'a> {
     pub behaviour: Behaviour,
     /// What became of him, if it is known yet.
     pub outcome: Option<Outcome>,
-    /// Octets written.
+    /// Bytes written.
     pub written: u32,
-    /// Octets that came back.
+    /// Bytes that came back.
     pub echoed: u32,
     transport: Box<dyn Transport + 'a>,
     random: Rng,
@@ -186,9 +186,9 @@ impl<'a> App<'a> {
         }
         self.write(now);
         let drained = self.read(now);
-        let complete = self.echoed == self.behaviour.octets;
+        let complete = self.echoed == self.behaviour.bytes;
         let close = match self.behaviour.ending {
-            Ending::HalfClose => self.written == self.behaviour.octets,
+            Ending::HalfClose => self.written == self.behaviour.bytes,
             Ending::AfterEcho | Ending::Abort(_) | Ending::Vanish(_) => complete,
         };
         if close && !self.closed {
@@ -208,9 +208,9 @@ impl<'a> App<'a> {
     }
 
     fn write(&mut self, now: Instant) {
-        while now >= self.next_write && self.written < self.behaviour.octets {
-            let left = (self.behaviour.octets - self.written) as usize;
-            let most = self.random.usize(1..=self.behaviour.writes.octets).min(left);
+        while now >= self.next_write && self.written < self.behaviour.bytes {
+            let left = (self.behaviour.bytes - self.written) as usize;
+            let most = self.random.usize(1..=self.behaviour.writes.bytes).min(left);
             let most = most.min(self.transport.room());
             if most == 0 {
                 return;
@@ -226,7 +226,7 @@ impl<'a> App<'a> {
     fn read(&mut self, now: Instant) -> bool {
         let mut buffer = [0; 1024];
         while now >= self.next_read {
-            let most = self.random.usize(1..=self.behaviour.reads.octets.min(buffer.len()));
+            let most = self.random.usize(1..=self.behaviour.reads.bytes.min(buffer.len()));
             let given = self.transport.read(&mut buffer[..most]);
             if given == 0 {
                 return true;

@@ -17,7 +17,7 @@ pub struct Attacker {
     pub neighbour: Neighbour,
     /// Its port.
     pub port: u16,
-    /// The octet at each of its sequence numbers, whatever the segment that it comes in.
+    /// The byte at each of its sequence numbers, whatever the segment that it comes in.
     pub content: Content,
 }
 
@@ -80,14 +80,14 @@ impl Attacker {
         let length = pick(random, &[0, 0, 1, 2, 100, full, full + 1, full.saturating_sub(1), 1400]);
         let mut segment = self.segment(seq, ack, flags, window, length);
         if random.u8(..8) == 0 {
-            let octets = 4 * random.usize(..=10);
-            segment.options = (0..octets).map(|_| pick(random, &[0, 1, 2, 3, 4, 5, 8, 255, 10])).collect();
+            let bytes = 4 * random.usize(..=10);
+            segment.options = (0..bytes).map(|_| pick(random, &[0, 1, 2, 3, 4, 5, 8, 255, 10])).collect();
         }
         segment
     }
 
     fn segment(&self, seq: u32, ack: u32, flags: u8, window: u16, length: usize) -> Segment {
-        // The SYN comes before the octets of a segment.
+        // The SYN comes before the bytes of a segment.
         let first = seq.wrapping_add(u32::from(flags & SYN != 0));
         let payload = self.content.part(first, length.min(1400));
         let options = Vec::new();
@@ -114,7 +114,7 @@ impl Attacker {
     }
 }
 
-/// A packet that is not what it seems: any octets, the beginning of a packet, or one with other bits. A single `flip` is
+/// A packet that is not what it seems: any bytes, the beginning of a packet, or one with other bits. A single `flip` is
 /// sure to be found out by a checksum; several may cancel each other.
 pub fn garbage(packet: &[u8], flips: usize, random: &mut Rng) -> Vec<u8> {
     let mut garbage = packet.to_vec();

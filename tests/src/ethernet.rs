@@ -10,7 +10,7 @@ pub type Mac = [u8; 6];
 /// The server's.
 pub const SERVER_MAC: Mac = [2, 0, 0, 0xff, 0, 1];
 
-/// The octets of a frame before the packet.
+/// The bytes of a frame before the packet.
 pub const HEADER: usize = 14;
 
 const IPV4: [u8; 2] = [0x08, 0x00];

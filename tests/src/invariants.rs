@@ -47,12 +47,12 @@ struct Flow {
 /// A connection, from the server's SYN|ACK on.
 #[derive(Debug, Clone)]
 struct Connection {
-    /// The sequence number of the first octet from the client, and from the server.
+    /// The sequence number of the first byte from the client, and from the server.
     first: (u32, u32),
-    /// Octets from the client that reached the server without a gap, and those behind gaps.
+    /// Bytes from the client that reached the server without a gap, and those behind gaps.
     heard: u32,
     islands: Vec<(u32, u32)>,
-    /// Where FINs of the client stood, in octets; and the one that the server has acknowledged.
+    /// Where FINs of the client stood, in bytes; and the one that the server has acknowledged.
     fins: Vec<u32>,
     finished: Option<u32>,
     /// Behind everything that the server has sent.
@@ -112,7 +112,7 @@ impl Invariants {
 
     /// The server gives an IP packet.
     pub fn said(&mut self, now: Instant, packet: &[u8]) {
-        assert!(packet.len() <= self.mtu, "a packet of {} octets, and the MTU is {}", packet.len(), self.mtu);
+        assert!(packet.len() <= self.mtu, "a packet of {} bytes, and the MTU is {}", packet.len(), self.mtu);
         assert!(Ip::read(packet).is_some(), "a malformed packet");
         if let Some(segment) = Segment::read(packet) {
             if segment.from.port() == self.port
@@ -292,7 +292,7 @@ impl Connection {
         self.acknowledge(segment);
         let length = u32::try_from(segment.payload.len()).expect("a packet's payload");
         let end = segment.seq.wrapping_add(length);
-        // RFC 9293, section 3.8.4: an octet of no meaning, where the client has another already. (A client that contradicts
+        // RFC 9293, section 3.8.4: a byte of no meaning, where the client has another already. (A client that contradicts
         // itself may have acknowledged what is sent only now.)
         let known = ahead(end, self.client_acknowledged) <= 0 && ahead(end, self.sent) <= 0;
         let keep_alive = segment.payload == [0] && known;
@@ -303,14 +303,14 @@ impl Connection {
         assert!(from >= 0, "a segment before the first");
         let from = from.unsigned_abs();
         let (echoed, most) = (from + length, self.finished.unwrap_or(self.heard));
-        assert!(echoed <= most, "{echoed} octets echoed, and only {most} have come");
+        assert!(echoed <= most, "{echoed} bytes echoed, and only {most} have come");
         let shift = self.first.0.wrapping_sub(origin.unwrap_or(self.first.0));
         content.assert_echo(shift.wrapping_add(from), &segment.payload);
         assert!(segment.payload.len() <= usize::from(self.client_mss), "longer than the client's segments");
-        // A closed window is tried with one octet. smoltcp's fast retransmission does not look at the window at all.
+        // A closed window is tried with one byte. smoltcp's fast retransmission does not look at the window at all.
         let (again, beyond) = (ahead(segment.seq, self.sent) < 0, ahead(end, self.client_edge));
-        assert!(ahead(segment.seq, self.sent) <= 0, "octets are left out");
-        assert!(again || beyond <= 1, "{beyond} octets outside the client's window");
+        assert!(ahead(segment.seq, self.sent) <= 0, "bytes are left out");
+        assert!(again || beyond <= 1, "{beyond} bytes outside the client's window");
 
         self.sent = farther(self.sent, end.wrapping_add(u32::from(segment.has(FIN))));
     }
@@ -319,12 +319,12 @@ impl Connection {
         let acknowledged = ahead(segment.ack, self.first.0);
         assert!(acknowledged >= 0, "it acknowledges what was before the connection");
         let acknowledged = acknowledged.unsigned_abs();
-        // A client that contradicts itself may have sent octets from behind its FIN before.
+        // A client that contradicts itself may have sent bytes from behind its FIN before.
         if acknowledged == self.heard + 1 && self.fins.iter().any(|&fin| fin <= self.heard) {
             self.finished = Some(self.heard);
         }
-        let most = self.finished.map_or(self.heard, |octets| octets + 1);
-        assert!(acknowledged <= most, "{acknowledged} octets acknowledged, and only {most} have come");
+        let most = self.finished.map_or(self.heard, |bytes| bytes + 1);
+        assert!(acknowledged <= most, "{acknowledged} bytes acknowledged, and only {most} have come");
 
         assert!(ahead(segment.ack, self.acknowledged) >= 0, "an acknowledgement is taken back");
         self.acknowledged = segment.ack;
@@ -332,7 +332,7 @@ impl Connection {
         let edge = segment.ack.wrapping_add(u32::from(segment.window) << shift);
         // RFC 7323, section 2.4: as much as the scaled window cannot express may be taken back.
         let back = ahead(self.edge, edge);
-        assert!(back < 1 << shift, "the window shrinks by {back} octets");
+        assert!(back < 1 << shift, "the window shrinks by {back} bytes");
         self.edge = farther(self.edge, edge);
     }
 }

@@ -78,7 +78,7 @@ impl Link {
         Link { faults, done: Done::default(), in_flight: BinaryHeap::new(), sent: 0, random }
     }
 
-    /// Sends a packet: of IP, or a frame of Ethernet with this many octets before the packet.
+    /// Sends a packet: of IP, or a frame of Ethernet with this many bytes before the packet.
     pub fn send(&mut self, now: Instant, to: End, packet: Vec<u8>, link_header: usize) {
         if self.happens(self.faults.lose) {
             self.done.lost += 1;

@@ -29,7 +29,7 @@ pub struct Scenario {
     pub mtu: usize,
     /// The server's.
     pub slots: usize,
-    /// Octets a direction of a connection.
+    /// Bytes a direction of a connection.
     pub buffer: usize,
     /// The server's idle timeout.
     pub idle_timeout: Option<Duration>,
@@ -96,9 +96,9 @@ pub struct TcpConfig {
     pub mss: Option<u16>,
     /// The window scale option, if it sends one.
     pub scale: Option<u8>,
-    /// Octets that it keeps for a reader.
+    /// Bytes that it keeps for a reader.
     pub buffer: usize,
-    /// Octets that it keeps until they are acknowledged.
+    /// Bytes that it keeps until they are acknowledged.
     pub queue: usize,
     /// How long an acknowledgement waits for company.
     pub ack_delay: Duration,
@@ -159,16 +159,16 @@ impl Scenario {
 }
 
 impl TcpClientSpec {
-    /// A client that connects at this time, sends so many octets at once, reads as they come, and half-closes.
-    pub fn new(begin: Instant, octets: u32) -> TcpClientSpec {
+    /// A client that connects at this time, sends so many bytes at once, reads as they come, and half-closes.
+    pub fn new(begin: Instant, bytes: u32) -> TcpClientSpec {
         TcpClientSpec {
             ipv6: false,
             port: 40_000,
             replaces: None,
             behaviour: Behaviour {
                 begin,
-                content: Content(octets),
-                octets,
+                content: Content(bytes),
+                bytes,
                 writes: Pace::FAST,
                 reads: Pace::FAST,
                 ending: Ending::HalfClose,

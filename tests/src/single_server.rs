@@ -24,7 +24,7 @@ pub struct ServerSetup {
     pub medium: Medium,
     /// Of the server.
     pub slots: usize,
-    /// Octets a direction of a connection.
+    /// Bytes a direction of a connection.
     pub buffer: usize,
     /// Of the server.
     pub idle_timeout: Option<Duration>,
@@ -47,7 +47,7 @@ pub struct View {
     pub expected: u32,
     /// Its window, as it stands in the header.
     pub window: u16,
-    /// Behind the last octet that it has sent.
+    /// Behind the last byte that it has sent.
     pub sent: u32,
 }
 
@@ -224,7 +224,7 @@ impl<'a> SingleServer<'a> {
         let stats = self.server.stats();
         let ended = stats.closed + stats.reset + stats.timed_out + stats.aborted;
         assert_eq!(stats.opened, ended + stats.live, "connections do not add up:\n{stats}");
-        assert_eq!(stats.octets_in, stats.octets_out, "octets do not add up:\n{stats}");
+        assert_eq!(stats.octets_in, stats.octets_out, "bytes do not add up:\n{stats}");
         assert!(stats.live <= stats.most_live && stats.most_live <= self.setup.slots as u64, "{stats}");
     }
 

@@ -141,17 +141,17 @@ impl Transport for SmolClient<'_> {
         if socket.may_send() { socket.send_capacity() - socket.send_queue() } else { 0 }
     }
 
-    fn write(&mut self, octets: &[u8]) -> usize {
-        self.socket().send_slice(octets).unwrap_or(0)
+    fn write(&mut self, bytes: &[u8]) -> usize {
+        self.socket().send_slice(bytes).unwrap_or(0)
     }
 
-    fn read(&mut self, octets: &mut [u8]) -> usize {
+    fn read(&mut self, bytes: &mut [u8]) -> usize {
         if self.server_finished {
-            let given = octets.len().min(self.rest.len());
-            octets.iter_mut().zip(self.rest.drain(..given)).for_each(|(octet, rest)| *octet = rest);
+            let given = bytes.len().min(self.rest.len());
+            bytes.iter_mut().zip(self.rest.drain(..given)).for_each(|(byte, rest)| *byte = rest);
             return given;
         }
-        self.socket().recv_slice(octets).unwrap_or(0)
+        self.socket().recv_slice(bytes).unwrap_or(0)
     }
 
     fn close(&mut self) {

@@ -1,5 +1,5 @@
 //! A client's TCP, made without smoltcp. It keeps to RFC 9293 in the plainest way: it sends everything again from
-//! the first octet that was not acknowledged.
+//! the first byte that was not acknowledged.
 
 use core::net::SocketAddr;
 use std::collections::VecDeque;
@@ -25,7 +25,7 @@ pub struct TcpClient {
     /// What was written and has not been acknowledged, from `unacknowledged` on.
     queue: VecDeque<u8>,
     unacknowledged: u32,
-    /// The next octet to send; behind those sent already, unless they are being sent again.
+    /// The next byte to send; behind those sent already, unless they are being sent again.
     next: u32,
     /// Behind all that was ever sent.
     farthest: u32,
@@ -279,7 +279,7 @@ impl TcpClient {
             self.next = self.unacknowledged;
             self.back_off(now);
         }
-        // A window that is closed is tried with one octet (RFC 9293, section 3.8.6.1).
+        // A window that is closed is tried with one byte (RFC 9293, section 3.8.6.1).
         let mut probe = usize::from(again);
         loop {
             let in_flight = ahead(self.next, self.unacknowledged).unsigned_abs() as usize;
@@ -356,16 +356,16 @@ impl Transport for TcpClient {
         if self.closing { 0 } else { self.config.queue - self.queue.len() }
     }
 
-    fn write(&mut self, octets: &[u8]) -> usize {
-        let taken = self.room().min(octets.len());
-        self.queue.extend(&octets[..taken]);
+    fn write(&mut self, bytes: &[u8]) -> usize {
+        let taken = self.room().min(bytes.len());
+        self.queue.extend(&bytes[..taken]);
         taken
     }
 
-    fn read(&mut self, octets: &mut [u8]) -> usize {
-        let given = octets.len().min(self.arrived.len());
-        for (octet, arrived) in octets.iter_mut().zip(self.arrived.drain(..given)) {
-            *octet = arrived;
+    fn read(&mut self, bytes: &mut [u8]) -> usize {
+        let given = bytes.len().min(self.arrived.len());
+        for (byte, arrived) in bytes.iter_mut().zip(self.arrived.drain(..given)) {
+            *byte = arrived;
         }
         if self.state == State::Open && self.offer() {
             self.ack_at = Some(Instant::ZERO);

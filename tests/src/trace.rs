@@ -22,12 +22,12 @@ impl fmt::Display for OneLine<'_> {
             return if segment.has(SYN) { write!(f, " {:?}", segment.mss_and_scale()) } else { Ok(()) };
         }
         let Some(ip) = Ip::read(self.0) else {
-            return write!(f, "{} octets that are no packet", self.0.len());
+            return write!(f, "{} bytes that are no packet", self.0.len());
         };
         let (from, to, length) = (ip.from, ip.to, ip.payload.len());
         match Datagram::read(from, to, ip.payload) {
             Some(Datagram { from, to, payload }) => write!(f, "{from} > {to} UDP {}", payload.len()),
-            None => write!(f, "{from} > {to} protocol {}, {:?}, {length} octets", ip.protocol, ip.fragment),
+            None => write!(f, "{from} > {to} protocol {}, {:?}, {length} bytes", ip.protocol, ip.fragment),
         }
     }
 }

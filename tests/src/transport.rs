@@ -13,14 +13,14 @@ pub trait Transport {
     /// When [`transmit`](Self::transmit) has something to give, if nothing arrives before.
     fn deadline(&mut self, now: Instant) -> Option<Instant>;
 
-    /// How many octets it takes now.
+    /// How many bytes it takes now.
     fn room(&mut self) -> usize;
 
-    /// Takes octets to be sent; returns how many.
-    fn write(&mut self, octets: &[u8]) -> usize;
+    /// Takes bytes to be sent; returns how many.
+    fn write(&mut self, bytes: &[u8]) -> usize;
 
-    /// Gives octets that have arrived; returns how many.
-    fn read(&mut self, octets: &mut [u8]) -> usize;
+    /// Gives bytes that have arrived; returns how many.
+    fn read(&mut self, bytes: &mut [u8]) -> usize;
 
     /// No more will be written.
     fn close(&mut self);
@@ -40,7 +40,7 @@ pub trait Transport {
 pub enum Status {
     /// The server has not answered yet.
     Connecting,
-    /// Octets can be written or read, or are on their way.
+    /// Bytes can be written or read, or are on their way.
     Open,
     /// Both ends have finished, and the client knows it.
     Finished,

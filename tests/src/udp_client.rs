@@ -91,7 +91,7 @@ pub struct Reassembly {
 
 #[derive(Debug, Default)]
 struct Parts {
-    octets: Vec<u8>,
+    bytes: Vec<u8>,
     known: usize,
     places: Vec<usize>,
     whole: Option<usize>,
@@ -114,8 +114,8 @@ impl Reassembly {
         if parts.places.contains(&part.offset) {
             return None;
         }
-        parts.octets.resize(parts.octets.len().max(end), 0);
-        parts.octets[part.offset..end].copy_from_slice(ip.payload);
+        parts.bytes.resize(parts.bytes.len().max(end), 0);
+        parts.bytes[part.offset..end].copy_from_slice(ip.payload);
         parts.places.push(part.offset);
         parts.known += ip.payload.len();
         if !part.more {
@@ -124,6 +124,6 @@ impl Reassembly {
         if parts.whole != Some(parts.known) {
             return None;
         }
-        self.parts.remove(&(ip.from, part.identification)).map(|parts| parts.octets)
+        self.parts.remove(&(ip.from, part.identification)).map(|parts| parts.bytes)
     }
 }

@@ -1,4 +1,4 @@
-//! What the fuzz targets of `tests/fuzz` do with the octets that a fuzzer gives them. It is here so that an ordinary test
+//! What the fuzz targets of `tests/fuzz` do with the bytes that a fuzzer gives them. It is here so that an ordinary test
 //! can do it again with a corpus.
 
 use smoltcp::phy::Medium;

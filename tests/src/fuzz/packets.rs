@@ -1,4 +1,4 @@
-//! Packets of any octets, to a server in any state: connections come about in between, and the octets of a packet that
+//! Packets of any bytes, to a server in any state: connections come about in between, and the bytes of a packet that
 //! would be taken are changed here and there. With most of them, checksums and lengths are put right before they
 //! are handed in, as the server would look no further otherwise.
 
@@ -23,14 +23,14 @@ const PORT_OF_PEER: u16 = 40_000;
 
 #[derive(Debug, Arbitrary)]
 enum Step {
-    /// These octets, and nothing else.
-    Raw(Octets),
-    /// These octets behind the headers of IP, with this protocol.
+    /// These bytes, and nothing else.
+    Raw(Bytes),
+    /// These bytes behind the headers of IP, with this protocol.
     Payload {
         peer: u8,
         protocol: u8,
         fragment: Option<u16>,
-        octets: Octets,
+        bytes: Bytes,
     },
     /// A segment or a datagram that would be taken, with changes.
     Changed {
@@ -78,33 +78,33 @@ enum Base {
     Question,
 }
 
-/// As many octets as the first two say.
+/// As many bytes as the first two say.
 #[derive(Debug)]
-struct Octets(Vec<u8>);
+struct Bytes(Vec<u8>);
 
 /// Where, and what is there then: up to seven.
 #[derive(Debug)]
 struct Changes(Vec<(u8, u8)>);
 
-impl<'a> Arbitrary<'a> for Octets {
-    fn arbitrary(octets: &mut Unstructured<'a>) -> arbitrary::Result<Octets> {
-        let length = usize::from(u16::arbitrary(octets)? % 1515).min(octets.len());
-        Ok(Octets(octets.bytes(length)?.to_vec()))
+impl<'a> Arbitrary<'a> for Bytes {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Bytes> {
+        let length = usize::from(u16::arbitrary(bytes)? % 1515).min(bytes.len());
+        Ok(Bytes(bytes.bytes(length)?.to_vec()))
     }
 }
 
 impl<'a> Arbitrary<'a> for Changes {
-    fn arbitrary(octets: &mut Unstructured<'a>) -> arbitrary::Result<Changes> {
-        let count = u8::arbitrary(octets)? % 8;
-        Ok(Changes((0..count).map(|_| Arbitrary::arbitrary(octets)).collect::<Result<_, _>>()?))
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Changes> {
+        let count = u8::arbitrary(bytes)? % 8;
+        Ok(Changes((0..count).map(|_| Arbitrary::arbitrary(bytes)).collect::<Result<_, _>>()?))
     }
 }
 
-/// Hands in what the octets say. Nothing may panic, and the counters have to add up; whatever came, all slots are free
+/// Hands in what the bytes say. Nothing may panic, and the counters have to add up; whatever came, all slots are free
 /// some time later, or the server is shut down if it was told to. `trace` prints every packet.
-pub fn hand_in(octets: &[u8], trace: bool) {
-    let mut octets = Unstructured::new(octets);
-    let Ok(setting) = Setting::arbitrary(&mut octets) else { return };
+pub fn hand_in(bytes: &[u8], trace: bool) {
+    let mut bytes = Unstructured::new(bytes);
+    let Ok(setting) = Setting::arbitrary(&mut bytes) else { return };
     // Nobody knows what such packets mean: there is no invariants.
     let setup = setting.setup();
     let mut memory = ServerMemory::new(setup.slots, setup.buffer, 0);
@@ -116,11 +116,11 @@ pub fn hand_in(octets: &[u8], trace: bool) {
     single.neighbours = (0..3).map(neighbour).collect();
     let mut shut_down = false;
     for _ in 0..MOST {
-        let Ok(step) = Step::arbitrary(&mut octets) else { break };
+        let Ok(step) = Step::arbitrary(&mut bytes) else { break };
         shut_down |= matches!(step, Step::Shutdown);
         act(&mut single, setup.medium, step);
         single.poll();
-        if octets.is_empty() {
+        if bytes.is_empty() {
             break;
         }
     }
@@ -134,8 +134,8 @@ pub fn hand_in(octets: &[u8], trace: bool) {
 
 fn act(single: &mut SingleServer<'_>, medium: Medium, step: Step) {
     match step {
-        Step::Raw(Octets(octets)) => single.arrive(octets),
-        Step::Payload { peer, protocol, fragment, octets: Octets(octets) } => {
+        Step::Raw(Bytes(bytes)) => single.arrive(bytes),
+        Step::Payload { peer, protocol, fragment, bytes: Bytes(bytes) } => {
             let peer = stranger(peer);
             let fragment = fragment.map_or(Fragment::default(), |place| Fragment {
                 identification: place >> 14,
@@ -143,16 +143,16 @@ fn act(single: &mut SingleServer<'_>, medium: Medium, step: Step) {
                 more: place & 0x2000 != 0,
             });
             let protocol = [TCP, UDP, ICMP, ICMPV6, protocol][usize::from(protocol % 5)];
-            let mut packet = ip_packet(peer.address, server(&peer), protocol, fragment, &octets);
+            let mut packet = ip_packet(peer.address, server(&peer), protocol, fragment, &bytes);
             mend(&mut packet);
             single.arrive_from(&peer, &packet);
         }
         Step::Changed { peer, base, changes: Changes(changes), mend: is_mended } => {
             let peer = stranger(peer);
             let mut frame = base.frame(single, medium, &peer);
-            for (at, octet) in changes {
+            for (at, byte) in changes {
                 if let Some(changed) = frame.get_mut(usize::from(at)) {
-                    *changed = octet;
+                    *changed = byte;
                 }
             }
             if is_mended {

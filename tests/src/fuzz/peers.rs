@@ -114,14 +114,14 @@ enum Options {
 struct Peer {
     neighbour: Neighbour,
     port: u16,
-    /// The octet at each of its sequence numbers, whatever the segment that it comes in.
+    /// The byte at each of its sequence numbers, whatever the segment that it comes in.
     content: Content,
 }
 
-/// Plays what the octets say, and checks what has to be true meanwhile and afterwards; `trace` prints every packet.
-pub fn play(octets: &[u8], trace: bool) {
-    let mut octets = Unstructured::new(octets);
-    let Ok(setting) = Setting::arbitrary(&mut octets) else { return };
+/// Plays what the bytes say, and checks what has to be true meanwhile and afterwards; `trace` prints every packet.
+pub fn play(bytes: &[u8], trace: bool) {
+    let mut bytes = Unstructured::new(bytes);
+    let Ok(setting) = Setting::arbitrary(&mut bytes) else { return };
     let setup = setting.setup();
     let mut memory = ServerMemory::new(setup.slots, setup.buffer, 0);
     let mut single = SingleServer::new(setup, &mut memory, |config| {
@@ -134,12 +134,12 @@ pub fn play(octets: &[u8], trace: bool) {
         single.invariants.expect(peer.from(), peer.content, Some(0));
     }
     for _ in 0..MOST {
-        let Ok(step) = Step::arbitrary(&mut octets) else { break };
+        let Ok(step) = Step::arbitrary(&mut bytes) else { break };
         act(&mut single, &peers, &step);
         if !step.hurry {
             single.poll();
         }
-        if octets.is_empty() {
+        if bytes.is_empty() {
             break;
         }
     }
@@ -170,8 +170,8 @@ fn act(single: &mut SingleServer<'_>, peers: &[Peer], step: &Step) {
             let mut segment = peer.segment(seq, ack, *flags, *window, length.of(view.window));
             segment.options = match options {
                 Options::None => Vec::new(),
-                Options::Any(octets) => octets.to_vec(),
-                Options::More(octets) => octets.to_vec(),
+                Options::Any(bytes) => bytes.to_vec(),
+                Options::More(bytes) => bytes.to_vec(),
             };
             segment
         }
@@ -224,7 +224,7 @@ impl Peer {
     }
 
     fn segment(&self, seq: u32, ack: u32, flags: u8, window: u16, length: u16) -> Segment {
-        // The SYN comes before the octets of a segment.
+        // The SYN comes before the bytes of a segment.
         let first = seq.wrapping_add(u32::from(flags & SYN != 0));
         let payload = self.content.part(first, usize::from(length % 1401));
         Segment { from: self.from(), to: self.to(), seq, ack, flags, window, options: Vec::new(), payload }
