@@ -15,7 +15,7 @@ use nix::sys::socket::{
 use nix::sys::time::{TimeSpec, TimeVal};
 use smoltcp::wire::{Ipv4Packet, TcpOption, TcpPacket};
 
-use crate::pause_analysis::Segment;
+use crate::gap_analysis::Segment;
 
 /// A running capture.
 pub(crate) struct Capture {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::SystemTime;
 
-use crate::pause_analysis::Gap;
+use crate::gap_analysis::Gap;
 
 const TURN: Duration = Duration::from_millis(5);
 

@@ -39,6 +39,8 @@ mod deploy;
 mod device;
 mod failures;
 mod faults;
+mod gap_analysis;
+mod gaps;
 mod interference;
 mod kernel_sockets;
 mod log_lines;
@@ -49,8 +51,6 @@ mod note_programs;
 mod note_rows;
 mod options;
 mod outsider;
-mod pause_analysis;
-mod pauses;
 mod privileges;
 mod program;
 mod programs;
@@ -87,8 +87,8 @@ fn main() -> ExitCode {
         device::tests(),
         failures::tests(),
         faults::tests(),
-        pause_analysis::tests(),
-        pauses::tests(),
+        gap_analysis::tests(),
+        gaps::tests(),
         kernel_sockets::tests(),
         log_lines::tests(),
         memory::tests(),

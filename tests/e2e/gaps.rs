@@ -11,8 +11,8 @@ use nix::sys::signal::Signal;
 use nix::sys::socket::{setsockopt, sockopt};
 
 use crate::capture::Capture;
+use crate::gap_analysis::{Gap, Segment, Whose, gaps};
 use crate::interference::Watch;
-use crate::pause_analysis::{Gap, Segment, Whose, gaps};
 use crate::program::LIMIT;
 use crate::server::{Server, V4};
 use crate::sockets::{assert_shouted, connect, exchange, pattern, uninterrupted};
