@@ -48,6 +48,8 @@ fn a_week_on_an_ethernet_device() {
 struct LongRun<'a> {
     network: Network<'a>,
     random: Rng,
+    /// For [`random_scenario::Addition`].
+    additions: Rng,
     weather: Weather,
     /// When each host's client was done, and may be followed by another one.
     free_at: Vec<Option<Instant>>,
@@ -81,6 +83,7 @@ impl LongRun<'_> {
         let mut run = LongRun {
             network: Network::new(scenario, &mut memory),
             random: Rng::with_seed(seed),
+            additions: Rng::with_seed(!seed),
             weather: Weather { since: begin, until: begin, fair: true, attack: false },
             free_at: Vec::new(),
             ports: vec![1024; TCP_CLIENTS],
@@ -133,6 +136,7 @@ impl LongRun<'_> {
         self.network.link.faults = Faults {
             lose: if kind == 9 { 1000 } else { part(most) },
             duplicate: part(most),
+            duplicate_later: random_scenario::old_duplicates(&mut self.additions),
             corrupt: part(most),
             hold_up: (part(most), Duration::from_millis(400)),
             delay: 100..=10_000,
@@ -229,6 +233,7 @@ impl LongRun<'_> {
             }
         };
         spec = TcpClientSpec { ipv6, port: next, behaviour: Behaviour { begin, ..spec.behaviour }, ..spec };
+        random_scenario::add_to_client(&mut self.additions, &mut spec);
         if index < PUNCTUAL + PATIENT {
             // A few bytes every other minute, for days.
             let pace = Pace { bytes: 100, pause: Duration::from_secs(300), pauses: u32::MAX };

@@ -4,7 +4,9 @@ use fastrand::Rng;
 use shout_tests::app::{Behaviour, Ending, Pace};
 use shout_tests::content::Content;
 use shout_tests::link::Faults;
-use shout_tests::scenario::{BEGIN, Refusal, Scenario, Tcp, TcpClientSpec, TcpConfig, UdpClientSpec};
+use shout_tests::scenario::{
+    BEGIN, Refusal, Resends, Scenario, Tcp, TcpClientSpec, TcpConfig, UdpClientSpec,
+};
 use shout_tests::udp_client::Request;
 use smoltcp::phy::Medium;
 use smoltcp::time::Duration;
@@ -47,7 +49,67 @@ pub(crate) fn scenario(seed: u64) -> Scenario {
         scenario.tcp_clients.push(client);
     }
     scenario.udp_clients = (0..udp_clients).map(|_| udp_client(random, mtu)).collect();
+    add(seed, &mut scenario);
     scenario
+}
+
+/// What peers and networks do beyond the rest of the scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Addition {
+    /// Peers that send whole segments again, as lwIP does ([`Resends::WholeSegments`]).
+    WholeSegments,
+    /// Peers whose data carries an old acknowledgement ([`TcpConfig::old_acks`]).
+    OldAcks,
+    /// Packets that arrive again up to 30 s later ([`Faults::duplicate_later`]).
+    OldDuplicates,
+}
+
+/// The additions that are drawn in every run. `SHOUT_SIM_ADD=WholeSegments,OldAcks` draws the others too: the server does not
+/// serve those peers as RFC 9293, section 3.10.7.4 has it yet. Whoever mends that adds them here.
+const ALWAYS: &[Addition] = &[Addition::OldDuplicates];
+
+impl Addition {
+    fn is_drawn(self) -> bool {
+        let named = std::env::var("SHOUT_SIM_ADD").unwrap_or_default();
+        let name = format!("{self:?}");
+        ALWAYS.contains(&self) || named.split(',').any(|other| other == name)
+    }
+}
+
+/// Draws the additions, with a generator of their own: the rest of a seed's scenario does not depend on them.
+fn add(seed: u64, scenario: &mut Scenario) {
+    let random = &mut Rng::with_seed(!seed);
+    // Each is drawn whether it is wanted or not, so that one does not depend on another either.
+    for spec in &mut scenario.tcp_clients {
+        add_to_client(random, spec);
+    }
+    let old = old_duplicates(random);
+    // The next connection of a 4-tuple may have the same sequence numbers, and then only timestamps (RFC 7323, section 5)
+    // could tell it from its predecessor's segments.
+    let is_alone = |spec: &TcpClientSpec| spec.replaces.is_none();
+    if scenario.tcp_clients.iter().all(is_alone) {
+        scenario.faults.duplicate_later = old;
+    }
+}
+
+/// The chance of old duplicates, in a thousand, and how old they may be.
+pub(crate) fn old_duplicates(random: &mut Rng) -> (u32, Duration) {
+    let drawn = (random.u8(..5) == 0, random.u32(0..=50), seconds(random, 1, 30));
+    match drawn {
+        (true, chance, latest) if Addition::OldDuplicates.is_drawn() => (chance, latest),
+        _ => (0, Duration::ZERO),
+    }
+}
+
+/// Draws what one client does beyond the rest.
+pub(crate) fn add_to_client(random: &mut Rng, spec: &mut TcpClientSpec) {
+    let (whole, old) = (random.u8(..3) == 0, random.u8(..5) == 0);
+    if let Tcp::Plain(config) = &mut spec.tcp {
+        if whole && Addition::WholeSegments.is_drawn() {
+            config.resends = Resends::WholeSegments;
+        }
+        config.old_acks = old && Addition::OldAcks.is_drawn();
+    }
 }
 
 fn faults(random: &mut Rng) -> Faults {
@@ -57,6 +119,7 @@ fn faults(random: &mut Rng) -> Faults {
     Faults {
         lose: random.u32(0..=most),
         duplicate: random.u32(0..=most),
+        duplicate_later: (0, Duration::ZERO),
         corrupt: random.u32(0..=most),
         hold_up: (random.u32(0..=most), Duration::from_micros(random.u64(0..=400_000))),
         delay: slowest / random.u64(1..=10)..=slowest,
@@ -141,6 +204,8 @@ fn tcp(random: &mut Rng, bytes: u32) -> Tcp {
         ack_delay: Duration::from_millis(ack_delay),
         rto: Duration::from_millis(random.u64(200..1500)),
         iss: pick(random, &[random.clone().u32(..), u32::MAX, 0, 0x7fff_ffff]),
+        resends: Resends::FromUna,
+        old_acks: false,
     })
 }
 

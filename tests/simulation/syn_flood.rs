@@ -7,7 +7,7 @@ use fastrand::Rng;
 use shout_core::{Config, Server};
 use shout_tests::device::{Device, Passed};
 use shout_tests::memory::ServerMemory;
-use shout_tests::scenario::{BEGIN, PORT, Scenario, TcpConfig};
+use shout_tests::scenario::{BEGIN, PORT, Resends, Scenario, TcpConfig};
 use shout_tests::tcp_client::TcpClient;
 use shout_tests::transport::{Status, Transport};
 use shout_tests::wire::{SYN, Segment, syn_options};
@@ -161,6 +161,8 @@ impl Scene<'_> {
             ack_delay: Duration::ZERO,
             rto: Duration::from_millis(300),
             iss: self.random.u32(..),
+            resends: Resends::FromUna,
+            old_acks: false,
         };
         self.clients.push(Client {
             address,

@@ -16,6 +16,8 @@ pub struct Faults {
     pub lose: u32,
     /// It arrives twice.
     pub duplicate: u32,
+    /// It arrives a second time, up to this much later: an old duplicate.
+    pub duplicate_later: (u32, Duration),
     /// A bit is wrong, or the end is cut off.
     pub corrupt: u32,
     /// It takes this much longer than others, and is overtaken.
@@ -27,7 +29,14 @@ pub struct Faults {
 impl Faults {
     /// A link without faults; every packet takes one millisecond.
     pub fn none() -> Faults {
-        Faults { lose: 0, duplicate: 0, corrupt: 0, hold_up: (0, Duration::ZERO), delay: 1000..=1000 }
+        Faults {
+            lose: 0,
+            duplicate: 0,
+            duplicate_later: (0, Duration::ZERO),
+            corrupt: 0,
+            hold_up: (0, Duration::ZERO),
+            delay: 1000..=1000,
+        }
     }
 
     /// Only this chance, in a thousand, that a packet is lost.
@@ -87,6 +96,12 @@ impl Link {
         if self.happens(self.faults.duplicate) {
             self.done.duplicated += 1;
             self.carry(now, to, packet.clone(), link_header);
+        }
+        let (chance, latest) = self.faults.duplicate_later;
+        if self.happens(chance) {
+            self.done.duplicated += 1;
+            let later = Duration::from_micros(self.random.u64(0..=latest.total_micros()));
+            self.carry(now + later, to, packet.clone(), link_header);
         }
         self.carry(now, to, packet, link_header);
     }

@@ -106,6 +106,21 @@ pub struct TcpConfig {
     pub rto: Duration,
     /// Its initial sequence number.
     pub iss: u32,
+    /// What it sends when an acknowledgement does not come in time.
+    pub resends: Resends,
+    /// Its data carries the acknowledgement before the newest one, which it sends on its own: SEG.ACK < SND.UNA at the
+    /// server, where RFC 9293, section 3.10.7.4 has the data accepted.
+    pub old_acks: bool,
+}
+
+/// What a TCP sends when an acknowledgement does not come in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resends {
+    /// Everything from SND.UNA on, cut into segments anew.
+    FromUna,
+    /// The segments as they were, with what was acknowledged of the first one, as lwIP does. A FIN comes again together
+    /// with data that the server has.
+    WholeSegments,
 }
 
 /// One UDP client.
@@ -181,6 +196,8 @@ impl TcpClientSpec {
                 ack_delay: Duration::from_millis(10),
                 rto: Duration::from_millis(300),
                 iss: 0xffff_ff00,
+                resends: Resends::FromUna,
+                old_acks: false,
             }),
         }
     }

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use smoltcp::time::{Duration, Instant};
 
-use crate::scenario::TcpConfig;
+use crate::scenario::{Resends, TcpConfig};
 use crate::transport::{Status, Transport};
 use crate::wire::{ACK, FIN, PSH, RST, SYN, Segment, ahead, syn_options};
 
@@ -48,6 +48,10 @@ pub struct TcpClient {
     /// The right edge of the window that was offered.
     receive_edge: u32,
     ack_at: Option<Instant>,
+    /// Number and window of the last two acknowledgements that were sent on their own, the older one first.
+    acks: [Option<(u32, u16)>; 2],
+    /// With [`Resends::WholeSegments`], what was sent and is not acknowledged to its end.
+    sent: VecDeque<Segment>,
     answers: Vec<Segment>,
 }
 
@@ -85,6 +89,8 @@ impl TcpClient {
             server_finished: false,
             receive_edge: 0,
             ack_at: None,
+            acks: [None; 2],
+            sent: VecDeque::new(),
             answers: Vec::new(),
         }
     }
@@ -203,6 +209,9 @@ impl TcpClient {
         self.finished = newly > self.queue.len();
         self.queue.drain(..newly.min(self.queue.len()));
         self.unacknowledged = ack;
+        while self.sent.front().is_some_and(|first| ahead(end(first), ack) <= 0) {
+            self.sent.pop_front();
+        }
         if ahead(self.next, ack) < 0 {
             self.next = ack;
         }
@@ -273,14 +282,41 @@ impl TcpClient {
         self.wait = (self.wait * 2).min(LONGEST_WAIT);
     }
 
+    /// Sends the segments again that are not acknowledged, as they were, as far as the window allows. Returns false if it
+    /// allows none.
+    fn resend_whole_segments(&mut self, out: &mut Vec<Vec<u8>>) -> bool {
+        let allowed = self.sent.iter().take_while(|segment| ahead(end(segment), self.send_edge) <= 0);
+        let again: Vec<Vec<u8>> = allowed
+            .map(|old| {
+                let segment = self.segment(old.seq, old.flags, old.payload.clone());
+                self.with_ack(segment).to_packet()
+            })
+            .collect();
+        let resent = !again.is_empty();
+        out.extend(again);
+        resent
+    }
+
+    /// The same segment with an old acknowledgement, if this client sends them.
+    fn with_ack(&self, segment: Segment) -> Segment {
+        match self.acks[0].or(self.acks[1]).filter(|_| self.config.old_acks) {
+            Some((ack, window)) => Segment { ack, window, ..segment },
+            None => segment,
+        }
+    }
+
     fn transmit_data(&mut self, now: Instant, out: &mut Vec<Vec<u8>>) {
         let again = self.again_at.is_some_and(|at| at <= now);
+        let resent = again && self.resend_whole_segments(out);
         if again {
-            self.next = self.unacknowledged;
             self.back_off(now);
         }
+        if again && !resent {
+            self.next = self.unacknowledged;
+            self.sent.clear();
+        }
         // A window that is closed is tried with one byte (RFC 9293, section 3.8.6.1).
-        let mut probe = usize::from(again);
+        let mut probe = usize::from(again && !resent);
         loop {
             let in_flight = ahead(self.next, self.unacknowledged).unsigned_abs() as usize;
             let window = ahead(self.send_edge, self.next).max(0).unsigned_abs() as usize;
@@ -298,18 +334,30 @@ impl TcpClient {
             probe = 0;
             let payload = self.queue.range(in_flight..in_flight + length).copied().collect();
             let flags = ACK | if fin { FIN } else { 0 } | if length == left { PSH } else { 0 };
-            out.push(self.segment(self.next, flags, payload).to_packet());
+            let segment = self.segment(self.next, flags, payload);
+            out.push(self.with_ack(segment.clone()).to_packet());
+            if self.config.resends == Resends::WholeSegments {
+                self.sent.push_back(segment);
+            }
             let advance = u32::try_from(length + usize::from(fin)).expect("a segment");
             self.next = self.next.wrapping_add(advance);
             if ahead(self.next, self.farthest) > 0 {
                 self.farthest = self.next;
             }
-            self.ack_at = None;
+            if !self.config.old_acks {
+                self.ack_at = None;
+            }
             if self.again_at.is_none() {
                 self.again_at = Some(now + self.wait);
             }
         }
     }
+}
+
+/// SEG.SEQ + SEG.LEN, with the FIN.
+fn end(segment: &Segment) -> u32 {
+    let length = u32::try_from(segment.payload.len()).expect("a packet's payload");
+    segment.seq.wrapping_add(length + u32::from(segment.has(FIN)))
 }
 
 impl Transport for TcpClient {
@@ -334,7 +382,9 @@ impl Transport for TcpClient {
                 self.transmit_data(now, out);
                 if self.ack_at.is_some_and(|at| at <= now) {
                     self.ack_at = None;
-                    out.push(self.segment(self.acceptable(), ACK, Vec::new()).to_packet());
+                    let ack = self.segment(self.acceptable(), ACK, Vec::new());
+                    self.acks = [self.acks[1], Some((ack.ack, ack.window))];
+                    out.push(ack.to_packet());
                 }
             }
             State::Reset => {}
