@@ -1,5 +1,5 @@
-//! The core asks for no memory, whatever comes: an allocator counts what is asked of it while `Server::poll` runs. The
-//! device, which is the app's, and the clients have theirs from it too, but what they ask for does not count.
+//! The core allocates nothing, whatever comes: a global allocator counts what `Server::poll` asks for. The test's device and
+//! its clients use the same allocator, and are not counted.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed expectation is how a test fails")]
 
 mod counting;
