@@ -1,5 +1,5 @@
-//! The core allocates nothing, whatever comes: a global allocator counts what `Server::poll` asks for. The test's device and
-//! its clients use the same allocator, and are not counted.
+//! The core allocates nothing, whatever comes: a global allocator counts what `Server::poll` asks for. The test's
+//! device and its clients use the same allocator, and are not counted.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed expectation is how a test fails")]
 
 mod counting;
@@ -68,7 +68,7 @@ fn serve(medium: Medium) {
         net.step();
     }
     assert_eq!(allocations() - before, 0, "the core asked for memory");
-    // It would mean little if nothing had happened.
+    // The run must have had traffic, or it would prove little.
     let stats: &Stats = net.server.stats();
     assert!(stats.opened > 4 * ROUNDS && stats.closed > 2 * ROUNDS, "{stats}");
     assert!(stats.timed_out > 0 && stats.reset > 0 && stats.abandoned > 0, "{stats}");
@@ -86,7 +86,7 @@ struct Net<'a> {
 }
 
 impl Net<'_> {
-    /// Other clients come than before, who may have vanished, reset their connections, or have been served.
+    /// New clients replace those before, which may have vanished, reset their connections, or been served.
     fn round(&mut self, round: u64) {
         let port = 1024 + u16::try_from(round).unwrap();
         self.clients = (0..CLIENTS).map(|index| client(index, port)).collect();
@@ -105,7 +105,7 @@ impl Net<'_> {
             self.step();
         }
         if round.is_multiple_of(10) {
-            // Those who are left are not heard of any more.
+            // The remaining clients vanish.
             self.clients.clear();
             self.device.room = usize::MAX;
             for _ in 0..30 {
@@ -164,7 +164,7 @@ impl Net<'_> {
         self.deliver();
     }
 
-    /// The one thing that is looked at.
+    /// `Server::poll`, with the counting on.
     fn poll(&mut self) -> Poll {
         let (server, now) = (&mut self.server, self.now);
         let mut device = Apart(&mut self.device);
@@ -192,7 +192,7 @@ impl Net<'_> {
     }
 }
 
-/// A client with something to say, who closes when he has said it.
+/// A client that sends, and closes when everything is sent.
 fn client(index: usize, port: u16) -> (Neighbour, TcpClient) {
     let neighbour = Neighbour { mac: mac(index), address: Scenario::address(index, index % 2 == 1) };
     let Tcp::Plain(config) = TcpClientSpec::new(BEGIN, 0).tcp else { panic!("another TCP by default") };

@@ -1,5 +1,5 @@
-//! Packets made to do harm, to a server whose device cannot always send: nothing makes it panic, lose a slot, or say
-//! what it must not.
+//! Hostile packets, and a device that is full now and then: the server does not panic, loses no slot, and keeps the
+//! invariants.
 
 use fastrand::Rng;
 use shout_tests::attacker::{Attacker, garbage, odd_frame};
@@ -11,16 +11,16 @@ use smoltcp::time::Duration;
 
 use crate::seeds::{for_each_seed, trace};
 
-/// What is done to a server in one run.
+/// The number of actions in one run.
 const ACTIONS: u32 = 250;
 
-/// When the device takes no packet.
+/// When the device is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Refusal {
     Never,
-    /// Again and again; it gives packets nevertheless.
+    /// Now and then; it delivers packets nevertheless.
     Sending,
-    /// Again and again; it gives none then.
+    /// Now and then; it delivers none then.
     Both,
 }
 
@@ -61,13 +61,13 @@ fn assault(seed: u64, refusal: Refusal, trusting: bool) {
     single.device.deaf_when_full = refusal == Refusal::Both;
     let mut attackers: Vec<_> =
         (0..random.usize(1..=5)).map(|index| Attacker::new(index, index % 2 == 1, random)).collect();
-    // One comes from far away: the server knows only its router, and learns of that by asking alone.
+    // One is behind a router. The server learns the router's hardware address only by asking for it.
     attackers[0].neighbour = Neighbour { address: [203, 0, 113, 5].into(), ..router() };
     for attacker in &attackers {
         single.invariants.expect(attacker.from(), attacker.content, Some(0));
     }
     for _ in 0..ACTIONS {
-        // Now and then, one is not at home when the server asks for him.
+        // Now and then, one does not answer when the server asks for its hardware address.
         let at_home = attackers.iter().filter(|_| random.u8(..8) > 0);
         single.neighbours = at_home.map(|attacker| attacker.neighbour).collect();
         if random.u8(..4) == 0 {
@@ -85,7 +85,7 @@ fn router() -> Neighbour {
     Neighbour { mac: [2, 0, 0, 2, 0, 0], address: [10, 69, 0, 254].into() }
 }
 
-/// One thing that happens to the server.
+/// One action: a packet, a change of the device's room, or time.
 fn act(single: &mut SingleServer<'_>, attackers: &[Attacker], refusal: Refusal, random: &mut Rng) {
     let attacker = &attackers[random.usize(..attackers.len())];
     let view = single.views.get(&attacker.from()).copied().unwrap_or_default();
@@ -113,7 +113,7 @@ fn act(single: &mut SingleServer<'_>, attackers: &[Attacker], refusal: Refusal, 
     }
 }
 
-/// Sends something that is no packet, or hardly one.
+/// Sends a damaged packet, or random bytes.
 fn disguise(single: &mut SingleServer<'_>, attacker: &Attacker, view: &View, random: &mut Rng) {
     let packet = match random.u8(..4) {
         0 => attacker.datagram(random),

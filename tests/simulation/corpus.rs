@@ -1,4 +1,4 @@
-//! What the fuzzer of `tests/fuzz` kept, as each does something that none of the others does, is done once more.
+//! Replays the corpus of `tests/fuzz`: inputs each of which covers code that no other one does.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! One server for a long time: clients of all kinds come and go, the link has good hours and bad ones, and attackers
-//! come by. `SHOUT_SIM_HOURS` says how long; a week is 168.
+//! One server for a long time: clients of all kinds come and go, the link's faults change from hour to hour, and there
+//! are attacks. `SHOUT_SIM_HOURS` says how long; a week is 168.
 
 use core::net::SocketAddr;
 use std::collections::HashMap;
@@ -21,18 +21,18 @@ use crate::random_scenario;
 use crate::run::{ALL_OVER, all_slots_are_free};
 use crate::seeds::{are_long, hours, trace};
 
-/// TCP clients at once, those that are gone and may still have something to answer among them.
+/// Hosts with a TCP client. Some clients have ended, and their TCP still answers.
 const TCP_CLIENTS: usize = 120;
 const UDP_CLIENTS: usize = 6;
-/// The first of the tcp_clients come when the server's sequence numbers for them are about to wrap.
-const PUNCTUAL: usize = 4;
-/// The next ones stay for days.
-const PATIENT: usize = 4;
+/// The first of them connect when the server's sequence numbers for them are about to wrap.
+const WRAPPING: usize = 4;
+/// The next ones stay connected for days.
+const LONG_LIVED: usize = 4;
 const SLOTS: usize = 32;
 
-/// 2^32 milliseconds: a clock of 32 bits passes its end on the first afternoon.
+/// 2^32 ms: a 32-bit clock of milliseconds wraps two hours after the beginning.
 const CLOCK_ENDS: Instant = Instant::from_micros_const(4_294_967_296_000);
-/// The clock of initial sequence numbers goes round in this time: 2^32 ticks of 4 µs (RFC 6528).
+/// The period of the clock of initial sequence numbers: 2^32 ticks of 4 µs (RFC 6528).
 const ROUND: Duration = Duration::from_micros(1 << 34);
 
 #[test]
@@ -50,23 +50,23 @@ struct LongRun<'a> {
     random: Rng,
     /// For [`random_scenario::Addition`].
     additions: Rng,
-    weather: Weather,
-    /// When each host's client was done, and may be followed by another one.
+    conditions: Conditions,
+    /// When the next client may start on a host whose client is done.
     free_at: Vec<Option<Instant>>,
     ports: Vec<u16>,
     tally: HashMap<Outcome, u64>,
     clients: u64,
-    /// Those who could not but be served.
-    sure: u64,
+    /// Clients that had to be served.
+    had_to_be_served: u64,
 }
 
-/// What an hour is like.
+/// The faults of an hour, and whether there is an attack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Weather {
+struct Conditions {
     since: Instant,
     until: Instant,
-    /// Whoever comes and goes in this hour is served.
-    fair: bool,
+    /// Every client that begins and ends in this hour has to be served.
+    good: bool,
     attack: bool,
 }
 
@@ -84,12 +84,12 @@ impl LongRun<'_> {
             network: Network::new(scenario, &mut memory),
             random: Rng::with_seed(seed),
             additions: Rng::with_seed(!seed),
-            weather: Weather { since: begin, until: begin, fair: true, attack: false },
+            conditions: Conditions { since: begin, until: begin, good: true, attack: false },
             free_at: Vec::new(),
             ports: vec![1024; TCP_CLIENTS],
             tally: HashMap::new(),
             clients: 0,
-            sure: 0,
+            had_to_be_served: 0,
         };
         run.network.trace = trace();
         run.begin();
@@ -111,12 +111,12 @@ impl LongRun<'_> {
         self.free_at = vec![None; TCP_CLIENTS + UDP_CLIENTS];
     }
 
-    /// A few seconds pass, and then those who are over are followed by others.
+    /// A few seconds pass, and then new clients start where others are done.
     fn step(&mut self) {
-        if self.network.now >= self.weather.until {
-            self.change_the_weather();
+        if self.network.now >= self.conditions.until {
+            self.change_conditions();
         }
-        if self.weather.attack {
+        if self.conditions.attack {
             self.attack();
         }
         let pause = Duration::from_micros(self.random.u64(1..10_000_000));
@@ -126,10 +126,10 @@ impl LongRun<'_> {
         }
     }
 
-    fn change_the_weather(&mut self) {
+    fn change_conditions(&mut self) {
         let now = self.network.now;
         let kind = self.random.u8(..10);
-        // Per mille; the last is an hour in which nothing arrives at all, or a few minutes.
+        // Chances in a thousand. The last one is some minutes in which nothing arrives.
         let most = [0, 0, 5, 5, 5, 5, 50, 100, 250, 1000][usize::from(kind)];
         let minutes = if kind == 9 { self.random.u64(1..10) } else { self.random.u64(20..60) };
         let mut part = |most: u32| self.random.u32(0..=most);
@@ -148,13 +148,13 @@ impl LongRun<'_> {
         });
         let attack = self.random.u8(..4) == 0;
         let until = now + Duration::from_secs(60 * minutes);
-        self.weather = Weather { since: now, until, fair: kind < 6 && !attack, attack };
+        self.conditions = Conditions { since: now, until, good: kind < 6 && !attack, attack };
     }
 
-    /// SYNs from everywhere, and what else does harm.
+    /// A SYN flood, and other hostile packets.
     fn attack(&mut self) {
         for _ in 0..self.random.usize(1..100) {
-            // None of them is a client: those have the first addresses.
+            // The clients have lower addresses.
             let (index, ipv6) = (self.random.usize(1000..60_000), self.random.bool());
             let attacker = Attacker::new(index, ipv6, &mut self.random);
             let packet = match self.random.u8(..8) {
@@ -171,13 +171,13 @@ impl LongRun<'_> {
         }
     }
 
-    /// Lets another client come where one is over.
+    /// Starts another client where one is done.
     fn look_after(&mut self, index: usize) {
         let now = self.network.now;
         let Some(at) = self.free_at[index] else {
             if self.network.hosts[index].is_done() {
                 self.note(index);
-                // The server may have something to ask yet.
+                // The server may still send probes, which this client answers.
                 self.free_at[index] = Some(now + ALL_OVER);
             }
             return;
@@ -195,22 +195,22 @@ impl LongRun<'_> {
         }
     }
 
-    /// What became of a client.
+    /// Records the outcome of a client.
     fn note(&mut self, index: usize) {
         let Client::Tcp(app) = &self.network.hosts[index].client else { return };
-        let outcome = app.outcome.expect("he is done");
+        let outcome = app.outcome.expect("it is done");
         *self.tally.entry(outcome).or_default() += 1;
         self.clients += 1;
         let polite = matches!(app.behaviour.ending, Ending::HalfClose | Ending::AfterEcho);
-        if polite && self.weather.fair && app.behaviour.begin >= self.weather.since {
+        if polite && self.conditions.good && app.behaviour.begin >= self.conditions.since {
             let stats = self.network.stats();
             assert_eq!(
                 outcome,
                 Outcome::Served,
-                "client {index} in a fair hour: {:?}\n{stats}",
+                "client {index} in a good hour: {:?}\n{stats}",
                 app.behaviour
             );
-            self.sure += 1;
+            self.had_to_be_served += 1;
         }
     }
 
@@ -218,11 +218,11 @@ impl LongRun<'_> {
         let ipv6 = index % 2 == 1;
         let address = SocketAddr::new(Scenario::address(index, ipv6), self.ports[index]);
         let now = self.network.now.max(self.network.scenario.begin);
-        if index < PUNCTUAL {
+        if index < WRAPPING {
             let begin = self.before_the_wrap(address).unwrap_or(now);
             return TcpClientSpec { ipv6, port: address.port(), ..TcpClientSpec::new(begin, 5000) };
         }
-        // A port is not used again before the others have been.
+        // A port is used again only after all others.
         let next = self.ports[index].checked_add(1).unwrap_or(1024);
         self.ports[index] = next;
         let begin = now + Duration::from_micros(self.random.u64(0..900_000_000));
@@ -234,7 +234,7 @@ impl LongRun<'_> {
         };
         spec = TcpClientSpec { ipv6, port: next, behaviour: Behaviour { begin, ..spec.behaviour }, ..spec };
         random_scenario::add_to_client(&mut self.additions, &mut spec);
-        if index < PUNCTUAL + PATIENT {
+        if index < WRAPPING + LONG_LIVED {
             // A few bytes every other minute, for days.
             let pace = Pace { bytes: 100, pause: Duration::from_secs(300), pauses: u32::MAX };
             spec.behaviour = Behaviour {
@@ -248,7 +248,7 @@ impl LongRun<'_> {
         spec
     }
 
-    /// When the server's sequence numbers for this client will be just before their end, if it has had one already.
+    /// The next time at which the server's ISS for this client is just below 2^32, if the last one is known.
     fn before_the_wrap(&self, client: SocketAddr) -> Option<Instant> {
         let number = self.network.invariants.initial(client)?;
         let ticks = u64::from((u32::MAX - 2500).wrapping_sub(number));
@@ -272,7 +272,7 @@ impl LongRun<'_> {
         UdpClientSpec { requests: spec.requests.into_iter().map(request).collect(), ..spec }
     }
 
-    /// Everybody goes away without a word, and what is left has to go too.
+    /// All clients vanish. Then the server must end all connections.
     fn end(mut self, begin: Instant) {
         let network = &mut self.network;
         let wrapped = network.invariants.wrapped;
@@ -292,10 +292,10 @@ impl LongRun<'_> {
             network.idle_polls
         );
         println!(
-            "{} hours, {} clients ({} of them in a fair hour), wraps {wrapped:?}, {:?}, {:?}\n{stats}",
+            "{} hours, {} clients ({} of them in a good hour), wraps {wrapped:?}, {:?}, {:?}\n{stats}",
             (network.now - begin).secs() / 3600,
             self.clients,
-            self.sure,
+            self.had_to_be_served,
             self.tally,
             network.link.done,
         );
@@ -304,8 +304,8 @@ impl LongRun<'_> {
         all_slots_are_free(&scenario, network);
         if are_long(6) {
             let served = self.tally[&Outcome::Served];
-            assert!(served > self.clients / 3 && self.sure > served / 10, "{served} were served");
-            let enough = wrapped.0 >= 2 * PUNCTUAL as u64 && wrapped.1 >= PUNCTUAL as u64 / 2;
+            assert!(served > self.clients / 3 && self.had_to_be_served > served / 10, "{served} were served");
+            let enough = wrapped.0 >= 2 * WRAPPING as u64 && wrapped.1 >= WRAPPING as u64 / 2;
             assert!(enough, "hardly any number wrapped: {wrapped:?}");
             assert!(stats.timed_out > 0 && stats.reset > 0, "{stats}");
         }

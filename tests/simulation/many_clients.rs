@@ -1,4 +1,4 @@
-//! Thousands of runs, each with clients, a link and a device of its own kind.
+//! Thousands of random scenarios.
 
 use shout_tests::app::Outcome;
 
@@ -16,7 +16,7 @@ fn every_byte_comes_back_once_and_in_order_or_both_ends_know_that_it_does_not() 
     if !are_many(RUNS) {
         return;
     }
-    // The runs would prove little if nothing happened in them.
+    // The runs must contain all outcomes, or they would prove little.
     use Outcome::{Aborted, Broken, CutShort, Served, Unserved, Vanished};
     for outcome in [Served, CutShort, Broken, Unserved, Aborted, Vanished] {
         let count = tally.outcomes.get(&outcome).copied().unwrap_or_default();

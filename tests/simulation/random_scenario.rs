@@ -1,4 +1,4 @@
-//! Plans drawn at random.
+//! Scenarios drawn at random.
 
 use fastrand::Rng;
 use shout_tests::app::{Behaviour, Ending, Pace};
@@ -11,10 +11,10 @@ use shout_tests::udp_client::Request;
 use smoltcp::phy::Medium;
 use smoltcp::time::Duration;
 
-/// Clients come within this time.
+/// Clients connect within this time.
 const COME_WITHIN: Duration = Duration::from_secs(3);
 
-/// Anything that can happen.
+/// The scenario of this seed.
 pub(crate) fn scenario(seed: u64) -> Scenario {
     let random = &mut Rng::with_seed(seed);
     let medium = if random.u8(..4) == 0 { Medium::Ethernet } else { Medium::Ip };
@@ -64,8 +64,8 @@ pub(crate) enum Addition {
     OldDuplicates,
 }
 
-/// The additions that are drawn in every run. `SHOUT_SIM_ADD=WholeSegments,OldAcks` draws the others too: the server does not
-/// serve those peers as RFC 9293, section 3.10.7.4 has it yet. Whoever mends that adds them here.
+/// The additions that are drawn in every run. `SHOUT_SIM_ADD=WholeSegments,OldAcks` draws the others too: the server
+/// does not serve those peers as RFC 9293, section 3.10.7.4 has it yet. Whoever mends that adds them here.
 const ALWAYS: &[Addition] = &[Addition::OldDuplicates];
 
 impl Addition {
@@ -113,7 +113,7 @@ pub(crate) fn add_to_client(random: &mut Rng, spec: &mut TcpClientSpec) {
 }
 
 fn faults(random: &mut Rng) -> Faults {
-    // None; a few, which every connection has to survive; many.
+    // Chances in a thousand: none; few, which every connection has to survive; many.
     let most = pick(random, &[0, 5, 5, 100, 250]);
     let slowest = pick(random, &[100, 1000, 50_000, 200_000]);
     Faults {
@@ -167,7 +167,7 @@ pub(crate) fn tcp_client(random: &mut Rng, scenario: &Scenario, index: usize) ->
     }
 }
 
-/// Some are fast; some take their time; some pause for longer than a dead peer is borne with.
+/// Some are fast, some slow, and some pause for longer than the dead peer deadline.
 fn pace(random: &mut Rng, bytes: u32) -> Pace {
     let (pause, pauses) = match random.u8(..20) {
         0 => (Duration::from_secs(100), 4),
@@ -190,14 +190,14 @@ fn tcp(random: &mut Rng, bytes: u32) -> Tcp {
         };
     }
     let buffer: usize = pick(random, &[64, 500, 1024, 4096, 65535, 1 << 20]);
-    // One byte a segment, and each waits for the one before.
+    // With a send buffer of one byte, each segment of one byte waits for the ACK of the one before.
     let least_queue = if bytes < 300 { 1 } else { 100 };
     Tcp::Plain(TcpConfig {
         mss: pick(
             random,
             &[None, Some(0), Some(48), Some(536), Some(1220), Some(1460), Some(8960), Some(65535)],
         ),
-        // A window that is not a multiple of what can be expressed looks smaller than it is.
+        // The window is rounded down to a multiple of 2^scale: with a small buffer, it would look closed.
         scale: pick(random, &[None, None, Some(0), Some(3), Some(14)]).filter(|scale| buffer >> scale > 50),
         buffer,
         queue: pick(random, &[least_queue, 200, 2000, 65536]),
@@ -228,7 +228,7 @@ fn pick<T: Copy>(random: &mut Rng, choices: &[T]) -> T {
     choices[random.usize(..choices.len())]
 }
 
-/// With a chance of so many in a hundred.
+/// Draws with this chance in a hundred.
 fn sometimes<T>(random: &mut Rng, chance: u8, draw: impl FnOnce(&mut Rng) -> T) -> Option<T> {
     (random.u8(..100) < chance).then(|| draw(random))
 }

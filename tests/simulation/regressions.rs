@@ -1,4 +1,4 @@
-//! Single cases that went wrong once, in smoltcp or in the server.
+//! Single cases that failed once, in smoltcp or in the server.
 
 use shout_tests::content::Content;
 use shout_tests::ethernet::Neighbour;
@@ -18,9 +18,9 @@ fn peer() -> Neighbour {
 /// A segment from half the number space away: how far from there it is, and how long.
 const FAR: [(i32, usize); 9] = [(0, 0), (0, 1), (0, 10), (1, 0), (1, 1), (1, 10), (-1, 0), (-1, 1), (-1, 10)];
 
-/// Fills the window, with a FIN on top of it, and then sends a segment from far away. As long as smoltcp has not sent
-/// the acknowledgement of such a FIN, the right edge of its window lies before the left one, and it panics over what is
-/// between them the long way round (`SeqNumber::sub` in 0.14.0). Any other segment makes it set its window right.
+/// Fills the window, with a FIN after it, and then sends a segment from half the number space away. Until smoltcp has
+/// sent the acknowledgement of such a FIN, the right edge of its window is left of RCV.NXT, and it panics over a
+/// segment outside that inverted window (`SeqNumber::sub` in 0.14.0). Any other segment makes it correct its window.
 fn fill_finish_and_go_far_away(
     single: &mut SingleServer<'_>,
     peer: &Neighbour,
@@ -74,7 +74,7 @@ fn a_fin_in_a_full_window_and_a_segment_from_far_away_while_the_router_is_unknow
         });
         single.neighbours = vec![router];
         assert!(single.connect(&peer, PORT, 7));
-        // smoltcp forgets neighbours after a minute; the connection is kept.
+        // smoltcp's neighbour entries expire after a minute; the connection does not.
         single.neighbours.clear();
         for _ in 0..3 {
             single.pass(Duration::from_secs(25));
@@ -96,7 +96,7 @@ fn sequence_numbers_wrap_in_both_directions() {
     assert!(single.connect(&peer(), PORT, u32::MAX - 2000));
     let first = single.views[&(peer().address, PORT).into()].initial.1;
 
-    // The initial sequence numbers follow a clock, in steps of 8192: some hours later, they begin close to the end.
+    // The ISS follows a clock in steps of 8192: some hours later it is just below 2^32.
     let mut memory = ServerMemory::new(1, 1024, 0);
     let mut single = SingleServer::new(ServerSetup::USUAL, &mut memory, |_| {});
     let ahead = (u32::MAX - first) / 8192 * 8192;

@@ -1,4 +1,4 @@
-//! One run, and what has to be true after it.
+//! Runs one scenario, and checks what has to hold after it.
 
 use std::collections::HashMap;
 
@@ -12,10 +12,10 @@ use shout_tests::scenario::{Scenario, Tcp, TcpClientSpec};
 use smoltcp::phy::Medium;
 use smoltcp::time::Duration;
 
-/// After this long, nothing is left of a client who has gone away.
+/// After this long, the server has ended all connections of clients that vanished.
 pub(crate) const ALL_OVER: Duration = Duration::from_secs(130);
 
-/// What became of the clients of a run, or of several.
+/// The outcomes of a run, or of several.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) outcomes: HashMap<Outcome, u64>,
@@ -29,7 +29,7 @@ pub(crate) struct Tally {
     pub(crate) evicted: u64,
 }
 
-/// Runs a scenario to its end, checks what has to be true, and tells what became of the clients.
+/// Runs a scenario to its end, checks what has to hold, and returns the clients' outcomes.
 pub(crate) fn run(scenario: &Scenario) -> Tally {
     let mut server_memory =
         ServerMemory::new(scenario.slots, scenario.buffer, if scenario.delay.is_some() { 256 } else { 0 });
@@ -64,9 +64,9 @@ fn check(scenario: &Scenario, network: &Network<'_>) {
     assert_eq!(stats.live, 0, "connections are left, and their clients are gone:\n{stats}");
     assert_eq!(network.server.is_shut_down(), scenario.shutdown.is_some());
 
-    // A connection that ended in good order for the server did so for its client, and what is broken for him is for it.
+    // A connection that the server counts as closed has ended for its client with the server's FIN.
     let finished = network.apps().filter(|app| app.server_finished()).count() as u64;
-    // An old segment that is delivered twice may bring a connection back for a moment, if there are evictions.
+    // If there are evictions, a duplicate of an old ACK may open a connection again, by SYN cookie, for a moment.
     let ghosts = stats.revived;
     assert!(
         stats.closed <= finished + ghosts,
@@ -88,20 +88,20 @@ fn check(scenario: &Scenario, network: &Network<'_>) {
             let (written, echoed) = (app.written, app.echoed);
             assert!(reason, "{written} bytes written, {echoed} back, and cut short:\n{:?}", app.behaviour);
         }
-        // smoltcp's clients have nobody who notices when smoltcp forgets to send something again, such as its FIN after a
-        // fast retransmission; packets that overtake each other are enough for that.
+        // Clients with smoltcp's TCP are left out: smoltcp may never retransmit its FIN after a fast retransmission, for
+        // which reordering is enough. The server repairs that for itself, and these clients do not.
         if polite && matches!(tcp, Tcp::Plain(_)) && is_gentle(scenario) {
             assert_eq!(outcome, Outcome::Served, "{:?}\n{stats}", app.behaviour);
         }
     }
     check_datagrams(scenario, network);
-    // The server's deadline may be early, but not again and again: about every packet makes one stale.
+    // The server's deadline is a lower bound, which may be early once after a packet, but not again and again.
     let packets = stats.packets_in + stats.packets_out;
     assert!(network.idle_polls <= packets + 10, "polled {} times for nothing:\n{stats}", network.idle_polls);
 }
 
-/// True if nothing can keep a polite client from being served: a slot for everybody, and so few faults that
-/// a segment does not get lost six times in a row.
+/// True if every client that does not abort has to be served: there are slots for all, and so few faults that no
+/// segment is lost six times in a row.
 fn is_gentle(scenario: &Scenario) -> bool {
     let Faults { lose, corrupt, .. } = scenario.faults;
     scenario.slots >= scenario.tcp_clients.len()
@@ -123,13 +123,13 @@ fn check_datagrams(scenario: &Scenario, network: &Network<'_>) {
         assert!(request.replies <= 1 || faults.duplicated > 0, "a datagram was answered twice");
         let no_loss =
             (faults.lost, faults.corrupted) == (0, 0) && lost == [0, 0] && scenario.shutdown.is_none();
-        // Of those in fragments, it puts four together at once.
+        // Fragments may be lost: only four datagrams are reassembled at the same time.
         let whole = request.payload.len() + 48 <= scenario.mtu;
         assert!(request.replies >= 1 || !no_loss || !whole, "a datagram was lost in the server:\n{stats}");
     }
 }
 
-/// As many clients as there are slots connect at once, and are served.
+/// As many clients as there are slots connect at the same time, and all are served.
 pub(crate) fn all_slots_are_free(scenario: &Scenario, network: &mut Network<'_>) {
     network.link.faults = Faults::none();
     network.scenario.refusal = None;
@@ -137,7 +137,7 @@ pub(crate) fn all_slots_are_free(scenario: &Scenario, network: &mut Network<'_>)
     for index in 0..scenario.slots {
         let mut client = TcpClientSpec::new(network.now, 60);
         client.ipv6 = scenario.mtu >= 1280 && index % 2 == 0;
-        // Nobody is done before all are there.
+        // No client is done before all are connected.
         client.behaviour.writes = Pace { bytes: 5, pause: Duration::from_millis(400), pauses: u32::MAX };
         client.behaviour.ending = Ending::AfterEcho;
         network.add_tcp_client(&client, None);

@@ -1,4 +1,4 @@
-//! A flood of SYNs from addresses that nobody has, over links of any length: whoever means it is served at once.
+//! A SYN flood from forged addresses: real clients with round trips of 0.2 to 100 ms are served at once.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::collections::BTreeMap;
@@ -20,9 +20,9 @@ use crate::seeds::for_each_seed;
 /// The flood begins after this, and lasts as long as this.
 const BEFORE: Duration = Duration::from_secs(1);
 const LASTS: Duration = Duration::from_secs(3);
-/// Whoever stays says something so often.
+/// A client that stays sends this often.
 const BETWEEN: Duration = Duration::from_millis(200);
-/// Whoever comes is served within this.
+/// A client is served within this.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
 #[test]
@@ -50,7 +50,7 @@ fn with_buffers_that_need_a_window_scale() {
     for_each_seed(2, |seed| flood(seed, 16, 1 << 18, 20_000));
 }
 
-/// What happens, at a time and in an order.
+/// An event of the simulation.
 enum Event {
     Forged,
     ToServer(Vec<u8>),
@@ -58,14 +58,14 @@ enum Event {
     Act(usize),
 }
 
-/// Somebody who connects, has something echoed, and leaves; or who stays, and now and then has more of it echoed.
+/// A client that connects, sends, waits for the echo and closes; or one that stays, and sends again and again.
 struct Client {
     address: SocketAddr,
     tcp: TcpClient,
     begins: Instant,
     stays_until: Instant,
     speaks_at: Instant,
-    /// A packet takes this long either way.
+    /// The delay of a packet, in each direction.
     latency: Duration,
     written: usize,
     echo: Vec<u8>,
@@ -104,8 +104,8 @@ fn flood(seed: u64, slots: usize, buffer: usize, syns_a_second: u64) {
         ends: BEGIN + BEFORE + LASTS,
         gap: Duration::from_micros(1_000_000 / syns_a_second),
     };
-    // A quarter of the slots is taken and stays so; of the others, half are enough for those who come and go, each of
-    // whom needs one for at most 3 round trips.
+    // A quarter of the slots is taken by clients that stay. Half of the others are enough for those that come and go,
+    // each of which needs a slot for at most 3 round trips.
     let stay = slots / 4;
     for _ in 0..stay {
         let begins = BEGIN + Duration::from_micros(scene.random.u64(..500_000));
@@ -150,7 +150,7 @@ impl Scene<'_> {
     fn add(&mut self, begins: Instant, stays_until: Instant) {
         let index = self.clients.len();
         let address = SocketAddr::new(Scenario::address(index, index % 2 == 1), 40_000);
-        // Of each order of magnitude, from 0.2 to 100 ms there and back.
+        // Round trips of each order of magnitude, from 0.2 to 100 ms.
         let most = [200, 1000, 5000, 50_000][self.random.usize(..4)];
         let latency = Duration::from_micros(self.random.u64(100..=most));
         let config = TcpConfig {
@@ -218,7 +218,7 @@ impl Scene<'_> {
         }
     }
 
-    /// From one of the ranges for documentation (RFC 5737, RFC 3849).
+    /// A SYN from an address of the documentation ranges (RFC 5737, RFC 3849).
     fn forged(&mut self) -> Segment {
         let random = &mut self.random;
         let (ipv6, nets) = (random.bool(), [[192, 0, 2], [198, 51, 100], [203, 0, 113]]);

@@ -1,4 +1,4 @@
-//! Whoever uses a client's TCP: writes and reads in a manner of his own, and checks what comes back.
+//! The application on top of a client's TCP: how it writes, reads and closes. It checks that the echo is right.
 
 use fastrand::Rng;
 use smoltcp::time::{Duration, Instant};
@@ -6,93 +6,93 @@ use smoltcp::time::{Duration, Instant};
 use crate::content::Content;
 use crate::transport::{Status, Transport};
 
-/// How long a app waits for something to happen before he gives up: longer than the server does.
+/// An app without progress for this long gives up. It is longer than any deadline of the server's.
 pub const GIVE_UP_AFTER: Duration = Duration::from_secs(150);
 
-/// How a app behaves.
+/// How an app behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Behaviour {
-    /// When he connects.
+    /// When it connects.
     pub begin: Instant,
-    /// What he sends.
+    /// What it sends.
     pub content: Content,
-    /// How much of it.
+    /// How many bytes of it.
     pub bytes: u32,
-    /// How he writes.
+    /// How it writes.
     pub writes: Pace,
-    /// How he reads.
+    /// How it reads.
     pub reads: Pace,
-    /// How it ends.
+    /// How it ends the connection.
     pub ending: Ending,
 }
 
-/// How many bytes at once, and how long until the next ones.
+/// The sizes of reads or writes, and the pauses between them, both drawn up to a maximum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
-    /// The most at once; 1 at least.
+    /// The largest size; at least 1.
     pub bytes: usize,
     /// The longest pause.
     pub pause: Duration,
-    /// How many pauses there are.
+    /// The number of pauses; after them there are none.
     pub pauses: u32,
 }
 
 impl Pace {
-    /// All that there is, at once.
+    /// As much as possible, without a pause.
     pub const FAST: Pace = Pace { bytes: 65536, pause: Duration::ZERO, pauses: 0 };
 }
 
-/// How a app ends his connection.
+/// How an app ends its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// Closes as soon as everything is written, and reads to the end.
+    /// Closes when everything is written, and reads to the end.
     HalfClose,
-    /// Closes when everything has come back.
+    /// Closes when the whole echo has come.
     AfterEcho,
-    /// Resets the connection so long after it began.
+    /// Resets the connection this long after the beginning.
     Abort(Duration),
-    /// Is never heard of again so long after it began.
+    /// Stops sending anything, this long after the beginning.
     Vanish(Duration),
 }
 
-/// What became of a app's connection, as he sees it.
+/// How an app's connection ended, as the app sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// Everything came back, and both ends closed.
+    /// The whole echo came, and both ends closed.
     Served,
-    /// The server closed before everything had come back.
+    /// The server closed before the whole echo had come.
     CutShort,
-    /// It was reset, or nothing happened any more.
+    /// It was reset, or made no progress.
     Broken,
-    /// It never came about.
+    /// It was never established.
     Unserved,
-    /// He reset it.
+    /// The app reset it.
     Aborted,
-    /// He went away without a word.
+    /// The app vanished.
     Vanished,
 }
 
-/// A app and his connection.
+/// An app and its connection.
 pub struct App<'a> {
-    /// How he behaves.
+    /// How it behaves.
     pub behaviour: Behaviour,
-    /// What became of him, if it is known yet.
+    /// How the connection ended, once it has.
     pub outcome: Option<Outcome>,
     /// Bytes written.
     pub written: u32,
-    /// Bytes that came back.
+    /// Bytes of the echo that have come.
     pub echoed: u32,
     transport: Box<dyn Transport + 'a>,
     random: Rng,
     next_write: Instant,
     next_read: Instant,
     closed: bool,
-    /// When something last happened.
+    /// When there was progress last.
     moved: Instant,
 }
 
 impl<'a> App<'a> {
-    /// A app who has not begun.
+    /// An app that has not begun.
     pub fn new(behaviour: Behaviour, transport: Box<dyn Transport + 'a>, random: Rng) -> App<'a> {
         App {
             behaviour,
@@ -108,12 +108,12 @@ impl<'a> App<'a> {
         }
     }
 
-    /// True if the server's FIN has reached him.
+    /// True if the server's FIN has arrived.
     pub fn server_finished(&self) -> bool {
         self.transport.server_finished()
     }
 
-    /// True if he is connected, as far as he knows.
+    /// True if it is connected, as far as it knows.
     pub fn is_connected(&self) -> bool {
         self.outcome.is_none() && self.transport.status() == Status::Open
     }
@@ -125,7 +125,7 @@ impl<'a> App<'a> {
         }
     }
 
-    /// Does what is due, and gives what is to be sent.
+    /// Does what is due, and adds the packets to be sent to `out`.
     pub fn act(&mut self, now: Instant, out: &mut Vec<Vec<u8>>) {
         if now < self.behaviour.begin {
             return;
@@ -138,7 +138,7 @@ impl<'a> App<'a> {
         }
     }
 
-    /// When he has something to do.
+    /// When `act` has something to do.
     pub fn deadline(&mut self, now: Instant) -> Option<Instant> {
         if now < self.behaviour.begin {
             return Some(self.behaviour.begin);
@@ -179,7 +179,7 @@ impl<'a> App<'a> {
         }
         match self.transport.status() {
             Status::Connecting => return None,
-            // Whoever is refused has nothing from the server at all.
+            // Reset before anything was written: the connection was refused.
             Status::Reset if self.written == 0 => return Some(Outcome::Unserved),
             Status::Reset => return Some(Outcome::Broken),
             Status::Open | Status::Finished => {}
@@ -222,7 +222,7 @@ impl<'a> App<'a> {
         }
     }
 
-    /// True if everything that has come is read.
+    /// Returns true if everything that has come is read.
     fn read(&mut self, now: Instant) -> bool {
         let mut buffer = [0; 1024];
         while now >= self.next_read {
@@ -241,7 +241,7 @@ impl<'a> App<'a> {
     }
 }
 
-/// Takes one of the pauses, if there are any left.
+/// The next pause: none if all have been taken.
 fn pause(random: &mut Rng, pace: &mut Pace) -> Duration {
     if pace.pauses == 0 {
         return Duration::ZERO;

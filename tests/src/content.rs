@@ -1,16 +1,16 @@
-//! What clients send, and what has to come back.
+//! The payload of clients' streams, and its echo.
 
-/// A stream of bytes without an end, other ones for each key. Any part of it can be made, or compared, on its own.
+/// An endless stream of pseudo-random bytes, a different one for each key. Any part of it can be computed on its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Content(pub u32);
 
 impl Content {
-    /// The part of the stream that begins `at` this byte.
+    /// The part of the stream from byte `at` on.
     pub fn part(self, at: u32, length: usize) -> Vec<u8> {
         (0..).map(|offset| self.byte(at.wrapping_add(offset))).take(length).collect()
     }
 
-    /// Fails unless `echo` is the uppercase of the part that begins `at` this byte.
+    /// Panics unless `echo` is the upper case of the part from byte `at` on.
     #[track_caller]
     pub fn assert_echo(self, at: u32, echo: &[u8]) {
         for (offset, &byte) in (0..).zip(echo) {
@@ -20,7 +20,7 @@ impl Content {
         }
     }
 
-    /// The finalizer of MurmurHash3, which leaves no pattern.
+    /// MurmurHash3's finalizer, so that there is no pattern.
     fn byte(self, at: u32) -> u8 {
         let mut number = at ^ self.0;
         number = (number ^ (number >> 16)).wrapping_mul(0x85eb_ca6b);
@@ -29,7 +29,7 @@ impl Content {
     }
 }
 
-/// Written out, as the library's own function is what the server uses.
+/// ASCII upper case, without `to_ascii_uppercase`, which is what the server uses.
 pub fn uppercase(byte: u8) -> u8 {
     if (0x61..=0x7a).contains(&byte) { byte - 0x20 } else { byte }
 }

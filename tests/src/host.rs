@@ -9,45 +9,45 @@ use crate::app::{App, Outcome};
 use crate::ethernet::{Arrived, HEADER, Neighbour};
 use crate::udp_client::UdpClient;
 
-/// A client and its place on the link.
+/// A client, with its place on the link.
 pub struct Host<'a> {
-    /// What is there.
+    /// Its client.
     pub client: Client<'a>,
-    /// Where.
+    /// Its addresses.
     pub neighbour: Neighbour,
-    /// When it has something to do.
+    /// When `act` has something to do.
     pub due: Option<Instant>,
-    /// When it goes away, and another one has its place.
+    /// When it vanishes, and another host gets its address.
     pub until: Option<Instant>,
     framing: Framing,
 }
 
 /// A client.
 pub enum Client<'a> {
-    /// Of TCP.
+    /// A TCP client.
     Tcp(App<'a>),
-    /// Of UDP.
+    /// A UDP client.
     Udp(UdpClient),
 }
 
-/// Who makes and takes the frames of a client.
+/// What adds the Ethernet header to a client's packets, and removes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
-    /// There are none.
+    /// Nothing: the link has no frames.
     None,
-    /// Its stack.
+    /// The client's own stack.
     Own,
     /// Its [`Neighbour`].
     Neighbour,
 }
 
 impl<'a> Host<'a> {
-    /// A client that begins by itself.
+    /// A host whose client begins at its own time.
     pub fn new(client: Client<'a>, neighbour: Neighbour, framing: Framing) -> Host<'a> {
         Host { client, neighbour, due: Some(Instant::ZERO), until: None, framing }
     }
 
-    /// True if its user waits for nothing any more.
+    /// True if the client's outcome is known, or all its datagrams are sent.
     pub fn is_done(&self) -> bool {
         match &self.client {
             Client::Tcp(app) => app.outcome.is_some(),
@@ -55,7 +55,7 @@ impl<'a> Host<'a> {
         }
     }
 
-    /// True if the packet, or frame, is for this client.
+    /// True if the packet, or frame, is for this host.
     pub fn is_for(&self, packet: &[u8], medium: Medium) -> bool {
         match medium {
             Medium::Ethernet => packet[..6] == self.neighbour.mac || packet[0] & 1 != 0,
@@ -83,7 +83,7 @@ impl<'a> Host<'a> {
         }
     }
 
-    /// Does what is due, and gives what is to be sent.
+    /// Does what is due, and adds the packets to be sent to `out`.
     pub fn act(&mut self, now: Instant, out: &mut Vec<Vec<u8>>) {
         let first = out.len();
         if self.is_gone(now) {
@@ -117,7 +117,7 @@ impl<'a> Host<'a> {
     }
 }
 
-/// Where an IP packet goes.
+/// The destination of an IP packet.
 fn destination(packet: &[u8]) -> Option<IpAddr> {
     match packet.first()? >> 4 {
         4 => Some(Ipv4Addr::from(<[u8; 4]>::try_from(packet.get(16..20)?).ok()?).into()),

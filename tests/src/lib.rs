@@ -1,17 +1,17 @@
 //! A network in memory and in virtual time, for the tests of [`shout_core`].
 //!
 //! ```text
-//!  tcp_clients ──▶ their TCP ──▶ link ──▶ device ──▶ Server
-//!  (users)     (two kinds)   (loses,   (refuses)
-//!                            corrupts)    └── the invariants sees all that passes here, in order
+//!  apps ──▶ their TCP ──▶ link ──▶ device ──▶ Server
+//!           (two kinds)   (loses,   (can be full)
+//!                         corrupts)    └── invariants: checks all packets that pass here, in order
 //! ```
 //!
-//! A [`Network`](network::Network) is one server, the device it runs on, and clients on a link. Its time jumps from one event to
-//! the next, so that minutes of waiting cost nothing, and everything random in it comes from one seed. A
+//! A [`Network`](network::Network) is one server, the device it runs on, and clients on a link. Its time jumps from one
+//! event to the next, so that minutes of waiting cost nothing, and everything random in it comes from one seed. A
 //! [`SingleServer`](single_server::SingleServer) is a server without a link, for packets that no client would send.
 //!
-//! What the server does is judged by code that has nothing in common with it: packets are made and read by
-//! [`wire`], not by smoltcp, and half of the clients have a TCP of their own ([`tcp_client`]).
+//! The code that judges the server shares nothing with it: [`wire`] builds and parses packets, not smoltcp, and half of
+//! the clients have a TCP written for these tests ([`tcp_client`]). `tests/README.md` has a table of these modules.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

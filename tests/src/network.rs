@@ -1,4 +1,4 @@
-//! A server, its device, the link, and everybody on it.
+//! A server, its device, a link, and the hosts on it, in virtual time.
 
 use core::net::SocketAddr;
 
@@ -22,26 +22,26 @@ use crate::trace::OneLine;
 use crate::transport::Transport;
 use crate::udp_client::UdpClient;
 
-/// Everything that there is.
+/// The whole network.
 pub struct Network<'a> {
-    /// What happens.
+    /// The scenario that it runs.
     pub scenario: Scenario,
-    /// The time, which nobody's clock differs from.
+    /// The time, the same for all.
     pub now: Instant,
     /// The server.
     pub server: Server<'a>,
-    /// What the server and the clients are on.
+    /// The link between the server and the hosts.
     pub link: Link,
-    /// The clients; tcp_clients come first.
+    /// The hosts, those of TCP clients first.
     pub hosts: Vec<Host<'a>>,
-    /// What the server did.
+    /// Checks what the server does.
     pub invariants: Invariants,
-    /// Times that the server asked to be polled, and then had nothing to do.
+    /// How often the server's deadline came, and it had nothing to do.
     pub idle_polls: u64,
     /// Prints every packet that passes the server.
     pub trace: bool,
     device: Device,
-    /// When the server is to be polled next.
+    /// The server's deadline.
     server_due: Option<Instant>,
     /// The server waits for room in the device.
     blocked: bool,
@@ -51,7 +51,7 @@ pub struct Network<'a> {
 }
 
 impl<'a> Network<'a> {
-    /// A network in which nothing has happened yet, without the clients of the scenario.
+    /// A new network, without the clients of the scenario.
     pub fn new(scenario: Scenario, memory: &'a mut ServerMemory<'a>) -> Network<'a> {
         let mut random = Rng::with_seed(scenario.seed);
         let mut device = Device::new(scenario.medium, scenario.mtu);
@@ -81,7 +81,7 @@ impl<'a> Network<'a> {
         network
     }
 
-    /// Adds a TCP client; with smoltcp's TCP, it needs memory.
+    /// Adds a TCP client. One with smoltcp's TCP needs memory.
     pub fn add_tcp_client(&mut self, spec: &TcpClientSpec, memory: Option<&'a mut ClientMemory<'a>>) {
         let host = self.app(spec.replaces.unwrap_or(self.hosts.len()), spec, memory);
         if let Some(before) = spec.replaces {
@@ -90,7 +90,7 @@ impl<'a> Network<'a> {
         self.hosts.push(host);
     }
 
-    /// Puts a TCP client in the place of one that is over, on the same host.
+    /// Replaces a TCP client that has ended by another one on the same host.
     pub fn replace_tcp_client(&mut self, index: usize, spec: &TcpClientSpec) {
         self.hosts[index] = self.app(index, spec, None);
     }
@@ -134,7 +134,7 @@ impl<'a> Network<'a> {
         self.hosts.push(host);
     }
 
-    /// Puts a UDP client in the place of one that is over, on the same host.
+    /// Replaces a UDP client that has ended by another one on the same host.
     pub fn replace_udp_client(&mut self, index: usize, spec: &UdpClientSpec) {
         self.hosts[index] = self.udp_client(index, spec);
         self.invariants.expect_other_fragments(self.hosts[index].neighbour.address);
@@ -149,7 +149,7 @@ impl<'a> Network<'a> {
         Host::new(Client::Udp(udp_client), neighbour, framing)
     }
 
-    /// Somebody who is no client sends an IP packet to the server.
+    /// Sends an IP packet to the server that comes from no client.
     pub fn inject(&mut self, from: &Neighbour, packet: Vec<u8>) {
         let packet = if self.scenario.medium == Medium::Ethernet { from.frame(&packet) } else { packet };
         let header = self.link_header();
@@ -177,17 +177,17 @@ impl<'a> Network<'a> {
         self.server.stats()
     }
 
-    /// Runs until all clients know what has become of them.
+    /// Runs until all clients are done.
     pub fn run(&mut self) {
         let end = self.now + Duration::from_secs(3600);
         while !self.hosts.iter().all(Host::is_done) {
-            assert!(self.now < end, "an hour is over, and there are clients who still wait");
-            let next = self.next().expect("there are clients who wait, and nothing will ever happen");
+            assert!(self.now < end, "after an hour there are clients that still wait");
+            let next = self.next().expect("there are clients that wait, and no event is to come");
             self.advance(next);
         }
     }
 
-    /// Runs for so long, whatever happens.
+    /// Runs for this long.
     pub fn pass(&mut self, duration: Duration) {
         let end = self.now + duration;
         while let Some(next) = self.next().filter(|&next| next <= end) {
@@ -196,7 +196,7 @@ impl<'a> Network<'a> {
         self.advance(end);
     }
 
-    /// When the next thing happens.
+    /// The time of the next event.
     fn next(&self) -> Option<Instant> {
         let hosts = self.hosts.iter().filter_map(|host| host.due).min();
         let shutdown = self.scenario.shutdown.filter(|&at| at > self.now);
@@ -244,7 +244,7 @@ impl<'a> Network<'a> {
         loop {
             let can_proceed = self.device.room > 0 || !(self.blocked || self.device.deaf_when_full);
             let has_packets = can_proceed && !self.device.arriving.is_empty();
-            // Nothing depends on it, but it may be polled at any time.
+            // The server may be polled at any time, and that must change nothing.
             let on_a_whim = polls == 0 && self.random.u8(..16) == 0;
             let unblocked = self.blocked && self.device.room > 0;
             let overdue = self.server_due.is_some_and(|at| at <= self.now);
@@ -256,7 +256,7 @@ impl<'a> Network<'a> {
                 break;
             }
             polls += 1;
-            // It takes 64 packets a poll, and may find out once that there are no more.
+            // A poll takes at most 64 packets; one further poll may find that there are no more.
             let most = 3 + packets / 64;
             assert!(polls <= most, "polled {polls} times at one instant for {packets} packets");
         }
@@ -286,7 +286,7 @@ impl<'a> Network<'a> {
         );
     }
 
-    /// Takes to the link what the server has sent, before the eyes of the invariants.
+    /// Checks what has passed the device, and sends the server's packets over the link.
     fn deliver(&mut self) {
         let (header, medium) = (self.link_header(), self.scenario.medium);
         self.invariants.revived(self.server.stats().revived);

@@ -1,4 +1,4 @@
-//! What happens in one run of a network.
+//! Scenarios: what happens in one run of a [`Network`](crate::network::Network).
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -13,31 +13,31 @@ use crate::udp_client::Request;
 /// The server's port.
 pub const PORT: u16 = 8080;
 
-/// When a network begins.
+/// The time at which a network begins.
 pub const BEGIN: Instant = Instant::from_micros_const(1_000_000_000);
 
 /// What happens in one run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scenario {
-    /// What is left open here is drawn from it.
+    /// Everything that the scenario leaves open is drawn from it.
     pub seed: u64,
     /// When it begins.
     pub begin: Instant,
-    /// With or without frames.
+    /// Ethernet, or IP without frames.
     pub medium: Medium,
-    /// That of IP.
+    /// The MTU of IP.
     pub mtu: usize,
-    /// The server's.
+    /// The server's number of slots.
     pub slots: usize,
-    /// Bytes a direction of a connection.
+    /// The size of each of a slot's two buffers, in bytes.
     pub buffer: usize,
     /// The server's idle timeout.
     pub idle_timeout: Option<Duration>,
     /// The delay of UDP replies.
     pub delay: Option<Duration>,
-    /// What the link does.
+    /// The link's faults.
     pub faults: Faults,
-    /// What the server's device does.
+    /// When the server's device is full; none: never.
     pub refusal: Option<Refusal>,
     /// When the server is shut down.
     pub shutdown: Option<Instant>,
@@ -47,14 +47,14 @@ pub struct Scenario {
     pub udp_clients: Vec<UdpClientSpec>,
 }
 
-/// A device that is full again and again.
+/// A device that is full now and then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refusal {
-    /// The most packets that it takes before it is full.
+    /// The most packets that it sends before it is full.
     pub room: usize,
     /// The longest that it is full.
     pub lasts: Duration,
-    /// It gives no packet then either.
+    /// It delivers no packets while it is full.
     pub deaf: bool,
 }
 
@@ -65,18 +65,18 @@ pub struct TcpClientSpec {
     pub ipv6: bool,
     /// Its port.
     pub port: u16,
-    /// It comes in the place of the app with this index, with the same address and port.
+    /// It takes the place of the client with this index: the same address and port.
     pub replaces: Option<usize>,
-    /// What its user does.
+    /// What its app does.
     pub behaviour: Behaviour,
-    /// What TCP it has.
+    /// Its TCP.
     pub tcp: Tcp,
 }
 
 /// A client's TCP.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Tcp {
-    /// Made for these tests.
+    /// The one written for these tests, [`TcpClient`](crate::tcp_client::TcpClient).
     Plain(TcpConfig),
     /// smoltcp's, with buffers of these sizes, Nagle's algorithm, and delayed acknowledgements.
     Smoltcp {
@@ -89,20 +89,20 @@ pub enum Tcp {
     },
 }
 
-/// What one TCP does in another way than the next.
+/// The settings of a TCP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TcpConfig {
     /// The maximum segment size option, if it sends one.
     pub mss: Option<u16>,
     /// The window scale option, if it sends one.
     pub scale: Option<u8>,
-    /// Bytes that it keeps for a reader.
+    /// The size of its receive buffer, in bytes.
     pub buffer: usize,
-    /// Bytes that it keeps until they are acknowledged.
+    /// The size of its send buffer, in bytes.
     pub queue: usize,
-    /// How long an acknowledgement waits for company.
+    /// The delay of its acknowledgements (RFC 9293, section 3.8.6.3).
     pub ack_delay: Duration,
-    /// How long it waits for an acknowledgement at first.
+    /// Its first retransmission timeout.
     pub rto: Duration,
     /// Its initial sequence number.
     pub iss: u32,
@@ -133,7 +133,7 @@ pub struct UdpClientSpec {
 }
 
 impl Scenario {
-    /// A server as it is by default, a link without faults, and nobody there.
+    /// A server with default settings, a link without faults, and no clients.
     pub fn new(seed: u64) -> Scenario {
         Scenario {
             seed,
@@ -152,7 +152,7 @@ impl Scenario {
         }
     }
 
-    /// The address of the client with this index; tcp_clients come first.
+    /// The address of the host with this index.
     pub fn address(index: usize, ipv6: bool) -> IpAddr {
         let host = u16::try_from(index).expect("fewer clients than addresses") + 0x100;
         let [high, low] = host.to_be_bytes();
@@ -174,7 +174,7 @@ impl Scenario {
 }
 
 impl TcpClientSpec {
-    /// A client that connects at this time, sends so many bytes at once, reads as they come, and half-closes.
+    /// A client that connects at this time, sends this many bytes as fast as it can, half-closes, and reads to the end.
     pub fn new(begin: Instant, bytes: u32) -> TcpClientSpec {
         TcpClientSpec {
             ipv6: false,

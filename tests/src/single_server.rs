@@ -1,4 +1,4 @@
-//! A server on its own, that takes whatever a test hands it, from peers that exist only as packets.
+//! One server without a link: a test hands it packets one by one, also such as no client sends.
 
 use core::net::{IpAddr, SocketAddr};
 use std::collections::HashMap;
@@ -17,41 +17,41 @@ use crate::scenario::{BEGIN, PORT, Scenario};
 use crate::trace::OneLine;
 use crate::wire::{ACK, Ip, SYN, Segment};
 
-/// What kind of server it is.
+/// The server's settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ServerSetup {
-    /// With or without frames.
+    /// Ethernet, or IP without frames.
     pub medium: Medium,
-    /// Of the server.
+    /// The number of slots.
     pub slots: usize,
-    /// Bytes a direction of a connection.
+    /// The size of each of a slot's two buffers, in bytes.
     pub buffer: usize,
-    /// Of the server.
+    /// The idle timeout.
     pub idle_timeout: Option<Duration>,
-    /// Packets with wrong checksums count too, and nothing can be said of what is echoed.
+    /// The device claims that all checksums are right. So damaged payload is echoed, and the echo cannot be checked.
     pub trusting: bool,
 }
 
 impl ServerSetup {
-    /// As it is by default, without frames.
+    /// Default settings, and IP without frames.
     pub const USUAL: ServerSetup =
         ServerSetup { medium: Medium::Ip, slots: 4, buffer: 1024, idle_timeout: None, trusting: false };
 }
 
-/// Where a peer's connection stands, by the last segment that the server sent it.
+/// A peer's connection, as the last segment from the server has it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct View {
     /// Both initial sequence numbers, the peer's and the server's.
     pub initial: (u32, u32),
-    /// What the server expects next.
+    /// The server's RCV.NXT.
     pub expected: u32,
-    /// Its window, as it stands in the header.
+    /// The server's window, as in the header.
     pub window: u16,
-    /// Behind the last byte that it has sent.
+    /// The number after the last byte that the server has sent.
     pub sent: u32,
 }
 
-/// The server and what is around it.
+/// The server, its device, and what its peers have seen.
 pub struct SingleServer<'a> {
     /// The server.
     pub server: Server<'a>,
@@ -59,17 +59,17 @@ pub struct SingleServer<'a> {
     pub device: Device,
     /// The time.
     pub now: Instant,
-    /// TCP segments that the server has sent, until somebody takes them.
+    /// TCP segments that the server has sent, until a test takes them.
     pub sent: Vec<Segment>,
-    /// Where each peer's connection stands.
+    /// Each peer's connection.
     pub views: HashMap<SocketAddr, View>,
-    /// What the server has to keep to.
+    /// Checks what the server does.
     pub invariants: Invariants,
-    /// Peers that answer when the server asks for their hardware address.
+    /// Peers that answer ARP requests and neighbour solicitations.
     pub neighbours: Vec<Neighbour>,
-    /// How many more of the server's packets get lost on their way.
+    /// How many of the server's next packets are lost.
     pub lose: usize,
-    /// What the server echoes is judged by the invariants, unless checksums are not looked at.
+    /// The invariants are checked. They are not if checksums are not verified.
     pub watch: bool,
     /// Prints every packet.
     pub trace: bool,
@@ -81,7 +81,7 @@ pub struct SingleServer<'a> {
 }
 
 impl<'a> SingleServer<'a> {
-    /// A server that has seen nothing yet. `change` is for what the setup leave open.
+    /// A new server. `change` is for further settings.
     pub fn new(
         setup: ServerSetup,
         memory: &'a mut ServerMemory<'a>,
@@ -126,12 +126,12 @@ impl<'a> SingleServer<'a> {
         self.blocked
     }
 
-    /// A packet, or a frame, waits in the device.
+    /// Puts a packet, or a frame, into the device.
     pub fn arrive(&mut self, packet: Vec<u8>) {
         self.device.arriving.push_back(packet);
     }
 
-    /// A segment waits in the device.
+    /// Puts an IP packet from this peer into the device.
     pub fn arrive_from(&mut self, peer: &Neighbour, packet: &[u8]) {
         let packet = if self.setup.medium == Medium::Ethernet { peer.frame(packet) } else { packet.to_vec() };
         self.arrive(packet);
@@ -155,7 +155,7 @@ impl<'a> SingleServer<'a> {
         self.look();
     }
 
-    /// Goes from deadline to deadline until this much time is over. Peers are asked for their hardware addresses meanwhile.
+    /// Advances the time from deadline to deadline, until `duration` is over.
     pub fn pass(&mut self, duration: Duration) {
         let end = self.now + duration;
         self.poll();
@@ -228,7 +228,7 @@ impl<'a> SingleServer<'a> {
         assert!(stats.live <= stats.most_live && stats.most_live <= self.setup.slots as u64, "{stats}");
     }
 
-    /// Looks at what has passed the device.
+    /// Checks what has passed the device.
     fn look(&mut self) {
         let header = if self.setup.medium == Medium::Ethernet { HEADER } else { 0 };
         self.invariants.revived(self.server.stats().revived);
@@ -278,8 +278,8 @@ impl<'a> SingleServer<'a> {
     }
 }
 
-/// Fails if a packet must not be sent, whatever came before: it has to be from the server, to a single host that is
-/// somebody else. Questions about neighbours go to a group.
+/// Panics unless a packet is from one of the server's addresses to a single other host. Only neighbour solicitations
+/// may go to a multicast group.
 fn assert_decent(packet: &[u8]) {
     assert!(packet.len() <= 1500, "longer than the MTU");
     let ip = Ip::read(packet).expect("a malformed packet");

@@ -1,5 +1,5 @@
-//! A client's TCP, made without smoltcp. It keeps to RFC 9293 in the plainest way: it sends everything again from
-//! the first byte that was not acknowledged.
+//! A client's TCP, written for these tests without smoltcp: RFC 9293 in its plainest form. After a timeout it goes back
+//! and sends everything again that was not acknowledged.
 
 use core::net::SocketAddr;
 use std::collections::VecDeque;
@@ -10,9 +10,9 @@ use crate::scenario::{Resends, TcpConfig};
 use crate::transport::{Status, Transport};
 use crate::wire::{ACK, FIN, PSH, RST, SYN, Segment, ahead, syn_options};
 
-/// The longest that it waits for an acknowledgement before it sends again.
+/// The longest retransmission timeout.
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
-/// The most segments that it keeps behind a gap.
+/// The most out-of-order segments that it keeps.
 const MOST_EARLY: usize = 100;
 
 /// The connection.
@@ -22,30 +22,30 @@ pub struct TcpClient {
     remote: SocketAddr,
     config: TcpConfig,
     state: State,
-    /// What was written and has not been acknowledged, from `unacknowledged` on.
+    /// What was written and is not acknowledged: the bytes from `unacknowledged` (SND.UNA) on.
     queue: VecDeque<u8>,
     unacknowledged: u32,
-    /// The next byte to send; behind those sent already, unless they are being sent again.
+    /// SND.NXT, which goes back for a retransmission.
     next: u32,
-    /// Behind all that was ever sent.
+    /// SND.MAX: one past the highest number sent so far.
     farthest: u32,
     closing: bool,
     /// The server has acknowledged the FIN.
     finished: bool,
-    /// The right edge of the server's window, and the segment that it is from.
+    /// SND.UNA + SND.WND, and SND.WL1 and SND.WL2, the segment that it is from.
     send_edge: u32,
     edge_from: (u32, u32),
     send_mss: usize,
     send_shift: u8,
     wait: Duration,
     again_at: Option<Instant>,
-    /// What has arrived and was not read, up to `expected`.
+    /// What has arrived and was not read, up to `expected` (RCV.NXT).
     arrived: VecDeque<u8>,
     expected: u32,
-    /// Segments behind a gap.
+    /// Out-of-order segments.
     early: Vec<Segment>,
     server_finished: bool,
-    /// The right edge of the window that was offered.
+    /// RCV.NXT + RCV.WND as advertised.
     receive_edge: u32,
     ack_at: Option<Instant>,
     /// Number and window of the last two acknowledgements that were sent on their own, the older one first.
@@ -64,7 +64,7 @@ enum State {
 }
 
 impl TcpClient {
-    /// A connection that begins when it is first asked what to transmit.
+    /// A connection that begins with the first `transmit`.
     pub fn new(local: SocketAddr, remote: SocketAddr, config: TcpConfig) -> TcpClient {
         TcpClient {
             local,
@@ -115,7 +115,7 @@ impl TcpClient {
         self.state == State::Open && self.send_shift != u8::MAX
     }
 
-    /// The number of a segment without data, such that it lies in the server's window.
+    /// The number of an empty segment: SND.MAX, or the right edge of the server's window if that is before it.
     fn acceptable(&self) -> u32 {
         if ahead(self.send_edge, self.farthest) < 0 { self.send_edge } else { self.farthest }
     }
@@ -159,7 +159,7 @@ impl TcpClient {
         let offset = ahead(segment.seq, self.expected);
         let edge = ahead(self.receive_edge, self.expected);
         if segment.has(RST) {
-            // RFC 5961, section 3.2; nobody is told to give up what is complete (RFC 1337).
+            // RFC 5961, section 3.2. In TIME-WAIT a RST is ignored (RFC 1337).
             match offset {
                 _ if self.status() == Status::Finished => {}
                 0 => self.state = State::Reset,
@@ -174,7 +174,7 @@ impl TcpClient {
             }
             return;
         }
-        // In order, or just before, or beyond the window.
+        // Not acceptable: wholly before RCV.NXT, or beyond the window.
         let empty = length == 0 && !segment.has(FIN);
         if offset < 0 && (empty || ahead(segment.seq.wrapping_add(length), self.expected) < 0)
             || offset > edge
@@ -230,12 +230,12 @@ impl TcpClient {
             let early = self.early.swap_remove(index);
             self.take_in_order(&early);
         }
-        // Only what comes as it should may wait for company (RFC 5681, section 4.2).
+        // Only an ACK of a segment in order may be delayed (RFC 5681, section 4.2).
         let as_expected = self.expected != before && !gap && !self.server_finished && self.ack_at.is_none();
         self.ack_at = Some(if as_expected { now + self.config.ack_delay } else { now });
     }
 
-    /// Takes what is new of a segment that leaves no gap.
+    /// Accepts the new part of a segment that leaves no gap.
     fn take_in_order(&mut self, segment: &Segment) {
         let known = self.expected.wrapping_sub(segment.seq) as usize;
         if known > segment.payload.len() || self.server_finished {
@@ -247,13 +247,14 @@ impl TcpClient {
         self.expected = self.expected.wrapping_add(u32::try_from(room).expect("a packet's payload"));
         if segment.has(FIN) && room == new.len() {
             self.expected = self.expected.wrapping_add(1);
-            // Nothing more can come: the window stays closed from here on.
+            // Nothing comes after the FIN: the window stays closed.
             self.receive_edge = self.expected;
             self.server_finished = true;
         }
     }
 
-    /// Offers as much window as there is room, but not in small pieces (RFC 9293, section 3.8.6.2.2).
+    /// Advances the window, but not by small steps (silly window syndrome, RFC 9293, section 3.8.6.2.2). Returns
+    /// whether it did.
     fn offer(&mut self) -> bool {
         let offered = ahead(self.receive_edge, self.expected).max(0).unsigned_abs() as usize;
         let most = usize::from(u16::MAX) << if self.scales() { self.config.scale.unwrap_or(0) } else { 0 };
@@ -315,7 +316,7 @@ impl TcpClient {
             self.next = self.unacknowledged;
             self.sent.clear();
         }
-        // A window that is closed is tried with one byte (RFC 9293, section 3.8.6.1).
+        // A zero-window probe has one byte (RFC 9293, section 3.8.6.1).
         let mut probe = usize::from(again && !resent);
         loop {
             let in_flight = ahead(self.next, self.unacknowledged).unsigned_abs() as usize;
@@ -325,7 +326,7 @@ impl TcpClient {
             let unfinished = self.closing && !self.finished && in_flight <= self.queue.len();
             let fin = unfinished && length == left && window.max(probe) > length;
             if length == 0 && !fin {
-                // Unless something is in flight, nothing but a probe finds out that the window has opened.
+                // Nothing is in flight, so that only a probe finds out that the window has opened.
                 if (left > 0 || unfinished) && self.again_at.is_none() {
                     self.again_at = Some(now + self.wait);
                 }

@@ -1,4 +1,4 @@
-//! Packets in words, for whoever looks into a run that failed.
+//! A packet in one line, for a look into a run that failed.
 
 use core::fmt;
 

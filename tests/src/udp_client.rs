@@ -61,7 +61,7 @@ impl UdpClient {
         request.replies += 1;
     }
 
-    /// Gives what is to be sent.
+    /// Adds the packets to be sent to `out`.
     pub fn act(&mut self, now: Instant, out: &mut Vec<Vec<u8>>) {
         while let Some(request) = self.requests.get(self.sent).filter(|request| request.at <= now) {
             let index = u16::try_from(self.sent).expect("fewer requests than ports");
@@ -78,12 +78,12 @@ impl UdpClient {
     }
 }
 
-/// What a request has to be answered with.
+/// The right reply to a request.
 pub fn reply_to(request: &[u8]) -> Vec<u8> {
     request.iter().take(BUFFER_SIZE).copied().map(uppercase).collect()
 }
 
-/// Puts IPv4 packets together again; the parts may not overlap, and incomplete packets are kept for ever.
+/// Reassembles IPv4 fragments, which must not overlap. Incomplete packets are kept for ever.
 #[derive(Debug, Default)]
 pub struct Reassembly {
     parts: HashMap<(IpAddr, u16), Parts>,
@@ -98,12 +98,12 @@ struct Parts {
 }
 
 impl Reassembly {
-    /// Gives up what has come from this host and is not whole.
+    /// Discards the incomplete packets from this host.
     pub fn forget(&mut self, from: IpAddr) {
         self.parts.retain(|(other, _), _| *other != from);
     }
 
-    /// Gives the payload if it is whole with this packet.
+    /// Adds a packet. Returns the payload if it is complete now.
     pub fn add(&mut self, ip: &Ip<'_>) -> Option<Vec<u8>> {
         let part = ip.fragment;
         if part.offset == 0 && !part.more {

@@ -1,5 +1,5 @@
-//! IP packets with TCP and UDP in them, made and read without smoltcp: what both ends get wrong in the same way would not be
-//! noticed.
+//! IP packets with TCP and UDP in them, made and read without smoltcp: what both ends get wrong in the same way would
+//! not be noticed.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
