@@ -336,7 +336,9 @@ impl TcpClient {
             let payload = self.queue.range(in_flight..in_flight + length).copied().collect();
             let flags = ACK | if fin { FIN } else { 0 } | if length == left { PSH } else { 0 };
             let segment = self.segment(self.next, flags, payload);
-            out.push(self.with_ack(segment.clone()).to_packet());
+            // A probe has the newest acknowledgement: the server may have refused the segment that had it first.
+            let is_probe = window == 0;
+            out.push(if is_probe { segment.to_packet() } else { self.with_ack(segment.clone()).to_packet() });
             if self.config.resends == Resends::WholeSegments {
                 self.sent.push_back(segment);
             }
