@@ -117,3 +117,26 @@ fn an_old_segment_does_not_close_the_window() {
     net.pass(Duration::from_secs(2)); // after 1, 2, 4, 8 and 16 seconds
     assert_eq!(peer.take(&mut net).data, b"ABC");
 }
+
+/// An ACK below SND.UNA is a duplicate that was overtaken. Its window counts from where it was, not from SND.UNA.
+#[test]
+fn an_old_acknowledgement_does_not_open_the_window() {
+    let (mut net, mut peer) = open();
+    peer.window = 600;
+    peer.ack(&mut net);
+    peer.send(&mut net, Psh, &letters(1000));
+    assert_eq!(peer.take_data(&mut net).len(), 600);
+    peer.window = 20;
+    net.arrive(peer.segment(Plain, peer.next, Some(601), &[]));
+    peer.window = 600;
+    for _ in 0..5 {
+        net.arrive(peer.segment(Plain, peer.next, Some(1), &[]));
+    }
+    net.pass(Duration::from_secs(5));
+    // The right edge is 601 + 20, and a zero-window probe may have one byte beyond it.
+    while !net.wire.sent.is_empty() {
+        let segment = peer.take(&mut net);
+        peer.acked = 601;
+        assert!(segment.seq + i32::try_from(segment.data.len()).unwrap() <= 601 + 20 + 1, "{segment:?}");
+    }
+}
