@@ -1,4 +1,4 @@
-//! Many clients, and much data.
+//! Many clients at the same time, and much data.
 
 use std::process::Command;
 use std::thread;

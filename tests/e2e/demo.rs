@@ -1,4 +1,4 @@
-//! `shout demo`: a server and a visitor in a network of their own.
+//! `shout demo`: a server and a client in a private network namespace.
 
 use std::fs;
 use std::io;

@@ -1,4 +1,4 @@
-//! Faults on purpose, which one asks for to test one's own clients.
+//! `--drop`, `--corrupt` and the other faults on purpose, with which users test their own clients.
 
 use core::net::SocketAddr;
 use core::time::Duration;

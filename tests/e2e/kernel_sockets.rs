@@ -1,4 +1,4 @@
-//! What a program sees that uses the kernel's sockets.
+//! The kernel's sockets as clients: errors, options and states as a program sees them.
 
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::time::Duration;

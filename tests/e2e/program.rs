@@ -1,4 +1,4 @@
-//! Programs under test: everything they write is collected, and no wait for them is without a bound.
+//! Child processes: their output is collected, and every wait for them has a limit.
 
 use core::fmt;
 use core::time::Duration;

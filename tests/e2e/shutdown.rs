@@ -1,4 +1,4 @@
-//! The end of the server: signals, and what becomes of those who are connected.
+//! Shutdown by signal, and what connected clients get.
 
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use core::time::Duration;

@@ -1,4 +1,4 @@
-//! Watching what passes: `--pcap`, `--stats`, SIGUSR1 and the summary at the end.
+//! `--pcap`, `--stats`, SIGUSR1 and the summary at the end.
 
 use core::time::Duration;
 use std::fs::{self, File};

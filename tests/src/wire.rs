@@ -1,5 +1,5 @@
-//! IP packets with TCP and UDP in them, made and read without smoltcp: what both ends get wrong in the same way would
-//! not be noticed.
+//! Builds and parses IP packets with TCP, UDP and ICMP, without smoltcp: with it, both ends would be wrong in the same
+//! way.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -26,9 +26,9 @@ pub const ICMPV6: u8 = 58;
 /// A TCP segment with its addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
-    /// Whose it is.
+    /// The source.
     pub from: SocketAddr,
-    /// For whom it is.
+    /// The destination.
     pub to: SocketAddr,
     /// Sequence number.
     pub seq: u32,
@@ -36,7 +36,7 @@ pub struct Segment {
     pub ack: u32,
     /// [`FIN`], [`SYN`] and so on.
     pub flags: u8,
-    /// The window as it stands in the header.
+    /// The window as in the header, not scaled.
     pub window: u16,
     /// The options, padded to a multiple of 4 bytes; 40 at most.
     pub options: Vec<u8>,
@@ -136,9 +136,9 @@ pub fn syn_options(mss: Option<u16>, scale: Option<u8>) -> Vec<u8> {
 /// A UDP datagram with its addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Datagram {
-    /// Whose it is.
+    /// The source.
     pub from: SocketAddr,
-    /// For whom it is.
+    /// The destination.
     pub to: SocketAddr,
     /// The data.
     pub payload: Vec<u8>,
@@ -189,29 +189,29 @@ impl Datagram {
     }
 }
 
-/// Which part of an IPv4 packet a packet is; all of it by default.
+/// The fragment of an IPv4 packet that a packet is. By default it is whole.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Fragment {
-    /// The same number for all parts.
+    /// The identification, the same for all fragments of a packet.
     pub identification: u16,
-    /// Where in the payload this part begins, in bytes.
+    /// The offset in the payload, in bytes.
     pub offset: usize,
-    /// There are parts behind this one.
+    /// More fragments follow.
     pub more: bool,
 }
 
-/// An IP packet that was read.
+/// A parsed IP packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ip<'p> {
-    /// Whose it is.
+    /// The source.
     pub from: IpAddr,
-    /// For whom it is.
+    /// The destination.
     pub to: IpAddr,
-    /// What the payload is: [`TCP`], [`UDP`].
+    /// The protocol: [`TCP`], [`UDP`] and so on.
     pub protocol: u8,
-    /// Which part of a packet it is; the identification is 0 if it is all of it.
+    /// Which fragment it is. The identification is 0 if it is whole.
     pub fragment: Fragment,
-    /// What is behind the header.
+    /// The payload.
     pub payload: &'p [u8],
 }
 
@@ -303,7 +303,7 @@ pub fn transport_checksum(from: IpAddr, to: IpAddr, protocol: u8, payload: &[u8]
     checksum(sum(from) + sum(to) + u64::from(protocol) + payload.len() as u64, payload)
 }
 
-/// RFC 1071: of bytes, added to a sum.
+/// Adds bytes to a checksum (RFC 1071).
 pub fn checksum(start: u64, bytes: &[u8]) -> u16 {
     let mut total = start + sum(bytes);
     while total > 0xffff {

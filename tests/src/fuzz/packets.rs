@@ -1,6 +1,5 @@
-//! Packets of any bytes, to a server in any state: connections come about in between, and the bytes of a packet that
-//! would be taken are changed here and there. With most of them, checksums and lengths are put right before they
-//! are handed in, as the server would look no further otherwise.
+//! Arbitrary packets, and valid ones with changed bytes, to a server in any state. Lengths and checksums of most are
+//! corrected, since the server would drop them at once otherwise.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -16,23 +15,23 @@ use crate::single_server::SingleServer;
 use crate::wire::{ACK, Datagram, Fragment, ICMP, ICMPV6, Ip, PSH, SYN, Segment, TCP, UDP, icmp_packet};
 use crate::wire::{checksum, ip_packet, transport_checksum};
 
-/// The most that happens in one run, so that each is short.
+/// The largest number of steps in a run, so that each is short.
 const MOST: usize = 200;
 
 const PORT_OF_PEER: u16 = 40_000;
 
 #[derive(Debug, Arbitrary)]
 enum Step {
-    /// These bytes, and nothing else.
+    /// These bytes as a packet.
     Raw(Bytes),
-    /// These bytes behind the headers of IP, with this protocol.
+    /// These bytes as the payload of an IP packet with this protocol.
     Payload {
         peer: u8,
         protocol: u8,
         fragment: Option<u16>,
         bytes: Bytes,
     },
-    /// A segment or a datagram that would be taken, with changes.
+    /// A valid segment or datagram, with changed bytes.
     Changed {
         peer: u8,
         base: Base,
@@ -74,15 +73,15 @@ enum Base {
     Ping {
         length: u16,
     },
-    /// A question about the server's hardware address.
+    /// A request for the server's hardware address.
     Question,
 }
 
-/// As many bytes as the first two say.
+/// Bytes, as many as the first two bytes of the input say.
 #[derive(Debug)]
 struct Bytes(Vec<u8>);
 
-/// Where, and what is there then: up to seven.
+/// Up to seven positions, and the byte that is written to each.
 #[derive(Debug)]
 struct Changes(Vec<(u8, u8)>);
 
@@ -100,12 +99,12 @@ impl<'a> Arbitrary<'a> for Changes {
     }
 }
 
-/// Hands in what the bytes say. Nothing may panic, and the counters have to add up; whatever came, all slots are free
-/// some time later, or the server is shut down if it was told to. `trace` prints every packet.
+/// Runs the steps that the bytes encode. Nothing may panic, and the counters must add up. Some time later all slots are
+/// free, or the server is shut down if it was told to. `trace` prints every packet.
 pub fn hand_in(bytes: &[u8], trace: bool) {
     let mut bytes = Unstructured::new(bytes);
     let Ok(setting) = Setting::arbitrary(&mut bytes) else { return };
-    // Nobody knows what such packets mean: there is no invariants.
+    // The invariants cannot be checked: they do not know what such packets mean to the server.
     let setup = setting.setup();
     let mut memory = ServerMemory::new(setup.slots, setup.buffer, 0);
     let mut single = SingleServer::new(setup, &mut memory, |config| {
@@ -217,7 +216,7 @@ fn neighbour(index: u8) -> Neighbour {
     }
 }
 
-/// A peer, or somebody with an address that no peer can have.
+/// A peer, or a host with an address that no peer can have.
 fn stranger(index: u8) -> Neighbour {
     let address = match index % 16 {
         0 => Ipv4Addr::UNSPECIFIED.into(),
@@ -243,7 +242,7 @@ fn header(medium: Medium) -> usize {
     if medium == Medium::Ethernet { HEADER } else { 0 }
 }
 
-/// Puts the lengths and checksums right of what may be an IP packet.
+/// Corrects the lengths and checksums of what may be an IP packet.
 fn mend(packet: &mut [u8]) {
     let Ok(length) = u16::try_from(packet.len()) else { return };
     let (start, protocol) = match packet.first().map(|first| first >> 4) {

@@ -1,5 +1,5 @@
-//! Several peers, each with a connection or several, one after the other: arbitrary segments at arbitrary times, of which
-//! some are lost. What the server says is judged by a [`Invariants`](crate::invariants::Invariants).
+//! Several peers with arbitrary segments at arbitrary times, some of which are lost. The
+//! [`Invariants`](crate::invariants::Invariants) are checked.
 
 use core::net::SocketAddr;
 
@@ -13,23 +13,23 @@ use crate::scenario::{PORT, Scenario};
 use crate::single_server::SingleServer;
 use crate::wire::{ACK, Datagram, FIN, PSH, RST, SYN, Segment, icmp_packet, syn_options};
 
-/// The most that happens in one run, so that each is short.
+/// The largest number of steps in a run, so that each is short.
 const MOST: usize = 300;
 
-/// Those who play. The first one is beyond a router.
+/// The peers. The first one is behind a router.
 const PEERS: usize = 4;
 
 #[derive(Debug, Arbitrary)]
 struct Step {
     peer: u8,
     action: Action,
-    /// The server does not get to run before the next step.
+    /// The server is not polled before the next step.
     hurry: bool,
 }
 
 #[derive(Debug, Arbitrary)]
 enum Action {
-    /// A handshake as it should be.
+    /// A correct handshake.
     Connect {
         iss: u32,
     },
@@ -40,7 +40,7 @@ enum Action {
         scale: Option<u8>,
         length: u8,
     },
-    /// What an honest peer would send next.
+    /// What a correct peer sends next.
     Polite {
         length: Length,
         window: u16,
@@ -76,13 +76,13 @@ enum Action {
     Room {
         packets: u8,
     },
-    /// Who answers when the server asks for hardware addresses.
+    /// Which peers answer when the server asks for hardware addresses.
     AtHome {
         who: u8,
     },
 }
 
-/// A sequence number, most often near one that means something.
+/// A sequence number, most often near one of the connection's.
 #[derive(Debug, Arbitrary)]
 enum Number {
     Next,
@@ -90,7 +90,7 @@ enum Number {
     /// The right edge of the window.
     NearEdge(i16),
     NearFirst(i16),
-    /// As far away as can be.
+    /// Half the number space away.
     Opposite(i16),
     Any(u32),
 }
@@ -114,11 +114,12 @@ enum Options {
 struct Peer {
     neighbour: Neighbour,
     port: u16,
-    /// The byte at each of its sequence numbers, whatever the segment that it comes in.
+    /// The payload at each sequence number, the same in every segment.
     content: Content,
 }
 
-/// Plays what the bytes say, and checks what has to be true meanwhile and afterwards; `trace` prints every packet.
+/// Runs the steps that the bytes encode, and checks what has to hold meanwhile and afterwards. `trace` prints every
+/// packet.
 pub fn play(bytes: &[u8], trace: bool) {
     let mut bytes = Unstructured::new(bytes);
     let Ok(setting) = Setting::arbitrary(&mut bytes) else { return };
@@ -224,7 +225,7 @@ impl Peer {
     }
 
     fn segment(&self, seq: u32, ack: u32, flags: u8, window: u16, length: u16) -> Segment {
-        // The SYN comes before the bytes of a segment.
+        // SYN has the first sequence number of a segment, and the payload begins after it.
         let first = seq.wrapping_add(u32::from(flags & SYN != 0));
         let payload = self.content.part(first, usize::from(length % 1401));
         Segment { from: self.from(), to: self.to(), seq, ack, flags, window, options: Vec::new(), payload }
