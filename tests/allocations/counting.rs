@@ -1,4 +1,4 @@
-//! An allocator that counts, and what keeps it from counting.
+//! A global allocator that counts, and a way to switch the counting off.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::Cell;
@@ -24,8 +24,8 @@ fn count() {
     }
 }
 
-// SAFETY: all is left to the system's allocator; counting touches nothing but two cells of this thread, which need neither
-// memory nor a destructor.
+// SAFETY: all is left to the system's allocator; counting touches nothing but two cells of this thread, which need
+// neither memory nor a destructor.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count();
@@ -51,12 +51,12 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// What this thread has asked for so far, as far as it counts.
+/// The allocations of this thread that were counted so far.
 pub(crate) fn allocations() -> u64 {
     COUNT.get()
 }
 
-/// Does something that counts, or does not.
+/// Calls `work` with the counting switched on or off.
 pub(crate) fn counted<R>(counts: bool, work: impl FnOnce() -> R) -> R {
     let before = COUNTS.replace(counts);
     let result = work();
@@ -64,7 +64,7 @@ pub(crate) fn counted<R>(counts: bool, work: impl FnOnce() -> R) -> R {
     result
 }
 
-/// A device whose own memory does not count, while what the core does with a packet in hand does.
+/// A device whose own allocations are not counted; those of the core, while it handles a packet, are.
 pub(crate) struct Apart<'d>(pub(crate) &'d mut Device);
 
 pub(crate) struct Received(device::RxToken);

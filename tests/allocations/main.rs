@@ -1,5 +1,5 @@
-//! The core asks for no memory, whatever comes: an allocator counts what is asked of it while `Server::poll` runs. The
-//! device, which is the caller's, and the clients have theirs from it too, but what they ask for does not count.
+//! The core allocates nothing, whatever comes: a global allocator counts what `Server::poll` asks for. The test's
+//! device and its clients use the same allocator, and are not counted.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed expectation is how a test fails")]
 
 mod counting;
@@ -13,12 +13,12 @@ use shout_tests::content::Content;
 use shout_tests::device::{Device, Passed};
 use shout_tests::ethernet::{Arrived, Neighbour, SERVER_MAC};
 use shout_tests::memory::ServerMemory;
-use shout_tests::plan::{BEGIN, CallerPlan, PORT, Plan, Tcp};
-use shout_tests::siege::View;
+use shout_tests::network::{hardware_addr, mac};
+use shout_tests::scenario::{BEGIN, PORT, Scenario, Tcp, TcpClientSpec};
+use shout_tests::single_server::View;
 use shout_tests::tcp_client::TcpClient;
 use shout_tests::transport::Transport;
 use shout_tests::wire::Datagram;
-use shout_tests::world::{hardware_addr, mac};
 use smoltcp::phy::Medium;
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::IpCidr;
@@ -53,8 +53,8 @@ fn serve(medium: Medium) {
     let mut memory = ServerMemory::new(SLOTS, 1024, 64);
     let mut device = Device::new(medium, 1500);
     let mut config = Config::new(hardware_addr(medium, SERVER_MAC), *b"0123456789abcdef");
-    config.addresses.push(IpCidr::new(Plan::server(false).into(), 16)).unwrap();
-    config.addresses.push(IpCidr::new(Plan::server(true).into(), 64)).unwrap();
+    config.addresses.push(IpCidr::new(Scenario::server(false).into(), 16)).unwrap();
+    config.addresses.push(IpCidr::new(Scenario::server(true).into(), 64)).unwrap();
     (config.delay, config.idle_timeout) = (Some(Duration::from_millis(20)), Some(Duration::from_secs(10)));
     let server = Server::new(&config, memory.storage(), &mut device, BEGIN).unwrap();
     let mut net = Net { server, device, now: BEGIN, medium, clients: Vec::new(), random: Rng::with_seed(1) };
@@ -68,7 +68,7 @@ fn serve(medium: Medium) {
         net.step();
     }
     assert_eq!(allocations() - before, 0, "the core asked for memory");
-    // It would mean little if nothing had happened.
+    // The run must have had traffic, or it would prove little.
     let stats: &Stats = net.server.stats();
     assert!(stats.opened > 4 * ROUNDS && stats.closed > 2 * ROUNDS, "{stats}");
     assert!(stats.timed_out > 0 && stats.reset > 0 && stats.abandoned > 0, "{stats}");
@@ -86,7 +86,7 @@ struct Net<'a> {
 }
 
 impl Net<'_> {
-    /// Other clients come than before, who may have vanished, reset their connections, or have been served.
+    /// New clients replace those before, which may have vanished, reset their connections, or been served.
     fn round(&mut self, round: u64) {
         let port = 1024 + u16::try_from(round).unwrap();
         self.clients = (0..CLIENTS).map(|index| client(index, port)).collect();
@@ -105,7 +105,7 @@ impl Net<'_> {
             self.step();
         }
         if round.is_multiple_of(10) {
-            // Those who are left are not heard of any more.
+            // The remaining clients vanish.
             self.clients.clear();
             self.device.room = usize::MAX;
             for _ in 0..30 {
@@ -126,8 +126,8 @@ impl Net<'_> {
             5 => return self.device.arriving.push_back(odd_frame(attacker.neighbour.mac, random)),
             6 => attacker.datagram(random),
             _ => {
-                let to = SocketAddr::new(Plan::server(false), PORT);
-                let from = SocketAddr::new(Plan::address(7, false), 20_000);
+                let to = SocketAddr::new(Scenario::server(false), PORT);
+                let from = SocketAddr::new(Scenario::address(7, false), 20_000);
                 let whole = Datagram { from, to, payload: Content(1).part(0, random.usize(..3000)) };
                 for part in whole.to_packets(576, random.u16(..)) {
                     self.arrive(&attacker.neighbour, &part);
@@ -164,7 +164,7 @@ impl Net<'_> {
         self.deliver();
     }
 
-    /// The one thing that is looked at.
+    /// `Server::poll`, with the counting on.
     fn poll(&mut self) -> Poll {
         let (server, now) = (&mut self.server, self.now);
         let mut device = Apart(&mut self.device);
@@ -192,12 +192,12 @@ impl Net<'_> {
     }
 }
 
-/// A client with something to say, who closes when he has said it.
+/// A client that sends, and closes when everything is sent.
 fn client(index: usize, port: u16) -> (Neighbour, TcpClient) {
-    let neighbour = Neighbour { mac: mac(index), address: Plan::address(index, index % 2 == 1) };
-    let Tcp::Plain(habits) = CallerPlan::new(BEGIN, 0).tcp else { panic!("another TCP by default") };
-    let server = SocketAddr::new(Plan::server(neighbour.address.is_ipv6()), PORT);
-    let mut client = TcpClient::new(SocketAddr::new(neighbour.address, port), server, habits);
+    let neighbour = Neighbour { mac: mac(index), address: Scenario::address(index, index % 2 == 1) };
+    let Tcp::Plain(config) = TcpClientSpec::new(BEGIN, 0).tcp else { panic!("another TCP by default") };
+    let server = SocketAddr::new(Scenario::server(neighbour.address.is_ipv6()), PORT);
+    let mut client = TcpClient::new(SocketAddr::new(neighbour.address, port), server, config);
     client.write(&Content(0).part(0, 700 * index));
     if index != 3 {
         client.close();

@@ -1,4 +1,4 @@
-//! The server's addresses and the device that they are reached through.
+//! `--address`, `--host-address` and the device that they belong to.
 
 use core::net::SocketAddr;
 use std::fs;

@@ -1,4 +1,4 @@
-//! Many clients, and much data.
+//! Many clients at the same time, and much data.
 
 use std::process::Command;
 use std::thread;
@@ -40,7 +40,7 @@ fn a_megabyte_through_a_half_closing_nc() {
     let data = pattern(1 << 20);
     let output = run(Command::new("nc").args(["-N", "192.168.69.1", "8080"]), &data);
     assert!(output.status.success(), "{}", output.stderr);
-    assert_shouted(&data, &output.octets);
+    assert_shouted(&data, &output.bytes);
 }
 
 fn a_megabyte_over_ipv6() {

@@ -7,7 +7,7 @@ use std::net::{TcpListener, UdpSocket};
 use std::thread;
 use std::time::Instant;
 
-use crate::note;
+use crate::note_programs;
 use crate::program::{LIMIT, Output, run};
 use crate::server::{Server, V4, V6, shout, shout_on_a_terminal};
 use crate::sockets::uninterrupted;
@@ -58,15 +58,15 @@ fn a_long_line_is_read_back_whole() {
 }
 
 fn a_long_line_comes_back_from_the_notes_server_too() {
-    let _note = note::server(note::TCP_SERVER);
-    let output = client(&["tcp", note::ADDRESS], &("x".repeat(5000) + "\nnext\n"));
+    let _note = note_programs::server(note_programs::TCP_SERVER);
+    let output = client(&["tcp", note_programs::ADDRESS], &("x".repeat(5000) + "\nnext\n"));
     assert_eq!(output.stdout(), "X".repeat(5000) + "\nNEXT\n", "{}", output.stderr);
 }
 
 fn a_name_is_looked_up() {
-    let _tcp = note::server(note::TCP_SERVER);
-    let _udp = note::server(note::UDP_SERVER_THREADING);
-    // The note's servers have no IPv6: where the name has two addresses, both have to be tried.
+    let _tcp = note_programs::server(note_programs::TCP_SERVER);
+    let _udp = note_programs::server(note_programs::UDP_SERVER_THREADING);
+    // The note's servers (`note/README.md`) have no IPv6: where a name has two addresses, both are tried.
     for protocol in ["tcp", "udp"] {
         let output = client(&[protocol, "localhost:8080"], "by name\n");
         assert_eq!((output.stdout().as_str(), output.code()), ("BY NAME\n", Some(0)), "{protocol}: {output}");

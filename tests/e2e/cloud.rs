@@ -1,4 +1,5 @@
-//! A machine in the cloud, with one public address: row S7 of what the note describes, and what lies in the way there.
+//! The server on a machine in a cloud, with one public address, behind NAT: program S7 of the teaching note
+//! (`note/README.md`), and what else such a deployment meets.
 
 use core::net::{IpAddr, Ipv4Addr, SocketAddrV4};
 use core::time::Duration;
@@ -15,7 +16,7 @@ use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, SockaddrIn, bind
 use crate::cloud_network::{Internet, Machine, gateway, wire};
 use crate::deploy::{file, public};
 use crate::namespace::{ip, sysctl};
-use crate::note;
+use crate::note_programs;
 use crate::program::{LIMIT, run};
 use crate::server::Server;
 use crate::sockets::{
@@ -79,10 +80,10 @@ fn s7_cloud_deployment() {
     let server = serve(&internet, &[]);
     let address = "203.0.113.80";
     for (program, lines, expected) in [
-        (note::TCP_CLIENT, "hello\n\n world \n", ">>: HELLO\n>>: >>: WORLD\n>>: "),
-        (note::UDP_CLIENT, "hello\n world \n", ">>: HELLO\n>>: WORLD\n>>: "),
+        (note_programs::TCP_CLIENT, "hello\n\n world \n", ">>: HELLO\n>>: >>: WORLD\n>>: "),
+        (note_programs::UDP_CLIENT, "hello\n world \n", ">>: HELLO\n>>: WORLD\n>>: "),
     ] {
-        let output = run(&mut note::client_of(program, address), lines.as_bytes());
+        let output = run(&mut note_programs::client_of(program, address), lines.as_bytes());
         assert_eq!(output.stdout(), expected, "{output}");
     }
     // The client's own address, neither the cloud machine's nor a router's.

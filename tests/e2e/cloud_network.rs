@@ -1,4 +1,4 @@
-//! Several machines, each a network of its own, with wires between them.
+//! Several machines, each a network namespace, connected by virtual Ethernet pairs.
 
 use std::fs::File;
 use std::os::fd::AsRawFd;

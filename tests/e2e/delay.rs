@@ -1,4 +1,5 @@
-//! `--delay`: the note's `sleep` before each reply, without its price.
+//! `--delay`: each UDP reply waits, as with the `sleep` of the note's serial server (`note/README.md`, S1), and no
+//! other client does.
 
 use core::time::Duration;
 use std::time::Instant;
@@ -35,7 +36,7 @@ fn delayed_replies_come_in_order_one_delay_after_their_requests() {
         assert_eq!(receive(&socket), format!("MESSAGE {i}").into_bytes());
     }
     let elapsed = start.elapsed();
-    // One after the other, as the note's serial server answers, they would take eight delays.
+    // The note's serial server would need eight delays.
     assert!((DELAY..DELAY * 8).contains(&elapsed), "{elapsed:?}");
 }
 

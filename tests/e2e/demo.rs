@@ -1,4 +1,4 @@
-//! `shout demo`: a server and a visitor in a network of their own.
+//! `shout demo`: a server and a client in a private network namespace.
 
 use std::fs;
 use std::io;
@@ -85,8 +85,8 @@ fn the_exit_code_is_the_command_s() {
 fn a_command_finds_signals_and_environment_as_they_were() {
     let surroundings = ["env", "--ignore-signal=USR2", "--block-signal=HUP", "ODD=a=b\n c"];
     let demo = [env!("CARGO_BIN_EXE_shout"), "demo", "--"];
-    // The demo itself blocks signals while a command runs, and as a Rust program it ignores SIGPIPE. A shell would unblock
-    // what it finds blocked.
+    // The demo itself blocks signals while a command runs, and as a Rust program it ignores SIGPIPE. A shell would
+    // unblock what it finds blocked.
     let signals = ["grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"];
     let words = ["sh", "-c", "printf '<%s>' \"$ODD\" \"$@\"", "sh", "", "two words", "\u{fc}"];
     for command in [&signals[..], &words] {
@@ -151,7 +151,8 @@ fn the_machine_is_not_touched() {
 
 /// `shout` as a user without rights; after [`outsider::open_machine`].
 fn outsiders(arguments: &[&str]) -> Command {
-    // In a user namespace, everybody is one; but its root without capabilities may not make another, and no user can be that.
+    // In a user namespace, everybody is one; but its root without capabilities may not make another, and no user can be
+    // that.
     if has_other_users() { outsider::command(arguments) } else { shout(arguments) }
 }
 

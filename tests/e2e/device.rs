@@ -67,7 +67,7 @@ fn an_mtu_that_changes_under_the_server_is_survived() {
             assert_eq!(ask(&udp(address), b"and a short one"), b"AND A SHORT ONE");
         }
     }
-    // With less than 1280 octets, the link has no IPv6, and the kernel takes the addresses away.
+    // With less than 1280 bytes, the link has no IPv6, and the kernel takes the addresses away.
     for mtu in [600, 1500] {
         ip(&format!("link set shout0 mtu {mtu}"));
         assert_echo(&mut four);

@@ -1,4 +1,4 @@
-//! What keeps the server from starting: each ends with 1, says what to do about it, and leaves nothing behind.
+//! Failures at start: each exits with 1, says what to do, and leaves nothing behind.
 
 use std::fs;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! Faults on purpose, which one asks for to test one's own clients.
+//! `--drop`, `--corrupt` and the other faults on purpose, with which users test their own clients.
 
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -74,7 +74,7 @@ fn tcp_gets_over_corruption() {
 fn the_size_limit_is_for_longer_packets() {
     let _server = start("--size-limit 628");
     let socket = udp(V4);
-    // 20 octets of IP and 8 of UDP come before them.
+    // 20 bytes of IP and 8 of UDP come before them.
     socket.send(&[b'x'; 601]).unwrap();
     assert_eq!(ask(&socket, &[b'x'; 600]), [b'X'; 600], "the longer one is lost");
 }

@@ -58,7 +58,7 @@ pub(crate) struct Gap {
 struct Side {
     first: u32,
     scale: u8,
-    /// The number after the last octet sent.
+    /// The number after the last byte sent.
     next: u32,
     /// How far it has taken what the other side sent.
     taken: u32,
@@ -69,7 +69,7 @@ struct Side {
 }
 
 /// The silences of at least `threshold` on one connection, captured from its SYN on, over which a client with `total`
-/// octets to say spoke.
+/// bytes to say spoke.
 pub(crate) fn gaps(segments: &[Segment], total: u32, threshold: Duration) -> Vec<Gap> {
     let (mut client, mut server) = (Side::default(), Side::default());
     let mut gaps = Vec::new();
@@ -137,7 +137,7 @@ fn whose(client: &Side, server: &Side, total: u32) -> Whose {
     Whose::Clients
 }
 
-/// A client's SYN, the server's, and the client's acknowledgement; windows of 1024 octets.
+/// A client's SYN, the server's, and the client's acknowledgement; windows of 1024 bytes.
 fn handshake() -> Vec<Segment> {
     let nothing = Segment {
         time: Duration::ZERO,

@@ -52,7 +52,7 @@ fn finds_a_stop() -> bool {
     gaps(&segments, 17, SILENCE).iter().any(made_it)
 }
 
-/// Captures what `talk` says, `total` octets, over a connection of its own, checks whose silences there were, and gives
+/// Captures what `talk` says, `total` bytes, over a connection of its own, checks whose silences there were, and gives
 /// the number of the client's.
 #[track_caller]
 fn assert_no_silence_of_the_servers(total: usize, talk: impl FnOnce(TcpStream)) -> usize {

@@ -1,4 +1,4 @@
-//! What a program sees that uses the kernel's sockets.
+//! The kernel's sockets as clients: errors, options and states as a program sees them.
 
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
@@ -20,7 +20,7 @@ tests![
     only_ascii_letters_change,
     udp_echoes_over_ipv4_and_ipv6,
     udp_sizes_0_1_1023_and_1024_come_back_whole,
-    of_a_longer_datagram_the_first_1024_octets_come_back,
+    of_a_longer_datagram_the_first_1024_bytes_come_back,
     a_fragmented_ipv4_datagram_is_put_together,
     a_half_closed_connection_echoes_everything_then_closes,
     a_half_close_without_data_is_answered_by_a_close,
@@ -30,7 +30,7 @@ tests![
     ping_is_answered_over_ipv4,
     ping_is_answered_over_ipv6,
     an_echo_loop_between_equal_ports_is_refused,
-    a_ten_thousand_octet_message_comes_back_whole,
+    a_ten_thousand_byte_message_comes_back_whole,
 ];
 
 fn tcp_echoes_over_ipv4_and_ipv6() {
@@ -70,7 +70,7 @@ fn udp_sizes_0_1_1023_and_1024_come_back_whole() {
     }
 }
 
-fn of_a_longer_datagram_the_first_1024_octets_come_back() {
+fn of_a_longer_datagram_the_first_1024_bytes_come_back() {
     let _server = Server::start(&[]);
     for (address, as_long_as_the_mtu) in [(V4, 1500 - 20 - 8), (V6, 1500 - 40 - 8)] {
         let socket = udp(address);
@@ -85,7 +85,7 @@ fn of_a_longer_datagram_the_first_1024_octets_come_back() {
 fn a_fragmented_ipv4_datagram_is_put_together() {
     let _server = Server::start(&[]);
     let socket = udp(V4);
-    // The longest that is put together: 2048 octets with its UDP header.
+    // The longest that is put together: 2048 bytes with its UDP header.
     for size in [1473, 2000, 2040] {
         let message = pattern(size);
         assert_shouted(&message[..1024], &ask(&socket, &message));
@@ -154,7 +154,7 @@ fn ping_is_answered_over_ipv4() {
     ping.send_to(&request, SocketAddr::new(address.into(), 0)).unwrap();
     let mut packet = [0; 128];
     loop {
-        // Before an IPv4 raw socket's data stands the IP header, of 20 octets without options.
+        // Before an IPv4 raw socket's data stands the IP header, of 20 bytes without options.
         let length = uninterrupted(|| ping.recv(&mut packet)).unwrap();
         if packet[20] == 0 {
             assert_eq!(packet[24..length], request[4..]);
@@ -198,7 +198,7 @@ fn an_echo_loop_between_equal_ports_is_refused() {
     assert!(!comes_within(&socket, Duration::from_millis(1)));
 }
 
-fn a_ten_thousand_octet_message_comes_back_whole() {
+fn a_ten_thousand_byte_message_comes_back_whole() {
     let _server = Server::start(&[]);
     let mut stream = connect(V6);
     let message = pattern(10_000);

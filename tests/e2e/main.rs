@@ -30,7 +30,6 @@ mod addresses;
 mod bad_input;
 mod bulk;
 mod capture;
-mod claims;
 mod clients;
 mod cloud;
 mod cloud_network;
@@ -40,7 +39,6 @@ mod deploy;
 mod device;
 mod failures;
 mod faults;
-mod flood;
 mod gap_analysis;
 mod gaps;
 mod interference;
@@ -48,7 +46,9 @@ mod kernel_sockets;
 mod log_lines;
 mod memory;
 mod namespace;
-mod note;
+mod note_claims;
+mod note_programs;
+mod note_rows;
 mod options;
 mod outsider;
 mod privileges;
@@ -56,12 +56,12 @@ mod program;
 mod programs;
 mod refusals;
 mod relay;
-mod seed;
 mod server;
 mod shim;
 mod shutdown;
 mod sleep;
 mod sockets;
+mod syn_flood;
 mod watch;
 
 fn main() -> ExitCode {
@@ -78,7 +78,7 @@ fn main() -> ExitCode {
         addresses::tests(),
         bad_input::tests(),
         bulk::tests(),
-        claims::tests(),
+        note_claims::tests(),
         clients::tests(),
         cloud::tests(),
         delay::tests(),
@@ -96,15 +96,14 @@ fn main() -> ExitCode {
         privileges::tests(),
         programs::tests(),
         refusals::tests(),
-        seed::tests(),
+        note_rows::tests(),
         shutdown::tests(),
         sleep::tests(),
         watch::tests(),
     ];
     let conclusion = libtest_mimic::run(&arguments, tests.into_iter().flatten().collect());
-    // They take all that the machine has: one at a time, with nobody else.
-    arguments.test_threads = Some(1);
-    let floods = libtest_mimic::run(&arguments, flood::tests());
+    // A flood takes all that the machine has, so that no other test may run. The floods wait for each other.
+    let floods = libtest_mimic::run(&arguments, syn_flood::tests());
     if conclusion.has_failed() { conclusion.exit_code() } else { floods.exit_code() }
 }
 

@@ -1,4 +1,4 @@
-//! Memory is fixed: after set-up, no packet makes the program ask for any.
+//! Memory is fixed: after set-up, the program allocates nothing, whatever packets come.
 
 use std::fs;
 use std::io::Write;

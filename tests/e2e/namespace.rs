@@ -1,4 +1,4 @@
-//! Networks of the tests' own, so that the machine's is never touched.
+//! Network namespaces of the tests' own, so that the machine's network is never touched.
 
 use std::fs::{self, OpenOptions};
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! A user without rights, and a machine as distributions set it up: `/dev/net/tun` open to all.
+//! An unprivileged user on a machine as distributions set it up, where `/dev/net/tun` is open to all.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

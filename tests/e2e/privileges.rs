@@ -1,4 +1,4 @@
-//! What the server may do: everything it needs at start, nothing afterwards, and how to do without root.
+//! Privileges: what the server needs at start, that it drops all of them, and how to run it without root.
 
 use std::fs::{self, File};
 

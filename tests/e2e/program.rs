@@ -1,4 +1,4 @@
-//! Programs under test: everything they write is collected, and no wait for them is without a bound.
+//! Child processes: their output is collected, and every wait for them has a limit.
 
 use core::fmt;
 use core::time::Duration;
@@ -22,14 +22,14 @@ pub(crate) struct Transcript(Arc<(Mutex<Written>, Condvar)>);
 
 #[derive(Default)]
 struct Written {
-    octets: Vec<u8>,
+    bytes: Vec<u8>,
     ended: bool,
 }
 
 impl Transcript {
     /// Of a stream that goes elsewhere.
     fn none() -> Self {
-        Self(Arc::new((Mutex::new(Written { octets: Vec::new(), ended: true }), Condvar::new())))
+        Self(Arc::new((Mutex::new(Written { bytes: Vec::new(), ended: true }), Condvar::new())))
     }
 
     fn collect(mut stream: impl Read + Send + 'static) -> Self {
@@ -41,7 +41,7 @@ impl Transcript {
             loop {
                 let length = stream.read(&mut chunk).unwrap_or(0);
                 let mut written = written.lock().unwrap();
-                written.octets.extend_from_slice(&chunk[..length]);
+                written.bytes.extend_from_slice(&chunk[..length]);
                 written.ended = length == 0;
                 news.notify_all();
                 if written.ended {
@@ -54,7 +54,7 @@ impl Transcript {
 
     /// What has been written so far.
     pub(crate) fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.0.lock().unwrap().octets).into_owned()
+        String::from_utf8_lossy(&self.0.0.lock().unwrap().bytes).into_owned()
     }
 
     /// Waits until the text so far satisfies `found`.
@@ -64,7 +64,7 @@ impl Transcript {
         let (written, news) = &*self.0;
         let mut written = written.lock().unwrap();
         loop {
-            let text = String::from_utf8_lossy(&written.octets).into_owned();
+            let text = String::from_utf8_lossy(&written.bytes).into_owned();
             if found(&text) {
                 return text;
             }
@@ -95,7 +95,7 @@ impl Transcript {
         let written = written.lock().unwrap();
         let (written, _) = news.wait_timeout_while(written, LIMIT, |written| !written.ended).unwrap();
         // Another process may hold the stream open; what the program wrote is there all the same.
-        written.octets.clone()
+        written.bytes.clone()
     }
 }
 
@@ -185,13 +185,13 @@ impl Drop for Program {
 /// A program's end and all that it wrote.
 pub(crate) struct Output {
     pub(crate) status: ExitStatus,
-    pub(crate) octets: Vec<u8>,
+    pub(crate) bytes: Vec<u8>,
     pub(crate) stderr: String,
 }
 
 impl Output {
     pub(crate) fn stdout(&self) -> String {
-        String::from_utf8_lossy(&self.octets).into_owned()
+        String::from_utf8_lossy(&self.bytes).into_owned()
     }
 
     pub(crate) fn code(&self) -> Option<i32> {
@@ -219,7 +219,7 @@ pub(crate) fn run(command: &mut Command, input: &[u8]) -> Output {
     let status = program.wait();
     feeder.join().unwrap();
     let stderr = String::from_utf8_lossy(&program.errors.finish()).into_owned();
-    Output { status, octets: program.output.finish(), stderr }
+    Output { status, bytes: program.output.finish(), stderr }
 }
 
 /// Runs a program that does not end by itself, feeds it `input`, and gives its output once there is as much as

@@ -1,4 +1,4 @@
-//! The programs that people have at hand: netcat in three kinds.
+//! Three kinds of netcat as clients.
 
 use std::process::Command;
 

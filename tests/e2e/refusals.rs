@@ -1,4 +1,4 @@
-//! A kernel that takes no packet now and then: the device's queue is full, or there is no memory.
+//! Writes to the device that the kernel refuses: its queue is full, or it has no memory.
 
 use core::time::Duration;
 use std::io::Read;

@@ -21,7 +21,8 @@ pub(crate) fn shout(arguments: &[&str]) -> Command {
 
 /// The same on a terminal of its own, by way of script(1), which has a shell read the arguments.
 pub(crate) fn shout_on_a_terminal(arguments: &str) -> Program {
-    // Without `exec`, dash stays in between, and the terminal's Ctrl-C ends it: script(1) takes that for the program's end.
+    // Without `exec`, dash stays in between, and the terminal's Ctrl-C ends it: script(1) takes that for the program's
+    // end.
     let line = format!("exec {} {arguments}", env!("CARGO_BIN_EXE_shout"));
     let mut command = Command::new("script");
     command.args(["--quiet", "--return", "--command", &line, "/dev/null"]);

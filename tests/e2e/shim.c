@@ -82,7 +82,7 @@ static int is_tun(int fd)
     return fstat(fd, &status) == 0 && S_ISCHR(status.st_mode) && status.st_rdev == makedev(10, 200);
 }
 
-ssize_t write(int fd, const void *octets, size_t length)
+ssize_t write(int fd, const void *bytes, size_t length)
 {
     uint64_t error = shared ? shared->error : 0;
     if (error && is_tun(fd) && ++shared->writes % shared->one_in == 0) {
@@ -90,5 +90,5 @@ ssize_t write(int fd, const void *octets, size_t length)
         errno = (int)error;
         return -1;
     }
-    return syscall(SYS_write, fd, octets, length);
+    return syscall(SYS_write, fd, bytes, length);
 }

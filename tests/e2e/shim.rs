@@ -1,5 +1,5 @@
-//! A library that is loaded into the server (`shim.c`): it counts the server's allocations, and refuses packets as a kernel
-//! does that has no room for them.
+//! A library that is loaded into the server (`shim.c`): it counts the server's allocations, and refuses packets as a
+//! kernel does that has no room for them.
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::fs::{self, File, OpenOptions};
@@ -82,9 +82,9 @@ impl Shimmed {
     }
 
     fn number(&self, number: Number) -> u64 {
-        let mut octets = [0; 8];
-        self.shared.read_exact_at(&mut octets, number as u64 * 8).unwrap();
-        u64::from_ne_bytes(octets)
+        let mut bytes = [0; 8];
+        self.shared.read_exact_at(&mut bytes, number as u64 * 8).unwrap();
+        u64::from_ne_bytes(bytes)
     }
 
     fn set(&self, number: Number, value: u64) {

@@ -1,4 +1,4 @@
-//! The end of the server: signals, and what becomes of those who are connected.
+//! Shutdown by signal, and what connected clients get.
 
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use core::time::Duration;
@@ -136,7 +136,7 @@ fn sigterm_under_full_load_leaves_correct_prefixes_and_hangs_nobody() {
 fn a_client_that_never_reads_is_reset_not_left_hanging() {
     let mut server = Server::start(&[]);
     // Some windows close on what is on its way: the server has sent more than these clients take, and a RST has to name
-    // the octet that the client is waiting for (RFC 5961, section 3.2).
+    // the byte that the client is waiting for (RFC 5961, section 3.2).
     let deaf = deaf_clients(12);
     server.signal(Signal::SIGTERM);
     assert_eq!(server.wait().code(), Some(0), "{}", server.log().text());
@@ -165,7 +165,7 @@ fn what_has_been_received_is_echoed_before_the_close() {
     let mut received = Vec::new();
     // RST may end this: it answers what the client had still to send.
     let _ = stream.read_to_end(&mut received);
-    assert!(received.len() >= acknowledged, "{} of {acknowledged} octets came back", received.len());
+    assert!(received.len() >= acknowledged, "{} of {acknowledged} bytes came back", received.len());
     assert_shouted(&data[..received.len()], &received);
     assert_eq!(server.wait().code(), Some(0), "{}", server.log().text());
 }

@@ -1,4 +1,4 @@
-//! The server sleeps while it has nothing to do, whatever its connections wait for.
+//! The server sleeps while it has nothing to do, in whatever states its connections are.
 
 use core::time::Duration;
 use std::fs;

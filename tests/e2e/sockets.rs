@@ -12,15 +12,15 @@ use nix::sys::socket::{setsockopt, sockopt};
 use crate::program::LIMIT;
 use crate::server::V4;
 
-/// Octets of every value, in an order that shows a loss, a swap or a repetition of any part.
+/// Bytes of every value, in an order that shows a loss, a swap or a repetition of any part.
 pub(crate) fn pattern(length: usize) -> Vec<u8> {
     // The multiplier and the increment of Knuth's MMIX.
     let mut state: u64 = 1;
-    let mut octet = || {
+    let mut byte = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         state.to_be_bytes()[0]
     };
-    (0..length).map(|_| octet()).collect()
+    (0..length).map(|_| byte()).collect()
 }
 
 /// A TCP client without Nagle's algorithm, whose waits all have a bound.
@@ -45,7 +45,7 @@ pub(crate) fn udp(server: &str) -> UdpSocket {
     socket
 }
 
-/// Sends `message` and reads as many octets back.
+/// Sends `message` and reads as many bytes back.
 #[track_caller]
 pub(crate) fn exchange(stream: &mut TcpStream, message: &[u8]) -> Vec<u8> {
     stream.write_all(message).unwrap();
@@ -143,7 +143,7 @@ pub(crate) fn assert_shouted(sent: &[u8], received: &[u8]) {
     let same = expected.iter().zip(received).take_while(|(a, b)| a == b).count();
     assert!(
         expected == received,
-        "of {} octets {} came back, right only up to octet {same}",
+        "of {} bytes {} came back, right only up to byte {same}",
         expected.len(),
         received.len()
     );

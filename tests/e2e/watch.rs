@@ -1,4 +1,4 @@
-//! Watching what passes: `--pcap`, `--stats`, SIGUSR1 and the summary at the end.
+//! `--pcap`, `--stats`, SIGUSR1 and the summary at the end.
 
 use core::time::Duration;
 use std::fs::{self, File};
@@ -147,13 +147,13 @@ fn a_recording_is_good_after_sigkill() {
         let echoed: usize =
             records.iter().filter(|record| record.packet[12..16] == [192, 168, 69, 1]).map(payload).sum();
         // Between the two calls that send a packet and record it, the end can come as well.
-        assert!(echoed >= 100_000 - 1500, "only {echoed} octets of what came back are in it");
+        assert!(echoed >= 100_000 - 1500, "only {echoed} bytes of what came back are in it");
     }
     // The kernel may stop a write where it goes on to another page.
     assert!(cut_off <= 3, "{cut_off} of 10 recordings end amid a record");
 }
 
-/// Octets of TCP payload in an IPv4 packet.
+/// Bytes of TCP payload in an IPv4 packet.
 fn payload(record: &Record) -> usize {
     let packet = &record.packet;
     packet.len() - 20 - usize::from(packet[32] >> 4) * 4

@@ -1,4 +1,4 @@
-//! What the fuzzer of `tests/fuzz` kept, as each does something that none of the others does, is done once more.
+//! Replays the corpus of `tests/fuzz`: inputs each of which covers code that no other one does.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use shout_tests::fuzz::{packets, peers};
 use crate::seeds::trace;
 
 #[test]
-fn packets_of_any_octets() {
+fn packets_of_any_bytes() {
     replay("packets", packets::hand_in);
 }
 
@@ -23,9 +23,9 @@ fn replay(target: &str, run: fn(&[u8], bool)) {
     let files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
     assert!(files.len() > 100, "the corpus is missing: {} files in {}", files.len(), directory.display());
     for file in files {
-        let octets = fs::read(&file).unwrap();
+        let bytes = fs::read(&file).unwrap();
         let _note = Note(file);
-        run(&octets, trace());
+        run(&bytes, trace());
     }
 }
 

@@ -1,38 +1,38 @@
-//! One server for a long time: clients of all kinds come and go, the link has good hours and bad ones, and attackers come by.
-//! `SHOUT_SIM_HOURS` says how long; a week is 168.
+//! One server for a long time: clients of all kinds come and go, the link's faults change from hour to hour, and there
+//! are attacks. `SHOUT_SIM_HOURS` says how long; a week is 168.
 
 use core::net::SocketAddr;
 use std::collections::HashMap;
 
 use fastrand::Rng;
-use shout_tests::asker::Request;
+use shout_tests::app::{Behaviour, Ending, Outcome, Pace};
 use shout_tests::attacker::{Attacker, garbage};
-use shout_tests::caller::{Ending, Manners, Outcome, Pace};
+use shout_tests::host::{Client, Host};
 use shout_tests::link::Faults;
 use shout_tests::memory::ServerMemory;
-use shout_tests::node::{Client, Node};
-use shout_tests::plan::{AskerPlan, BEGIN, CallerPlan, Plan, Refusal, Tcp};
-use shout_tests::siege::View;
-use shout_tests::world::World;
+use shout_tests::network::Network;
+use shout_tests::scenario::{BEGIN, Refusal, Scenario, Tcp, TcpClientSpec, UdpClientSpec};
+use shout_tests::single_server::View;
+use shout_tests::udp_client::Request;
 use smoltcp::phy::Medium;
 use smoltcp::time::{Duration, Instant};
 
-use crate::draw;
+use crate::random_scenario;
 use crate::run::{ALL_OVER, all_slots_are_free};
 use crate::seeds::{are_long, hours, trace};
 
-/// TCP clients at once, those that are gone and may still have something to answer among them.
-const CALLERS: usize = 120;
-const ASKERS: usize = 6;
-/// The first of the callers come when the server's sequence numbers for them are about to wrap.
-const PUNCTUAL: usize = 4;
-/// The next ones stay for days.
-const PATIENT: usize = 4;
+/// Hosts with a TCP client. Some clients have ended, and their TCP still answers.
+const TCP_CLIENTS: usize = 120;
+const UDP_CLIENTS: usize = 6;
+/// The first of them connect when the server's sequence numbers for them are about to wrap.
+const WRAPPING: usize = 4;
+/// The next ones stay connected for days.
+const LONG_LIVED: usize = 4;
 const SLOTS: usize = 32;
 
-/// 2^32 milliseconds: a clock of 32 bits passes its end on the first afternoon.
+/// 2^32 ms: a 32-bit clock of milliseconds wraps two hours after the beginning.
 const CLOCK_ENDS: Instant = Instant::from_micros_const(4_294_967_296_000);
-/// The clock of initial sequence numbers goes round in this time: 2^32 ticks of 4 µs (RFC 6528).
+/// The period of the clock of initial sequence numbers: 2^32 ticks of 4 µs (RFC 6528).
 const ROUND: Duration = Duration::from_micros(1 << 34);
 
 #[test]
@@ -46,111 +46,115 @@ fn a_week_on_an_ethernet_device() {
 }
 
 struct LongRun<'a> {
-    world: World<'a>,
+    network: Network<'a>,
     random: Rng,
-    weather: Weather,
-    /// When each host's client was done, and may be followed by another one.
+    /// For [`random_scenario::Addition`].
+    additions: Rng,
+    conditions: Conditions,
+    /// When the next client may start on a host whose client is done.
     free_at: Vec<Option<Instant>>,
     ports: Vec<u16>,
     tally: HashMap<Outcome, u64>,
     clients: u64,
-    /// Those who could not but be served.
-    sure: u64,
+    /// Clients that had to be served.
+    had_to_be_served: u64,
 }
 
-/// What an hour is like.
+/// The faults of an hour, and whether there is an attack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Weather {
+struct Conditions {
     since: Instant,
     until: Instant,
-    /// Whoever comes and goes in this hour is served.
-    fair: bool,
+    /// Every client that begins and ends in this hour has to be served.
+    good: bool,
     attack: bool,
 }
 
 impl LongRun<'_> {
     fn of(medium: Medium, seed: u64) {
-        let plan = Plan {
+        let scenario = Scenario {
             medium,
             begin: CLOCK_ENDS - Duration::from_secs(2 * 3600),
             slots: SLOTS,
-            ..Plan::new(seed)
+            ..Scenario::new(seed)
         };
-        let mut memory = ServerMemory::new(SLOTS, plan.buffer, 0);
-        let begin = plan.begin;
+        let mut memory = ServerMemory::new(SLOTS, scenario.buffer, 0);
+        let begin = scenario.begin;
         let mut run = LongRun {
-            world: World::new(plan, &mut memory),
+            network: Network::new(scenario, &mut memory),
             random: Rng::with_seed(seed),
-            weather: Weather { since: begin, until: begin, fair: true, attack: false },
+            additions: Rng::with_seed(!seed),
+            conditions: Conditions { since: begin, until: begin, good: true, attack: false },
             free_at: Vec::new(),
-            ports: vec![1024; CALLERS],
+            ports: vec![1024; TCP_CLIENTS],
             tally: HashMap::new(),
             clients: 0,
-            sure: 0,
+            had_to_be_served: 0,
         };
-        run.world.trace = trace();
+        run.network.trace = trace();
         run.begin();
         let end = begin + Duration::from_secs(3600 * hours());
-        while run.world.now < end {
+        while run.network.now < end {
             run.step();
         }
         run.end(begin);
     }
 
     fn begin(&mut self) {
-        for index in 0..CALLERS {
-            let plan = self.caller(index);
-            self.world.add_caller(&plan, None);
+        for index in 0..TCP_CLIENTS {
+            let spec = self.tcp_client(index);
+            self.network.add_tcp_client(&spec, None);
         }
-        for _ in 0..ASKERS {
-            self.world.add_asker(&AskerPlan { ipv6: false, requests: Vec::new() });
+        for _ in 0..UDP_CLIENTS {
+            self.network.add_udp_client(&UdpClientSpec { ipv6: false, requests: Vec::new() });
         }
-        self.free_at = vec![None; CALLERS + ASKERS];
+        self.free_at = vec![None; TCP_CLIENTS + UDP_CLIENTS];
     }
 
-    /// A few seconds pass, and then those who are over are followed by others.
+    /// A few seconds pass, and then new clients start where others are done.
     fn step(&mut self) {
-        if self.world.now >= self.weather.until {
-            self.change_the_weather();
+        if self.network.now >= self.conditions.until {
+            self.change_conditions();
         }
-        if self.weather.attack {
+        if self.conditions.attack {
             self.attack();
         }
         let pause = Duration::from_micros(self.random.u64(1..10_000_000));
-        self.world.pass(pause);
-        for index in 0..CALLERS + ASKERS {
+        self.network.pass(pause);
+        for index in 0..TCP_CLIENTS + UDP_CLIENTS {
             self.look_after(index);
         }
     }
 
-    fn change_the_weather(&mut self) {
-        let now = self.world.now;
+    fn change_conditions(&mut self) {
+        let now = self.network.now;
         let kind = self.random.u8(..10);
-        // Per mille; the last is an hour in which nothing arrives at all, or a few minutes.
+        // Chances in a thousand. The last one is some minutes in which nothing arrives.
         let most = [0, 0, 5, 5, 5, 5, 50, 100, 250, 1000][usize::from(kind)];
         let minutes = if kind == 9 { self.random.u64(1..10) } else { self.random.u64(20..60) };
         let mut part = |most: u32| self.random.u32(0..=most);
-        self.world.link.faults = Faults {
+        self.network.link.faults = Faults {
             lose: if kind == 9 { 1000 } else { part(most) },
             duplicate: part(most),
+            duplicate_later: random_scenario::old_duplicates(&mut self.additions),
             corrupt: part(most),
             hold_up: (part(most), Duration::from_millis(400)),
             delay: 100..=10_000,
         };
-        self.world.plan.refusal = (kind >= 4).then(|| Refusal {
+        self.network.scenario.refusal = (kind >= 4).then(|| Refusal {
             room: self.random.usize(1..20),
             lasts: Duration::from_micros(self.random.u64(1..20_000)),
             deaf: self.random.bool(),
         });
         let attack = self.random.u8(..4) == 0;
         let until = now + Duration::from_secs(60 * minutes);
-        self.weather = Weather { since: now, until, fair: kind < 6 && !attack, attack };
+        self.conditions = Conditions { since: now, until, good: kind < 6 && !attack, attack };
     }
 
-    /// SYNs from everywhere, and what else does harm.
+    /// A SYN flood, and other hostile packets.
     fn attack(&mut self) {
         for _ in 0..self.random.usize(1..100) {
-            // None of them is a client: those have the first addresses.
+            // The clients have lower addresses.
             let (index, ipv6) = (self.random.usize(1000..60_000), self.random.bool());
             let attacker = Attacker::new(index, ipv6, &mut self.random);
             let packet = match self.random.u8(..8) {
@@ -163,17 +167,17 @@ impl LongRun<'_> {
                     garbage(&syn, 1, &mut self.random)
                 }
             };
-            self.world.intrude(&attacker.neighbour, packet);
+            self.network.inject(&attacker.neighbour, packet);
         }
     }
 
-    /// Lets another client come where one is over.
+    /// Starts another client where one is done.
     fn look_after(&mut self, index: usize) {
-        let now = self.world.now;
+        let now = self.network.now;
         let Some(at) = self.free_at[index] else {
-            if self.world.nodes[index].is_done() {
+            if self.network.hosts[index].is_done() {
                 self.note(index);
-                // The server may have something to ask yet.
+                // The server may still send probes, which this client answers.
                 self.free_at[index] = Some(now + ALL_OVER);
             }
             return;
@@ -182,121 +186,126 @@ impl LongRun<'_> {
             return;
         }
         self.free_at[index] = None;
-        if index < CALLERS {
-            let plan = self.caller(index);
-            self.world.renew_caller(index, &plan);
+        if index < TCP_CLIENTS {
+            let spec = self.tcp_client(index);
+            self.network.replace_tcp_client(index, &spec);
         } else {
-            let plan = self.asker();
-            self.world.renew_asker(index, &plan);
+            let spec = self.udp_client();
+            self.network.replace_udp_client(index, &spec);
         }
     }
 
-    /// What became of a client.
+    /// Records the outcome of a client.
     fn note(&mut self, index: usize) {
-        let Client::Caller(caller) = &self.world.nodes[index].client else { return };
-        let outcome = caller.outcome.expect("he is done");
+        let Client::Tcp(app) = &self.network.hosts[index].client else { return };
+        let outcome = app.outcome.expect("it is done");
         *self.tally.entry(outcome).or_default() += 1;
         self.clients += 1;
-        let polite = matches!(caller.manners.ending, Ending::HalfClose | Ending::AfterEcho);
-        if polite && self.weather.fair && caller.manners.begin >= self.weather.since {
-            let stats = self.world.stats();
+        let polite = matches!(app.behaviour.ending, Ending::HalfClose | Ending::AfterEcho);
+        if polite && self.conditions.good && app.behaviour.begin >= self.conditions.since {
+            let stats = self.network.stats();
             assert_eq!(
                 outcome,
                 Outcome::Served,
-                "client {index} in a fair hour: {:?}\n{stats}",
-                caller.manners
+                "client {index} in a good hour: {:?}\n{stats}",
+                app.behaviour
             );
-            self.sure += 1;
+            self.had_to_be_served += 1;
         }
     }
 
-    fn caller(&mut self, index: usize) -> CallerPlan {
+    fn tcp_client(&mut self, index: usize) -> TcpClientSpec {
         let ipv6 = index % 2 == 1;
-        let address = SocketAddr::new(Plan::address(index, ipv6), self.ports[index]);
-        let now = self.world.now.max(self.world.plan.begin);
-        if index < PUNCTUAL {
+        let address = SocketAddr::new(Scenario::address(index, ipv6), self.ports[index]);
+        let now = self.network.now.max(self.network.scenario.begin);
+        if index < WRAPPING {
             let begin = self.before_the_wrap(address).unwrap_or(now);
-            return CallerPlan { ipv6, port: address.port(), ..CallerPlan::new(begin, 5000) };
+            return TcpClientSpec { ipv6, port: address.port(), ..TcpClientSpec::new(begin, 5000) };
         }
-        // A port is not used again before the others have been.
+        // A port is used again only after all others.
         let next = self.ports[index].checked_add(1).unwrap_or(1024);
         self.ports[index] = next;
         let begin = now + Duration::from_micros(self.random.u64(0..900_000_000));
-        let mut plan = loop {
-            let plan = draw::caller(&mut self.random, &self.world.plan, 0);
-            if matches!(plan.tcp, Tcp::Plain(_)) {
-                break plan;
+        let mut spec = loop {
+            let spec = random_scenario::tcp_client(&mut self.random, &self.network.scenario, 0);
+            if matches!(spec.tcp, Tcp::Plain(_)) {
+                break spec;
             }
         };
-        plan = CallerPlan { ipv6, port: next, manners: Manners { begin, ..plan.manners }, ..plan };
-        if index < PUNCTUAL + PATIENT {
-            // A few octets every other minute, for days.
-            let pace = Pace { octets: 100, pause: Duration::from_secs(300), pauses: u32::MAX };
-            plan.manners = Manners {
-                octets: 100_000,
+        spec = TcpClientSpec { ipv6, port: next, behaviour: Behaviour { begin, ..spec.behaviour }, ..spec };
+        random_scenario::add_to_client(&mut self.additions, &mut spec);
+        if index < WRAPPING + LONG_LIVED {
+            // A few bytes every other minute, for days.
+            let pace = Pace { bytes: 100, pause: Duration::from_secs(300), pauses: u32::MAX };
+            spec.behaviour = Behaviour {
+                bytes: 100_000,
                 writes: pace,
                 reads: Pace::FAST,
                 ending: Ending::AfterEcho,
-                ..plan.manners
+                ..spec.behaviour
             };
         }
-        plan
+        spec
     }
 
-    /// When the server's sequence numbers for this client will be just before their end, if it has had one already.
+    /// The next time at which the server's ISS for this client is just below 2^32, if the last one is known.
     fn before_the_wrap(&self, client: SocketAddr) -> Option<Instant> {
-        let number = self.world.witness.initial(client)?;
+        let number = self.network.invariants.initial(client)?;
         let ticks = u64::from((u32::MAX - 2500).wrapping_sub(number));
-        let Client::Caller(caller) = &self.world.nodes[self.index_of(client)].client else { return None };
-        let mut begin = caller.manners.begin + Duration::from_micros(4 * ticks);
-        while begin <= self.world.now {
+        let Client::Tcp(app) = &self.network.hosts[self.index_of(client)].client else { return None };
+        let mut begin = app.behaviour.begin + Duration::from_micros(4 * ticks);
+        while begin <= self.network.now {
             begin += ROUND;
         }
         Some(begin)
     }
 
     fn index_of(&self, client: SocketAddr) -> usize {
-        let is_there = |node: &Node<'_>| node.neighbour.address == client.ip();
-        self.world.nodes.iter().position(is_there).expect("a client")
+        let is_there = |host: &Host<'_>| host.neighbour.address == client.ip();
+        self.network.hosts.iter().position(is_there).expect("a client")
     }
 
-    fn asker(&mut self) -> AskerPlan {
-        let plan = draw::asker(&mut self.random, self.world.plan.mtu);
-        let later = self.world.now - BEGIN;
+    fn udp_client(&mut self) -> UdpClientSpec {
+        let spec = random_scenario::udp_client(&mut self.random, self.network.scenario.mtu);
+        let later = self.network.now - BEGIN;
         let request = |request: Request| Request { at: request.at + later, ..request };
-        AskerPlan { requests: plan.requests.into_iter().map(request).collect(), ..plan }
+        UdpClientSpec { requests: spec.requests.into_iter().map(request).collect(), ..spec }
     }
 
-    /// Everybody goes away without a word, and what is left has to go too.
+    /// All clients vanish. Then the server must end all connections.
     fn end(mut self, begin: Instant) {
-        let world = &mut self.world;
-        let wrapped = world.witness.wrapped;
-        for node in &mut world.nodes {
-            node.until = Some(world.now);
-            node.due = Some(world.now);
+        let network = &mut self.network;
+        let wrapped = network.invariants.wrapped;
+        for host in &mut network.hosts {
+            host.until = Some(network.now);
+            host.due = Some(network.now);
         }
-        world.link.faults = Faults::none();
-        world.plan.refusal = None;
-        world.pass(ALL_OVER);
-        let stats = *world.stats();
+        network.link.faults = Faults::none();
+        network.scenario.refusal = None;
+        network.pass(ALL_OVER);
+        let stats = *network.stats();
         assert_eq!(stats.live, 0, "connections are left, and their clients are gone:\n{stats}");
         let packets = stats.packets_in + stats.packets_out;
-        assert!(world.idle_polls <= packets + 10, "polled {} times for nothing:\n{stats}", world.idle_polls);
-        println!(
-            "{} hours, {} clients ({} of them in a fair hour), wraps {wrapped:?}, {:?}, {:?}\n{stats}",
-            (world.now - begin).secs() / 3600,
-            self.clients,
-            self.sure,
-            self.tally,
-            world.link.done,
+        assert!(
+            network.idle_polls <= packets + 10,
+            "polled {} times for nothing:\n{stats}",
+            network.idle_polls
         );
-        let plan = world.plan.clone();
-        world.nodes.clear();
-        all_slots_are_free(&plan, world);
+        println!(
+            "{} hours, {} clients ({} of them in a good hour), wraps {wrapped:?}, {:?}, {:?}\n{stats}",
+            (network.now - begin).secs() / 3600,
+            self.clients,
+            self.had_to_be_served,
+            self.tally,
+            network.link.done,
+        );
+        let scenario = network.scenario.clone();
+        network.hosts.clear();
+        all_slots_are_free(&scenario, network);
         if are_long(6) {
             let served = self.tally[&Outcome::Served];
-            assert!(served > self.clients / 3 && self.sure > served / 10, "{served} were served");
-            let enough = wrapped.0 >= 2 * PUNCTUAL as u64 && wrapped.1 >= PUNCTUAL as u64 / 2;
+            assert!(served > self.clients / 3 && self.had_to_be_served > served / 10, "{served} were served");
+            let enough = wrapped.0 >= 2 * WRAPPING as u64 && wrapped.1 >= WRAPPING as u64 / 2;
             assert!(enough, "hardly any number wrapped: {wrapped:?}");
             assert!(stats.timed_out > 0 && stats.reset > 0, "{stats}");
         }

@@ -1,7 +1,12 @@
 //! The server among many clients, over links with faults, in virtual time.
 //!
-//! Everything comes from a seed: `SHOUT_SIM_SEED` runs one again, `SHOUT_SIM_RUNS` says how many runs each test makes.
-//! `SHOUT_SIM_HOURS` is how long the long run is.
+//! Everything random comes from a seed. These variables change a run:
+//!
+//! - `SHOUT_SIM_SEED=N`: only the run with this seed, of each test that has several;
+//! - `SHOUT_SIM_RUNS=N`: this many runs of each test that has several;
+//! - `SHOUT_SIM_HOURS=N`: the length of the long run, in virtual hours (6 by default; 168 are a week);
+//! - `SHOUT_SIM_TRACE=1`: prints every packet (with `--nocapture`);
+//! - `SHOUT_SIM_ADD=NAME,...`: further habits of peers (`random_scenario::Addition`).
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -9,13 +14,13 @@
     reason = "a failed expectation is how a test fails"
 )]
 
-mod claims;
+mod attackers;
 mod corpus;
-mod draw;
-mod flood;
-mod hostile;
 mod long_run;
 mod many_clients;
+mod note_claims;
+mod random_scenario;
 mod regressions;
 mod run;
 mod seeds;
+mod syn_flood;

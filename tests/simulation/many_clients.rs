@@ -1,22 +1,22 @@
-//! Thousands of runs, each with clients, a link and a device of its own kind.
+//! Thousands of random scenarios.
 
-use shout_tests::caller::Outcome;
+use shout_tests::app::Outcome;
 
-use crate::draw;
+use crate::random_scenario;
 use crate::run::{Tally, run};
 use crate::seeds::{are_many, for_each_seed};
 
 const RUNS: u64 = 3000;
 
 #[test]
-fn every_octet_comes_back_once_and_in_order_or_both_ends_know_that_it_does_not() {
+fn every_byte_comes_back_once_and_in_order_or_both_ends_know_that_it_does_not() {
     let mut tally = Tally::default();
-    for_each_seed(RUNS, |seed| tally.add(&run(&draw::plan(seed))));
+    for_each_seed(RUNS, |seed| tally.add(&run(&random_scenario::scenario(seed))));
     println!("{tally:#?}");
     if !are_many(RUNS) {
         return;
     }
-    // The runs would prove little if nothing happened in them.
+    // The runs must contain all outcomes, or they would prove little.
     use Outcome::{Aborted, Broken, CutShort, Served, Unserved, Vanished};
     for outcome in [Served, CutShort, Broken, Unserved, Aborted, Vanished] {
         let count = tally.outcomes.get(&outcome).copied().unwrap_or_default();

@@ -1,9 +1,9 @@
-//! Which runs a test makes.
+//! The seeds of a test's runs, and the other variables of the simulation.
 
 use core::str::FromStr;
 use std::env;
 
-/// Runs with one seed after the other. If one fails, its output says which.
+/// Calls `run` with one seed after the other. If it panics, the output names the seed.
 pub(crate) fn for_each_seed(default_runs: u64, mut run: impl FnMut(u64)) {
     let seeds = match variable("SHOUT_SIM_SEED") {
         Some(seed) => seed..seed + 1,
@@ -15,23 +15,23 @@ pub(crate) fn for_each_seed(default_runs: u64, mut run: impl FnMut(u64)) {
     }
 }
 
-/// True if so many runs are made that their numbers together say something.
+/// True if there are at least `runs` runs, so that their totals can be judged.
 pub(crate) fn are_many(runs: u64) -> bool {
     let asked = variable::<u64>("SHOUT_SIM_RUNS");
     variable::<u64>("SHOUT_SIM_SEED").is_none() && asked.is_none_or(|asked| asked >= runs)
 }
 
-/// How long a long run is.
+/// The length of the long run, in hours.
 pub(crate) fn hours() -> u64 {
     variable("SHOUT_SIM_HOURS").unwrap_or(6)
 }
 
-/// True if a long run is long enough that what happens in it says something.
+/// True if the long run has at least this many hours, so that its totals can be judged.
 pub(crate) fn are_long(least: u64) -> bool {
     hours() >= least
 }
 
-/// True if every packet is to be printed.
+/// True if every packet has to be printed.
 pub(crate) fn trace() -> bool {
     env::var_os("SHOUT_SIM_TRACE").is_some()
 }

@@ -1,4 +1,4 @@
-//! Draws packets that do the most harm: near the edges of a live connection's numbers, and half the space away from them.
+//! Draws packets near the edges of what is acceptable on a live connection, and half the number space away from them.
 
 use core::net::SocketAddr;
 
@@ -6,26 +6,26 @@ use fastrand::Rng;
 
 use crate::content::Content;
 use crate::ethernet::{Mac, Neighbour, SERVER_MAC};
-use crate::plan::{PORT, Plan};
-use crate::siege::View;
+use crate::scenario::{PORT, Scenario};
+use crate::single_server::View;
 use crate::wire::{ACK, Datagram, FIN, PSH, RST, SYN, Segment, icmp_packet, syn_options};
 
-/// A host with one port that it attacks from.
+/// A host, and the one port that its packets come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attacker {
-    /// Where it is.
+    /// Its addresses.
     pub neighbour: Neighbour,
     /// Its port.
     pub port: u16,
-    /// The octet at each of its sequence numbers, whatever the segment that it comes in.
+    /// The payload at each sequence number, the same in every segment.
     pub content: Content,
 }
 
 impl Attacker {
     /// The attacker with this index.
     pub fn new(index: usize, ipv6: bool, random: &mut Rng) -> Attacker {
-        let mac: Mac = crate::world::mac(index);
-        let neighbour = Neighbour { mac, address: Plan::address(index, ipv6) };
+        let mac: Mac = crate::network::mac(index);
+        let neighbour = Neighbour { mac, address: Scenario::address(index, ipv6) };
         Attacker { neighbour, port: random.u16(1024..), content: Content(random.u32(..)) }
     }
 
@@ -35,10 +35,10 @@ impl Attacker {
     }
 
     fn to(&self) -> SocketAddr {
-        SocketAddr::new(Plan::server(self.neighbour.address.is_ipv6()), PORT)
+        SocketAddr::new(Scenario::server(self.neighbour.address.is_ipv6()), PORT)
     }
 
-    /// The next segment of an honest conversation.
+    /// A segment as a correct client sends it next.
     pub fn polite(&self, view: &View, random: &mut Rng) -> Segment {
         let length = pick(random, &[0, 1, 10, 100, usize::from(view.window), 1400]);
         let window = pick(random, &[0, 0, 1, 100, 1024, 65535]);
@@ -56,7 +56,7 @@ impl Attacker {
         syn
     }
 
-    /// Any segment, most of them near what the server expects or as far away as can be.
+    /// Any segment. Most are near what the server expects, or as far away from it as possible.
     pub fn hostile(&self, view: &View, random: &mut Rng) -> Segment {
         let edge = view.expected.wrapping_add(u32::from(view.window));
         let seq = pick(random, &[view.expected, view.expected, view.expected, edge, view.initial.0])
@@ -80,21 +80,21 @@ impl Attacker {
         let length = pick(random, &[0, 0, 1, 2, 100, full, full + 1, full.saturating_sub(1), 1400]);
         let mut segment = self.segment(seq, ack, flags, window, length);
         if random.u8(..8) == 0 {
-            let octets = 4 * random.usize(..=10);
-            segment.options = (0..octets).map(|_| pick(random, &[0, 1, 2, 3, 4, 5, 8, 255, 10])).collect();
+            let bytes = 4 * random.usize(..=10);
+            segment.options = (0..bytes).map(|_| pick(random, &[0, 1, 2, 3, 4, 5, 8, 255, 10])).collect();
         }
         segment
     }
 
     fn segment(&self, seq: u32, ack: u32, flags: u8, window: u16, length: usize) -> Segment {
-        // The SYN comes before the octets of a segment.
+        // SYN has the first sequence number of a segment, and the payload begins after it.
         let first = seq.wrapping_add(u32::from(flags & SYN != 0));
         let payload = self.content.part(first, length.min(1400));
         let options = Vec::new();
         Segment { from: self.from(), to: self.to(), seq, ack, flags, window, options, payload }
     }
 
-    /// A datagram that is to be answered, whole.
+    /// A datagram that has to be answered, in one packet.
     pub fn datagram(&self, random: &mut Rng) -> Vec<u8> {
         let length = pick(random, &[0, 1, 100, 1024, 1400]);
         let payload = self.content.part(random.u32(..), length);
@@ -114,8 +114,8 @@ impl Attacker {
     }
 }
 
-/// A packet that is not what it seems: any octets, the beginning of a packet, or one with other bits. A single `flip` is
-/// sure to be found out by a checksum; several may cancel each other.
+/// Random bytes, a truncated packet, one with trailing bytes, or one with flipped bits. A checksum is sure to find a
+/// single flip; several may cancel each other.
 pub fn garbage(packet: &[u8], flips: usize, random: &mut Rng) -> Vec<u8> {
     let mut garbage = packet.to_vec();
     match random.u8(..4) {
@@ -130,7 +130,7 @@ pub fn garbage(packet: &[u8], flips: usize, random: &mut Rng) -> Vec<u8> {
         _ if packet.is_empty() => {}
         _ => {
             for _ in 0..random.usize(1..=flips) {
-                // Most of what is to be found out lies in the headers.
+                // Most flips are in the headers.
                 let at = random.usize(..garbage.len()).min(random.usize(..80));
                 garbage[at] ^= 1 << random.u32(..8);
             }
@@ -139,7 +139,7 @@ pub fn garbage(packet: &[u8], flips: usize, random: &mut Rng) -> Vec<u8> {
     garbage
 }
 
-/// A frame of ARP, or of anything, that is not what it seems.
+/// A malformed ARP frame, or a frame of another protocol.
 pub fn odd_frame(from: Mac, random: &mut Rng) -> Vec<u8> {
     let kind = pick(random, &[[8, 6], [8, 6], [8, 6], [8, 0], [0x86, 0xdd], [0x81, 0x00], [0, 46]]);
     let to = pick(random, &[SERVER_MAC, [0xff; 6], [0x33, 0x33, 0xff, 0, 0, 1], from]);

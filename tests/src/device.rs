@@ -1,20 +1,20 @@
-//! A device in memory that keeps a journal of what passes, in order, and refuses to send when it is told to.
+//! An in-memory device with limited room. It keeps a journal of the packets that pass, in order.
 
 use std::collections::VecDeque;
 
 use smoltcp::phy::{self, Checksum, ChecksumCapabilities, DeviceCapabilities, Medium};
 use smoltcp::time::Instant;
 
-/// A device whose other side is the test.
+/// The device. The test is at its other end.
 #[derive(Debug)]
 pub struct Device {
-    /// What it gives next.
+    /// Packets to be received.
     pub arriving: VecDeque<Vec<u8>>,
-    /// What it gave and took, the oldest first.
+    /// The packets that were received and sent, the oldest first.
     pub journal: Vec<Passed>,
-    /// How many more packets it takes before it refuses.
+    /// How many more packets it can send.
     pub room: usize,
-    /// It gives no packet either while it refuses one. Otherwise it takes the answers to those that it gives.
+    /// Without room, it delivers no packet either. If this is false it does, and has room for their replies.
     pub deaf_when_full: bool,
     medium: Medium,
     mtu: usize,
@@ -24,14 +24,14 @@ pub struct Device {
 /// A packet that passed the device.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Passed {
-    /// To the device's owner.
+    /// Received by the device's owner.
     In(Vec<u8>),
-    /// From the device's owner.
+    /// Sent by the device's owner.
     Out(Vec<u8>),
 }
 
 impl Device {
-    /// A device that refuses nothing; `mtu` is that of IP.
+    /// A device with unlimited room. `mtu` is the MTU of IP.
     pub fn new(medium: Medium, mtu: usize) -> Device {
         let link_header = if medium == Medium::Ethernet { 14 } else { 0 };
         Device {
@@ -45,7 +45,7 @@ impl Device {
         }
     }
 
-    /// Says that the checksums of what it gives are right, though nobody has looked.
+    /// Declares that it has verified the checksums of what it delivers. It has not.
     pub fn trust_checksums(&mut self) {
         let ChecksumCapabilities { ipv4, udp, tcp, icmpv4, icmpv6, .. } = &mut self.checksum;
         for checksum in [ipv4, udp, tcp, icmpv4, icmpv6] {
@@ -80,7 +80,7 @@ impl phy::Device for Device {
     }
 }
 
-/// One packet that came.
+/// A received packet.
 #[derive(Debug)]
 pub struct RxToken(Vec<u8>);
 

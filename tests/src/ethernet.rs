@@ -1,4 +1,4 @@
-//! The Ethernet side of a client that knows only IP: frames, and answers to ARP and neighbour solicitations, without smoltcp.
+//! Ethernet for clients that know only IP: frames, ARP and neighbour discovery, without smoltcp.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -7,10 +7,10 @@ use crate::wire::{Fragment, ICMPV6, Ip, icmp_packet, ip_packet, transport_checks
 /// A hardware address.
 pub type Mac = [u8; 6];
 
-/// The server's.
+/// The server's hardware address.
 pub const SERVER_MAC: Mac = [2, 0, 0, 0xff, 0, 1];
 
-/// The octets of a frame before the packet.
+/// The length of an Ethernet header, in bytes.
 pub const HEADER: usize = 14;
 
 const IPV4: [u8; 2] = [0x08, 0x00];
@@ -20,25 +20,25 @@ const IPV6: [u8; 2] = [0x86, 0xdd];
 /// One host on the link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Neighbour {
-    /// Where frames for it go.
+    /// Its hardware address.
     pub mac: Mac,
     /// Its IP address.
     pub address: IpAddr,
 }
 
-/// What was in a frame.
+/// What a frame has for a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Arrived<'f> {
     /// An IP packet.
     Packet(&'f [u8]),
-    /// A question about the host's hardware address, which this frame answers.
+    /// A request for the host's hardware address, and the frame that answers it.
     Question(Vec<u8>),
     /// Nothing for this host.
     Nothing,
 }
 
 impl Neighbour {
-    /// Looks at a frame.
+    /// Takes a frame from the link.
     pub fn receive<'f>(&self, frame: &'f [u8]) -> Arrived<'f> {
         let Some((header, packet)) = frame.split_at_checked(HEADER) else {
             return Arrived::Nothing;
@@ -55,7 +55,7 @@ impl Neighbour {
         }
     }
 
-    /// The frame that takes a packet to the server.
+    /// The frame with this packet to the server.
     pub fn frame(&self, packet: &[u8]) -> Vec<u8> {
         let kind = if packet.first().is_some_and(|first| first >> 4 == 6) { IPV6 } else { IPV4 };
         self.framed(kind, packet)
@@ -76,14 +76,14 @@ impl Neighbour {
         })
     }
 
-    /// What tells the server this host's hardware address unasked, as a gratuitous reply does.
+    /// A gratuitous ARP reply: tells the server this host's hardware address without being asked.
     pub fn announcement(&self, to: Ipv4Addr) -> Option<Vec<u8>> {
         let question = [&[0, 1, 8, 0, 6, 4, 0, 1], &SERVER_MAC[..], &to.octets(), &[0; 6]].concat();
         let IpAddr::V4(own) = self.address else { return None };
         self.arp_reply(&[&question[..], &own.octets()].concat())
     }
 
-    /// The frame that asks for the hardware address of somebody else: ARP, or a neighbour solicitation.
+    /// An ARP request or a neighbour solicitation for the hardware address of `about`.
     pub fn question(&self, about: IpAddr) -> Vec<u8> {
         match (self.address, about) {
             (IpAddr::V4(own), IpAddr::V4(about)) => {
@@ -109,12 +109,12 @@ impl Neighbour {
         if ip.payload[0] != 135 || Ipv6Addr::from(target) != own {
             return None;
         }
-        // Solicited, and instead of what was known before; then the option with the hardware address.
+        // Flags Solicited and Override, then the option Target Link-Layer Address.
         let mut message = [&[136, 0, 0, 0, 0x60, 0, 0, 0], &target[..], &[2, 1], &self.mac].concat();
         let sum = transport_checksum(self.address, ip.from, ICMPV6, &message);
         message[2..4].copy_from_slice(&sum.to_be_bytes());
         let mut packet = ip_packet(self.address, ip.from, ICMPV6, Fragment::default(), &message);
-        packet[7] = 255; // the hop limit says that no router was passed
+        packet[7] = 255; // the hop limit that RFC 4861, section 7.1 demands
         Some(self.framed(IPV6, &packet))
     }
 }

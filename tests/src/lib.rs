@@ -1,17 +1,17 @@
 //! A network in memory and in virtual time, for the tests of [`shout_core`].
 //!
 //! ```text
-//!  callers ──▶ their TCP ──▶ link ──▶ device ──▶ Server
-//!  (users)     (two kinds)   (loses,   (refuses)
-//!                            corrupts)    └── the witness sees all that passes here, in order
+//!  apps ──▶ their TCP ──▶ link ──▶ device ──▶ Server
+//!           (two kinds)   (loses,   (can be full)
+//!                         corrupts)    └── invariants: checks all packets that pass here, in order
 //! ```
 //!
-//! A [`World`](world::World) is one server, the device it runs on, and clients on a link. Its time jumps from one event to
-//! the next, so that minutes of waiting cost nothing, and everything random in it comes from one seed. A
-//! [`Siege`](siege::Siege) is a server without a link, for packets that no client would send.
+//! A [`Network`](network::Network) is one server, the device it runs on, and clients on a link. Its time jumps from one
+//! event to the next, so that minutes of waiting cost nothing, and everything random in it comes from one seed. A
+//! [`SingleServer`](single_server::SingleServer) is a server without a link, for packets that no client would send.
 //!
-//! What the server does is judged by code that has nothing in common with it: packets are made and read by
-//! [`wire`], not by smoltcp, and half of the clients have a TCP of their own ([`tcp_client`]).
+//! The code that judges the server shares nothing with it: [`wire`] builds and parses packets, not smoltcp, and half of
+//! the clients have a TCP written for these tests ([`tcp_client`]). `tests/README.md` has a table of these modules.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -19,22 +19,22 @@
     reason = "a failed expectation is how a test fails"
 )]
 
-pub mod asker;
+pub mod app;
 pub mod attacker;
-pub mod caller;
 pub mod content;
 pub mod device;
 pub mod ethernet;
 pub mod fuzz;
+pub mod host;
+pub mod invariants;
 pub mod link;
 pub mod memory;
-pub mod node;
-pub mod plan;
-pub mod siege;
+pub mod network;
+pub mod scenario;
+pub mod single_server;
 pub mod smol_client;
 pub mod tcp_client;
 pub mod trace;
 pub mod transport;
+pub mod udp_client;
 pub mod wire;
-pub mod witness;
-pub mod world;

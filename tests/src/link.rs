@@ -12,22 +12,31 @@ use crate::wire::{Fragment, Ip, TCP};
 /// What the link does to packets. Chances are in a thousand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Faults {
-    /// The packet is gone.
+    /// The packet is lost.
     pub lose: u32,
     /// It arrives twice.
     pub duplicate: u32,
-    /// A bit is wrong, or the end is cut off.
+    /// It arrives a second time, up to this much later: an old duplicate.
+    pub duplicate_later: (u32, Duration),
+    /// A bit is flipped, or the packet is truncated.
     pub corrupt: u32,
-    /// It takes this much longer than others, and is overtaken.
+    /// It takes this much longer, so that others overtake it.
     pub hold_up: (u32, Duration),
-    /// What every packet takes, in microseconds.
+    /// The delay of every packet, in microseconds.
     pub delay: RangeInclusive<u64>,
 }
 
 impl Faults {
     /// A link without faults; every packet takes one millisecond.
     pub fn none() -> Faults {
-        Faults { lose: 0, duplicate: 0, corrupt: 0, hold_up: (0, Duration::ZERO), delay: 1000..=1000 }
+        Faults {
+            lose: 0,
+            duplicate: 0,
+            duplicate_later: (0, Duration::ZERO),
+            corrupt: 0,
+            hold_up: (0, Duration::ZERO),
+            delay: 1000..=1000,
+        }
     }
 
     /// Only this chance, in a thousand, that a packet is lost.
@@ -45,15 +54,15 @@ pub enum End {
     Client(usize),
 }
 
-/// When it arrives, its turn among those of that time, where, and what.
+/// Time of arrival, order among those of the same time, destination, packet.
 type InFlight = (Instant, u64, End, Vec<u8>);
 
 /// A link between a server and its clients.
 #[derive(Debug)]
 pub struct Link {
-    /// What it does to packets from now on.
+    /// The faults from now on.
     pub faults: Faults,
-    /// What it has done so far.
+    /// The faults so far.
     pub done: Done,
     /// By time of arrival; those of one time in the order in which they were sent.
     in_flight: BinaryHeap<Reverse<InFlight>>,
@@ -73,12 +82,12 @@ pub struct Done {
 }
 
 impl Link {
-    /// A link on which nothing is on its way.
+    /// A link without packets in flight.
     pub fn new(faults: Faults, random: Rng) -> Link {
         Link { faults, done: Done::default(), in_flight: BinaryHeap::new(), sent: 0, random }
     }
 
-    /// Sends a packet: of IP, or a frame of Ethernet with this many octets before the packet.
+    /// Sends a packet: of IP, or a frame of Ethernet with this many bytes before the packet.
     pub fn send(&mut self, now: Instant, to: End, packet: Vec<u8>, link_header: usize) {
         if self.happens(self.faults.lose) {
             self.done.lost += 1;
@@ -87,6 +96,12 @@ impl Link {
         if self.happens(self.faults.duplicate) {
             self.done.duplicated += 1;
             self.carry(now, to, packet.clone(), link_header);
+        }
+        let (chance, latest) = self.faults.duplicate_later;
+        if self.happens(chance) {
+            self.done.duplicated += 1;
+            let later = Duration::from_micros(self.random.u64(0..=latest.total_micros()));
+            self.carry(now + later, to, packet.clone(), link_header);
         }
         self.carry(now, to, packet, link_header);
     }
@@ -116,17 +131,17 @@ impl Link {
         self.in_flight.push(Reverse((now + takes, self.sent, to, packet)));
     }
 
-    /// Damages a packet, if that is sure to be noticed. Frames carry a check sequence that leaves no error of this kind
-    /// undetected, so that only the packet in one can be damaged, on its way through a router.
+    /// Damages a packet, if a checksum is sure to detect that; returns whether it did. Only the packet is damaged, as a
+    /// router might: the check sequence of a frame detects every error of this kind.
     fn corrupt(&mut self, frame: &mut Vec<u8>, link_header: usize) -> bool {
         let Some(ip) = frame.get(link_header..).and_then(Ip::read) else {
             return false;
         };
         if ip.fragment != Fragment::default() {
-            // Only the whole has a checksum, and with copies of parts it is a matter of taste which ones make it up.
+            // Only the reassembled packet has a checksum, and with duplicates it is open which fragments make it up.
             return false;
         }
-        // A UDP datagram that is cut where its length field, damaged, says might have a right sum by chance.
+        // A damaged length field of UDP or IPv6 may cut the datagram so that the checksum is right by chance.
         let transport = frame.len() - ip.payload.len();
         let lengths = if ip.protocol == TCP { 0..0 } else { transport + 4..transport + 6 };
         let packet_length = if ip.from.is_ipv4() { 0..0 } else { link_header + 4..link_header + 6 };

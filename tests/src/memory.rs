@@ -1,11 +1,11 @@
-//! Memory of any size for servers, and for clients made of smoltcp's sockets.
+//! Memory of any size, for servers and for clients that use smoltcp's sockets.
 
 use shout_core::{BUFFER_SIZE, Bucket, DelayedMetadata, DemuxEntry, Slot, Storage, UdpStorage};
 use smoltcp::iface::SocketStorage;
 use smoltcp::socket::udp::PacketMetadata;
 use smoltcp::time::Instant;
 
-/// What a server needs.
+/// A server's memory.
 #[derive(Debug)]
 pub struct ServerMemory<'a> {
     slots: Vec<Slot<'a>>,
@@ -64,7 +64,7 @@ impl<'a> ServerMemory<'a> {
     }
 }
 
-/// What a client made of a smoltcp socket needs.
+/// The memory of a client that uses a smoltcp socket.
 #[derive(Debug)]
 pub struct ClientMemory<'a> {
     pub(crate) socket: [SocketStorage<'a>; 1],

@@ -1,4 +1,4 @@
-//! A client's TCP that is smoltcp's own, with an Interface of its own.
+//! A client's TCP made of smoltcp: a socket and an `Interface`.
 
 use core::net::SocketAddr;
 use std::collections::VecDeque;
@@ -24,7 +24,7 @@ pub struct Setup {
     pub mtu: usize,
     /// RFC 896.
     pub nagle: bool,
-    /// How long an acknowledgement waits for company.
+    /// The delay of acknowledgements.
     pub ack_delay: Option<Duration>,
 }
 
@@ -39,12 +39,12 @@ pub struct SmolClient<'a> {
     closing: bool,
     aborted: bool,
     server_finished: bool,
-    /// What was not read when the server finished: smoltcp forgets it after TIME-WAIT.
+    /// What was not read when the server's FIN came: smoltcp discards it after TIME-WAIT.
     rest: VecDeque<u8>,
 }
 
 impl<'a> SmolClient<'a> {
-    /// A connection that begins when it is first asked what to transmit.
+    /// A connection that begins with the first `transmit`.
     pub fn new(
         local: SocketAddr,
         remote: SocketAddr,
@@ -89,7 +89,7 @@ impl<'a> SmolClient<'a> {
         self.sockets.get::<Socket<'_>>(SocketHandle::default()).state()
     }
 
-    /// Has what has arrived processed; it may be answered at once.
+    /// Processes what has arrived. Replies go to the device's journal.
     fn ingress(&mut self, now: Instant) {
         while !self.device.arriving.is_empty() {
             self.interface.poll_ingress_single(now, &mut self.device, &mut self.sockets);
@@ -141,17 +141,17 @@ impl Transport for SmolClient<'_> {
         if socket.may_send() { socket.send_capacity() - socket.send_queue() } else { 0 }
     }
 
-    fn write(&mut self, octets: &[u8]) -> usize {
-        self.socket().send_slice(octets).unwrap_or(0)
+    fn write(&mut self, bytes: &[u8]) -> usize {
+        self.socket().send_slice(bytes).unwrap_or(0)
     }
 
-    fn read(&mut self, octets: &mut [u8]) -> usize {
+    fn read(&mut self, bytes: &mut [u8]) -> usize {
         if self.server_finished {
-            let given = octets.len().min(self.rest.len());
-            octets.iter_mut().zip(self.rest.drain(..given)).for_each(|(octet, rest)| *octet = rest);
+            let given = bytes.len().min(self.rest.len());
+            bytes.iter_mut().zip(self.rest.drain(..given)).for_each(|(byte, rest)| *byte = rest);
             return given;
         }
-        self.socket().recv_slice(octets).unwrap_or(0)
+        self.socket().recv_slice(bytes).unwrap_or(0)
     }
 
     fn close(&mut self) {
@@ -170,7 +170,7 @@ impl Transport for SmolClient<'_> {
             State::SynSent => Status::Connecting,
             _ if self.aborted => Status::Reset,
             State::TimeWait => Status::Finished,
-            // Either the FIN of this end was acknowledged, or a RST came instead: everything had arrived then, too.
+            // Our FIN was acknowledged, or a RST came in place of that. Everything from the server had arrived before.
             State::Closed if self.closing && self.server_finished => Status::Finished,
             State::Closed => Status::Reset,
             _ => Status::Open,

@@ -1,18 +1,18 @@
-//! A client's TCP, made without smoltcp. It keeps to RFC 9293 in the plainest way: it sends everything again from
-//! the first octet that was not acknowledged.
+//! A client's TCP, written for these tests without smoltcp: RFC 9293 in its plainest form. After a timeout it goes back
+//! and sends everything again that was not acknowledged.
 
 use core::net::SocketAddr;
 use std::collections::VecDeque;
 
 use smoltcp::time::{Duration, Instant};
 
-use crate::plan::Habits;
+use crate::scenario::{Resends, TcpConfig};
 use crate::transport::{Status, Transport};
 use crate::wire::{ACK, FIN, PSH, RST, SYN, Segment, ahead, syn_options};
 
-/// The longest that it waits for an acknowledgement before it sends again.
+/// The longest retransmission timeout.
 const LONGEST_WAIT: Duration = Duration::from_secs(8);
-/// The most segments that it keeps behind a gap.
+/// The most out-of-order segments that it keeps.
 const MOST_EARLY: usize = 100;
 
 /// The connection.
@@ -20,34 +20,38 @@ const MOST_EARLY: usize = 100;
 pub struct TcpClient {
     local: SocketAddr,
     remote: SocketAddr,
-    habits: Habits,
+    config: TcpConfig,
     state: State,
-    /// What was written and has not been acknowledged, from `unacknowledged` on.
+    /// What was written and is not acknowledged: the bytes from `unacknowledged` (SND.UNA) on.
     queue: VecDeque<u8>,
     unacknowledged: u32,
-    /// The next octet to send; behind those sent already, unless they are being sent again.
+    /// SND.NXT, which goes back for a retransmission.
     next: u32,
-    /// Behind all that was ever sent.
+    /// SND.MAX: one past the highest number sent so far.
     farthest: u32,
     closing: bool,
     /// The server has acknowledged the FIN.
     finished: bool,
-    /// The right edge of the server's window, and the segment that it is from.
+    /// SND.UNA + SND.WND, and SND.WL1 and SND.WL2, the segment that it is from.
     send_edge: u32,
     edge_from: (u32, u32),
     send_mss: usize,
     send_shift: u8,
     wait: Duration,
     again_at: Option<Instant>,
-    /// What has arrived and was not read, up to `expected`.
+    /// What has arrived and was not read, up to `expected` (RCV.NXT).
     arrived: VecDeque<u8>,
     expected: u32,
-    /// Segments behind a gap.
+    /// Out-of-order segments.
     early: Vec<Segment>,
     server_finished: bool,
-    /// The right edge of the window that was offered.
+    /// RCV.NXT + RCV.WND as advertised.
     receive_edge: u32,
     ack_at: Option<Instant>,
+    /// Number and window of the last two acknowledgements that were sent on their own, the older one first.
+    acks: [Option<(u32, u16)>; 2],
+    /// With [`Resends::WholeSegments`], what was sent and is not acknowledged to its end.
+    sent: VecDeque<Segment>,
     answers: Vec<Segment>,
 }
 
@@ -60,24 +64,24 @@ enum State {
 }
 
 impl TcpClient {
-    /// A connection that begins when it is first asked what to transmit.
-    pub fn new(local: SocketAddr, remote: SocketAddr, habits: Habits) -> TcpClient {
+    /// A connection that begins with the first `transmit`.
+    pub fn new(local: SocketAddr, remote: SocketAddr, config: TcpConfig) -> TcpClient {
         TcpClient {
             local,
             remote,
-            habits,
+            config,
             state: State::SynSent,
             queue: VecDeque::new(),
-            unacknowledged: habits.iss,
-            next: habits.iss,
-            farthest: habits.iss,
+            unacknowledged: config.iss,
+            next: config.iss,
+            farthest: config.iss,
             closing: false,
             finished: false,
             send_edge: 0,
             edge_from: (0, 0),
             send_mss: 0,
             send_shift: 0,
-            wait: habits.patience,
+            wait: config.rto,
             again_at: Some(Instant::ZERO),
             arrived: VecDeque::new(),
             expected: 0,
@@ -85,12 +89,14 @@ impl TcpClient {
             server_finished: false,
             receive_edge: 0,
             ack_at: None,
+            acks: [None; 2],
+            sent: VecDeque::new(),
             answers: Vec::new(),
         }
     }
 
     fn segment(&self, seq: u32, flags: u8, payload: Vec<u8>) -> Segment {
-        let shift = if flags & SYN == 0 && self.scales() { self.habits.scale.unwrap_or(0) } else { 0 };
+        let shift = if flags & SYN == 0 && self.scales() { self.config.scale.unwrap_or(0) } else { 0 };
         let window = ahead(self.receive_edge, self.expected).max(0).unsigned_abs() >> shift;
         Segment {
             from: self.local,
@@ -109,7 +115,7 @@ impl TcpClient {
         self.state == State::Open && self.send_shift != u8::MAX
     }
 
-    /// The number of a segment without data, such that it lies in the server's window.
+    /// The number of an empty segment: SND.MAX, or the right edge of the server's window if that is before it.
     fn acceptable(&self) -> u32 {
         if ahead(self.send_edge, self.farthest) < 0 { self.send_edge } else { self.farthest }
     }
@@ -120,7 +126,7 @@ impl TcpClient {
     }
 
     fn connecting(&mut self, segment: &Segment) {
-        let acceptable = segment.has(ACK) && segment.ack == self.habits.iss.wrapping_add(1);
+        let acceptable = segment.has(ACK) && segment.ack == self.config.iss.wrapping_add(1);
         if segment.has(RST) {
             if acceptable {
                 self.state = State::Reset;
@@ -132,7 +138,7 @@ impl TcpClient {
             let (mss, scale) = segment.mss_and_scale();
             self.state = State::Open;
             self.send_mss = usize::from(mss.unwrap_or(536));
-            self.send_shift = match (self.habits.scale, scale) {
+            self.send_shift = match (self.config.scale, scale) {
                 (Some(_), Some(scale)) => scale,
                 _ => u8::MAX,
             };
@@ -142,7 +148,7 @@ impl TcpClient {
             self.receive_edge = self.expected;
             self.send_edge = segment.ack.wrapping_add(u32::from(segment.window));
             self.edge_from = (segment.seq, segment.ack);
-            (self.wait, self.again_at) = (self.habits.patience, None);
+            (self.wait, self.again_at) = (self.config.rto, None);
             self.offer();
             self.ack_at = Some(Instant::ZERO);
         }
@@ -153,7 +159,7 @@ impl TcpClient {
         let offset = ahead(segment.seq, self.expected);
         let edge = ahead(self.receive_edge, self.expected);
         if segment.has(RST) {
-            // RFC 5961, section 3.2; nobody is told to give up what is complete (RFC 1337).
+            // RFC 5961, section 3.2. In TIME-WAIT a RST is ignored (RFC 1337).
             match offset {
                 _ if self.status() == Status::Finished => {}
                 0 => self.state = State::Reset,
@@ -168,7 +174,7 @@ impl TcpClient {
             }
             return;
         }
-        // In order, or just before, or beyond the window.
+        // Not acceptable: wholly before RCV.NXT, or beyond the window.
         let empty = length == 0 && !segment.has(FIN);
         if offset < 0 && (empty || ahead(segment.seq.wrapping_add(length), self.expected) < 0)
             || offset > edge
@@ -203,10 +209,13 @@ impl TcpClient {
         self.finished = newly > self.queue.len();
         self.queue.drain(..newly.min(self.queue.len()));
         self.unacknowledged = ack;
+        while self.sent.front().is_some_and(|first| ahead(end(first), ack) <= 0) {
+            self.sent.pop_front();
+        }
         if ahead(self.next, ack) < 0 {
             self.next = ack;
         }
-        self.wait = self.habits.patience;
+        self.wait = self.config.rto;
         self.again_at = (self.farthest != ack).then(|| now + self.wait);
     }
 
@@ -221,12 +230,12 @@ impl TcpClient {
             let early = self.early.swap_remove(index);
             self.take_in_order(&early);
         }
-        // Only what comes as it should may wait for company (RFC 5681, section 4.2).
+        // Only an ACK of a segment in order may be delayed (RFC 5681, section 4.2).
         let as_expected = self.expected != before && !gap && !self.server_finished && self.ack_at.is_none();
-        self.ack_at = Some(if as_expected { now + self.habits.ack_delay } else { now });
+        self.ack_at = Some(if as_expected { now + self.config.ack_delay } else { now });
     }
 
-    /// Takes what is new of a segment that leaves no gap.
+    /// Accepts the new part of a segment that leaves no gap.
     fn take_in_order(&mut self, segment: &Segment) {
         let known = self.expected.wrapping_sub(segment.seq) as usize;
         if known > segment.payload.len() || self.server_finished {
@@ -238,19 +247,20 @@ impl TcpClient {
         self.expected = self.expected.wrapping_add(u32::try_from(room).expect("a packet's payload"));
         if segment.has(FIN) && room == new.len() {
             self.expected = self.expected.wrapping_add(1);
-            // Nothing more can come: the window stays closed from here on.
+            // Nothing comes after the FIN: the window stays closed.
             self.receive_edge = self.expected;
             self.server_finished = true;
         }
     }
 
-    /// Offers as much window as there is room, but not in small pieces (RFC 9293, section 3.8.6.2.2).
+    /// Advances the window, but not by small steps (silly window syndrome, RFC 9293, section 3.8.6.2.2). Returns
+    /// whether it did.
     fn offer(&mut self) -> bool {
         let offered = ahead(self.receive_edge, self.expected).max(0).unsigned_abs() as usize;
-        let most = usize::from(u16::MAX) << if self.scales() { self.habits.scale.unwrap_or(0) } else { 0 };
-        let room = (self.habits.buffer - self.arrived.len()).min(most);
+        let most = usize::from(u16::MAX) << if self.scales() { self.config.scale.unwrap_or(0) } else { 0 };
+        let room = (self.config.buffer - self.arrived.len()).min(most);
         let worthwhile =
-            room >= offered + (self.habits.buffer / 2).min(self.send_mss) && !self.server_finished;
+            room >= offered + (self.config.buffer / 2).min(self.send_mss) && !self.server_finished;
         if worthwhile {
             self.receive_edge = self.expected.wrapping_add(u32::try_from(room).expect("at most 1 GiB"));
         }
@@ -259,11 +269,11 @@ impl TcpClient {
 
     fn transmit_syn(&mut self, now: Instant, out: &mut Vec<Vec<u8>>) {
         if self.again_at.is_some_and(|at| at <= now) {
-            let mut syn = self.segment(self.habits.iss, SYN, Vec::new());
-            syn.options = syn_options(self.habits.mss, self.habits.scale);
-            syn.window = u16::try_from(self.habits.buffer).unwrap_or(u16::MAX);
+            let mut syn = self.segment(self.config.iss, SYN, Vec::new());
+            syn.options = syn_options(self.config.mss, self.config.scale);
+            syn.window = u16::try_from(self.config.buffer).unwrap_or(u16::MAX);
             out.push(syn.to_packet());
-            self.farthest = self.habits.iss.wrapping_add(1);
+            self.farthest = self.config.iss.wrapping_add(1);
             self.back_off(now);
         }
     }
@@ -273,14 +283,41 @@ impl TcpClient {
         self.wait = (self.wait * 2).min(LONGEST_WAIT);
     }
 
+    /// Sends the segments again that are not acknowledged, as they were, as far as the window allows. Returns false if it
+    /// allows none.
+    fn resend_whole_segments(&mut self, out: &mut Vec<Vec<u8>>) -> bool {
+        let allowed = self.sent.iter().take_while(|segment| ahead(end(segment), self.send_edge) <= 0);
+        let again: Vec<Vec<u8>> = allowed
+            .map(|old| {
+                let segment = self.segment(old.seq, old.flags, old.payload.clone());
+                self.with_ack(segment).to_packet()
+            })
+            .collect();
+        let resent = !again.is_empty();
+        out.extend(again);
+        resent
+    }
+
+    /// The same segment with an old acknowledgement, if this client sends them.
+    fn with_ack(&self, segment: Segment) -> Segment {
+        match self.acks[0].or(self.acks[1]).filter(|_| self.config.old_acks) {
+            Some((ack, window)) => Segment { ack, window, ..segment },
+            None => segment,
+        }
+    }
+
     fn transmit_data(&mut self, now: Instant, out: &mut Vec<Vec<u8>>) {
         let again = self.again_at.is_some_and(|at| at <= now);
+        let resent = again && self.resend_whole_segments(out);
         if again {
-            self.next = self.unacknowledged;
             self.back_off(now);
         }
-        // A window that is closed is tried with one octet (RFC 9293, section 3.8.6.1).
-        let mut probe = usize::from(again);
+        if again && !resent {
+            self.next = self.unacknowledged;
+            self.sent.clear();
+        }
+        // A zero-window probe has one byte (RFC 9293, section 3.8.6.1).
+        let mut probe = usize::from(again && !resent);
         loop {
             let in_flight = ahead(self.next, self.unacknowledged).unsigned_abs() as usize;
             let window = ahead(self.send_edge, self.next).max(0).unsigned_abs() as usize;
@@ -289,7 +326,7 @@ impl TcpClient {
             let unfinished = self.closing && !self.finished && in_flight <= self.queue.len();
             let fin = unfinished && length == left && window.max(probe) > length;
             if length == 0 && !fin {
-                // Unless something is in flight, nothing but a probe finds out that the window has opened.
+                // Nothing is in flight, so that only a probe finds out that the window has opened.
                 if (left > 0 || unfinished) && self.again_at.is_none() {
                     self.again_at = Some(now + self.wait);
                 }
@@ -298,18 +335,32 @@ impl TcpClient {
             probe = 0;
             let payload = self.queue.range(in_flight..in_flight + length).copied().collect();
             let flags = ACK | if fin { FIN } else { 0 } | if length == left { PSH } else { 0 };
-            out.push(self.segment(self.next, flags, payload).to_packet());
+            let segment = self.segment(self.next, flags, payload);
+            // A probe has the newest acknowledgement: the server may have refused the segment that had it first.
+            let is_probe = window == 0;
+            out.push(if is_probe { segment.to_packet() } else { self.with_ack(segment.clone()).to_packet() });
+            if self.config.resends == Resends::WholeSegments {
+                self.sent.push_back(segment);
+            }
             let advance = u32::try_from(length + usize::from(fin)).expect("a segment");
             self.next = self.next.wrapping_add(advance);
             if ahead(self.next, self.farthest) > 0 {
                 self.farthest = self.next;
             }
-            self.ack_at = None;
+            if !self.config.old_acks {
+                self.ack_at = None;
+            }
             if self.again_at.is_none() {
                 self.again_at = Some(now + self.wait);
             }
         }
     }
+}
+
+/// SEG.SEQ + SEG.LEN, with the FIN.
+fn end(segment: &Segment) -> u32 {
+    let length = u32::try_from(segment.payload.len()).expect("a packet's payload");
+    segment.seq.wrapping_add(length + u32::from(segment.has(FIN)))
 }
 
 impl Transport for TcpClient {
@@ -334,7 +385,9 @@ impl Transport for TcpClient {
                 self.transmit_data(now, out);
                 if self.ack_at.is_some_and(|at| at <= now) {
                     self.ack_at = None;
-                    out.push(self.segment(self.acceptable(), ACK, Vec::new()).to_packet());
+                    let ack = self.segment(self.acceptable(), ACK, Vec::new());
+                    self.acks = [self.acks[1], Some((ack.ack, ack.window))];
+                    out.push(ack.to_packet());
                 }
             }
             State::Reset => {}
@@ -353,19 +406,19 @@ impl Transport for TcpClient {
     }
 
     fn room(&mut self) -> usize {
-        if self.closing { 0 } else { self.habits.queue - self.queue.len() }
+        if self.closing { 0 } else { self.config.queue - self.queue.len() }
     }
 
-    fn write(&mut self, octets: &[u8]) -> usize {
-        let taken = self.room().min(octets.len());
-        self.queue.extend(&octets[..taken]);
+    fn write(&mut self, bytes: &[u8]) -> usize {
+        let taken = self.room().min(bytes.len());
+        self.queue.extend(&bytes[..taken]);
         taken
     }
 
-    fn read(&mut self, octets: &mut [u8]) -> usize {
-        let given = octets.len().min(self.arrived.len());
-        for (octet, arrived) in octets.iter_mut().zip(self.arrived.drain(..given)) {
-            *octet = arrived;
+    fn read(&mut self, bytes: &mut [u8]) -> usize {
+        let given = bytes.len().min(self.arrived.len());
+        for (byte, arrived) in bytes.iter_mut().zip(self.arrived.drain(..given)) {
+            *byte = arrived;
         }
         if self.state == State::Open && self.offer() {
             self.ack_at = Some(Instant::ZERO);

@@ -1,4 +1,4 @@
-//! What callers need of a TCP, whichever it is.
+//! What an app needs of its TCP.
 
 use smoltcp::time::Instant;
 
@@ -7,22 +7,22 @@ pub trait Transport {
     /// A packet has arrived, or a frame.
     fn receive(&mut self, now: Instant, packet: &[u8]);
 
-    /// Gives all that is to be sent now.
+    /// Adds the packets to be sent now to `out`.
     fn transmit(&mut self, now: Instant, out: &mut Vec<Vec<u8>>);
 
-    /// When [`transmit`](Self::transmit) has something to give, if nothing arrives before.
+    /// When [`transmit`](Self::transmit) has something to send, if nothing arrives before.
     fn deadline(&mut self, now: Instant) -> Option<Instant>;
 
-    /// How many octets it takes now.
+    /// How many bytes can be written now.
     fn room(&mut self) -> usize;
 
-    /// Takes octets to be sent; returns how many.
-    fn write(&mut self, octets: &[u8]) -> usize;
+    /// Writes as many bytes as there is room for, and returns how many.
+    fn write(&mut self, bytes: &[u8]) -> usize;
 
-    /// Gives octets that have arrived; returns how many.
-    fn read(&mut self, octets: &mut [u8]) -> usize;
+    /// Reads bytes that have arrived, and returns how many.
+    fn read(&mut self, bytes: &mut [u8]) -> usize;
 
-    /// No more will be written.
+    /// Sends FIN after what was written.
     fn close(&mut self);
 
     /// Resets the connection.
@@ -31,7 +31,7 @@ pub trait Transport {
     /// How far the connection is.
     fn status(&self) -> Status;
 
-    /// True once the server's FIN has arrived, with everything before it.
+    /// True once the server's FIN and everything before it has arrived.
     fn server_finished(&self) -> bool;
 }
 
@@ -40,9 +40,9 @@ pub trait Transport {
 pub enum Status {
     /// The server has not answered yet.
     Connecting,
-    /// Octets can be written or read, or are on their way.
+    /// Established, or closing.
     Open,
-    /// Both ends have finished, and the client knows it.
+    /// Both FINs are acknowledged.
     Finished,
     /// It was reset, by either end.
     Reset,

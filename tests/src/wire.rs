@@ -1,5 +1,5 @@
-//! IP packets with TCP and UDP in them, made and read without smoltcp: what both ends get wrong in the same way would not be
-//! noticed.
+//! Builds and parses IP packets with TCP, UDP and ICMP, without smoltcp: with it, both ends would be wrong in the same
+//! way.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -26,9 +26,9 @@ pub const ICMPV6: u8 = 58;
 /// A TCP segment with its addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {
-    /// Whose it is.
+    /// The source.
     pub from: SocketAddr,
-    /// For whom it is.
+    /// The destination.
     pub to: SocketAddr,
     /// Sequence number.
     pub seq: u32,
@@ -36,9 +36,9 @@ pub struct Segment {
     pub ack: u32,
     /// [`FIN`], [`SYN`] and so on.
     pub flags: u8,
-    /// The window as it stands in the header.
+    /// The window as in the header, not scaled.
     pub window: u16,
-    /// The options, padded to a multiple of 4 octets; 40 at most.
+    /// The options, padded to a multiple of 4 bytes; 40 at most.
     pub options: Vec<u8>,
     /// The data.
     pub payload: Vec<u8>,
@@ -53,7 +53,7 @@ impl Segment {
         tcp.extend(self.to.port().to_be_bytes());
         tcp.extend(self.seq.to_be_bytes());
         tcp.extend(self.ack.to_be_bytes());
-        let words = u8::try_from(header / 4).expect("options of 40 octets at most");
+        let words = u8::try_from(header / 4).expect("options of 40 bytes at most");
         tcp.extend([words << 4, self.flags]);
         tcp.extend(self.window.to_be_bytes());
         tcp.extend([0; 4]); // checksum, urgent pointer
@@ -136,9 +136,9 @@ pub fn syn_options(mss: Option<u16>, scale: Option<u8>) -> Vec<u8> {
 /// A UDP datagram with its addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Datagram {
-    /// Whose it is.
+    /// The source.
     pub from: SocketAddr,
-    /// For whom it is.
+    /// The destination.
     pub to: SocketAddr,
     /// The data.
     pub payload: Vec<u8>,
@@ -150,7 +150,7 @@ impl Datagram {
         let mut udp = Vec::with_capacity(8 + self.payload.len());
         udp.extend(self.from.port().to_be_bytes());
         udp.extend(self.to.port().to_be_bytes());
-        let length = u16::try_from(8 + self.payload.len()).expect("a datagram of 65527 octets at most");
+        let length = u16::try_from(8 + self.payload.len()).expect("a datagram of 65527 bytes at most");
         udp.extend(length.to_be_bytes());
         udp.extend([0; 2]);
         udp.extend(&self.payload);
@@ -189,29 +189,29 @@ impl Datagram {
     }
 }
 
-/// Which part of an IPv4 packet a packet is; all of it by default.
+/// The fragment of an IPv4 packet that a packet is. By default it is whole.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Fragment {
-    /// The same number for all parts.
+    /// The identification, the same for all fragments of a packet.
     pub identification: u16,
-    /// Where in the payload this part begins, in octets.
+    /// The offset in the payload, in bytes.
     pub offset: usize,
-    /// There are parts behind this one.
+    /// More fragments follow.
     pub more: bool,
 }
 
-/// An IP packet that was read.
+/// A parsed IP packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ip<'p> {
-    /// Whose it is.
+    /// The source.
     pub from: IpAddr,
-    /// For whom it is.
+    /// The destination.
     pub to: IpAddr,
-    /// What the payload is: [`TCP`], [`UDP`].
+    /// The protocol: [`TCP`], [`UDP`] and so on.
     pub protocol: u8,
-    /// Which part of a packet it is; the identification is 0 if it is all of it.
+    /// Which fragment it is. The identification is 0 if it is whole.
     pub fragment: Fragment,
-    /// What is behind the header.
+    /// The payload.
     pub payload: &'p [u8],
 }
 
@@ -252,7 +252,7 @@ impl Ip<'_> {
 /// An IP packet around a payload.
 pub fn ip_packet(from: IpAddr, to: IpAddr, protocol: u8, fragment: Fragment, payload: &[u8]) -> Vec<u8> {
     let length =
-        |headers: usize| u16::try_from(headers + payload.len()).expect("a packet of 65535 octets at most");
+        |headers: usize| u16::try_from(headers + payload.len()).expect("a packet of 65535 bytes at most");
     let mut packet = Vec::with_capacity(40 + payload.len());
     match (from, to) {
         (IpAddr::V4(from), IpAddr::V4(to)) => {
@@ -303,25 +303,25 @@ pub fn transport_checksum(from: IpAddr, to: IpAddr, protocol: u8, payload: &[u8]
     checksum(sum(from) + sum(to) + u64::from(protocol) + payload.len() as u64, payload)
 }
 
-/// RFC 1071: of octets, added to a sum.
-pub fn checksum(start: u64, octets: &[u8]) -> u16 {
-    let mut total = start + sum(octets);
+/// Adds bytes to a checksum (RFC 1071).
+pub fn checksum(start: u64, bytes: &[u8]) -> u16 {
+    let mut total = start + sum(bytes);
     while total > 0xffff {
         total = (total & 0xffff) + (total >> 16);
     }
     !u16::try_from(total).expect("folded to 16 bits")
 }
 
-fn sum(octets: &[u8]) -> u64 {
-    let (pairs, last) = octets.as_chunks::<2>();
+fn sum(bytes: &[u8]) -> u64 {
+    let (pairs, last) = bytes.as_chunks::<2>();
     let pairs: u64 = pairs.iter().map(|&pair| u64::from(u16::from_be_bytes(pair))).sum();
-    pairs + last.first().map_or(0, |&octet| u64::from(octet) << 8)
+    pairs + last.first().map_or(0, |&byte| u64::from(byte) << 8)
 }
 
-fn u16_at(octets: &[u8], at: usize) -> u16 {
-    u16::from_be_bytes([octets[at], octets[at + 1]])
+fn u16_at(bytes: &[u8], at: usize) -> u16 {
+    u16::from_be_bytes([bytes[at], bytes[at + 1]])
 }
 
-fn u32_at(octets: &[u8], at: usize) -> u32 {
-    u32::from_be_bytes([octets[at], octets[at + 1], octets[at + 2], octets[at + 3]])
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_be_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }

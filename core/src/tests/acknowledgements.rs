@@ -1,5 +1,5 @@
-//! Which acknowledgements a segment may have (RFC 5961, section 5): data are taken with one of what is in flight, and with no
-//! other. Whoever guesses sequence numbers has to guess these too.
+//! Acceptable acknowledgement numbers (RFC 5961, section 5): data is accepted only with an ACK within what is in
+//! flight, so that a blind attacker has to guess SEG.ACK as well as SEG.SEQ.
 
 use std::vec::Vec;
 
@@ -8,10 +8,10 @@ use smoltcp::wire::TcpControl::Psh;
 
 use super::fixture::Net;
 use super::peer::{Peer, letters, upper};
-use super::states::{close_wait, open, stuffed};
+use super::states::{buffers_full, close_wait, open};
 use crate::DropReason;
 
-/// 1024 octets of ours are in flight: SND.UNA is 1, SND.NXT is 1025.
+/// 1024 bytes of ours are in flight: SND.UNA is 1, SND.NXT is 1025.
 fn in_flight() -> (Net, Peer) {
     let (mut net, mut peer) = open();
     peer.send(&mut net, Psh, &letters(1024));
@@ -32,14 +32,14 @@ fn data_with_an_acknowledgement_of_what_is_in_flight_are_taken() {
 
 #[test]
 fn data_with_any_other_acknowledgement_are_not_taken() {
-    // One too many, a window too many, as far ahead as can be, and as far behind.
+    // One above SND.NXT, a window above it, the farthest number ahead, and the farthest behind.
     for ack in [1026, 1025 + 60_000, i32::MAX, i32::MIN, -60_000, -1] {
-        for (mut net, mut peer) in [in_flight(), open(), stuffed()] {
+        for (mut net, mut peer) in [in_flight(), open(), buffers_full()] {
             let before = *net.stats();
             let seq = peer.next;
             net.arrive(peer.segment(Psh, seq, Some(ack), b"guess"));
             assert_eq!(net.stats().octets_in, before.octets_in, "acknowledgement {ack}");
-            // If there is an answer, it says what is true, and only once a second.
+            // An answer is a challenge ACK with the true numbers, at most one a second.
             let answers = net.wire.sent.len();
             assert!(answers <= 1);
             if answers == 1 {
@@ -56,7 +56,7 @@ fn data_with_any_other_acknowledgement_are_not_taken() {
 #[test]
 fn nothing_is_freed_by_an_acknowledgement_of_what_was_not_sent() {
     let (mut net, mut peer) = close_wait();
-    // 1500 octets wait behind a closed window. Were this believed, they would be gone.
+    // 1500 bytes wait behind a closed window. They would be lost if this ACK were believed.
     for ack in [3, 1501, 1502, i32::MAX] {
         net.arrive(peer.segment(Psh, peer.next, Some(ack), &[]));
         net.pass(Duration::from_secs(1));
@@ -75,8 +75,8 @@ fn nothing_is_freed_by_an_acknowledgement_of_what_was_not_sent() {
     assert!(echo == upper(&letters(1500)));
 }
 
-/// smoltcp drops them whole, as it has them with any acknowledgement from before SND.UNA (RFC 9293, section 3.10.7.4 has
-/// them taken). They come again.
+/// smoltcp drops a segment whose ACK is below SND.UNA, with its data. RFC 9293, section 3.10.7.4 has the ACK ignored
+/// and the data accepted. The data is accepted when it is retransmitted.
 #[test]
 fn data_that_a_newer_acknowledgement_overtook_are_taken_when_they_come_again() {
     let (mut net, mut peer) = in_flight();
@@ -88,7 +88,7 @@ fn data_that_a_newer_acknowledgement_overtook_are_taken_when_they_come_again() {
     net.arrive(overtaken);
     net.nothing_sent();
     assert_eq!(net.stats().octets_in, 1024);
-    // Sent again, it has the newest acknowledgement.
+    // The retransmission carries the newest acknowledgement.
     net.arrive(peer.segment(Psh, peer.next, Some(1025), b"abc"));
     peer.next += 6;
     assert_eq!(peer.take_data(&mut net), b"ABCDEF");

@@ -1,10 +1,15 @@
-//! Windows that close and open: nothing is lost, and nothing moves in crumbs.
+//! Back-pressure: windows that close and open. Nothing is lost, and there are no silly windows (RFC 9293, section
+//! 3.8.6.2).
+//!
+//! Both buffers have 1024 bytes, and the MSS towards the server is 1460. So a window update is worthwhile, and a
+//! segment of ours full, from half a buffer on: 512 = 1024 / 2. A peer that reads nothing stops after 2048 = 1024 (send
+//! buffer, echoed but not acknowledged) + 1024 (receive buffer, not yet echoed) bytes.
 
 use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh};
 
 use super::peer::{letters, upper};
-use super::states::{open, stuff, stuffed};
+use super::states::{buffers_full, fill_buffers, open};
 
 #[test]
 fn the_window_closes_while_the_echo_is_not_acknowledged_and_nothing_is_lost() {
@@ -12,7 +17,7 @@ fn the_window_closes_while_the_echo_is_not_acknowledged_and_nothing_is_lost() {
     let data = letters(2048);
     let mut echo = std::vec::Vec::new();
     for (part, room) in data.chunks(512).zip([1024, 1024, 512, 0]) {
-        // As if the acknowledgement of the echo were under way: `acked` stays where it is.
+        // The acknowledgement of the echo is still under way: `acked` stays where it is.
         net.arrive(peer.segment(Psh, peer.next, Some(1), part));
         peer.next += 512;
         let answer = peer.take(&mut net);
@@ -33,7 +38,7 @@ fn the_window_closes_while_the_echo_is_not_acknowledged_and_nothing_is_lost() {
 
 #[test]
 fn a_peer_that_reads_nothing_closes_our_window_and_loses_nothing() {
-    let (mut net, mut peer) = stuffed();
+    let (mut net, mut peer) = buffers_full();
     peer.window = 60_000;
     peer.ack(&mut net);
     let mut echo = peer.take_data(&mut net);
@@ -48,13 +53,13 @@ fn a_peer_that_reads_nothing_closes_our_window_and_loses_nothing() {
 
 #[test]
 fn the_window_does_not_open_by_less_than_half_a_buffer() {
-    let (mut net, mut peer) = stuffed();
+    let (mut net, mut peer) = buffers_full();
     peer.window = 1024;
     peer.ack(&mut net);
     for length in [512, 512] {
         assert_eq!(peer.take(&mut net).data.len(), length);
     }
-    // Octet by octet is how a slow reader's acknowledgements may come (RFC 9293, section 3.8.6.2.2).
+    // Byte by byte is how a slow reader's acknowledgements may come (RFC 9293, section 3.8.6.2.2).
     let first = peer.acked - 1024;
     for ack in [1, 100, 511] {
         net.arrive(peer.segment(Plain, peer.next, Some(first + ack), &[]));
@@ -70,13 +75,13 @@ fn the_window_does_not_open_by_less_than_half_a_buffer() {
 #[test]
 fn little_that_waits_moves_as_soon_as_it_fits() {
     let (mut net, mut peer) = open();
-    stuff(&mut net, &mut peer, &letters(1034));
+    fill_buffers(&mut net, &mut peer, &letters(1034));
     assert_eq!(net.stats().octets_in, 1024);
     peer.window = 9;
     peer.ack(&mut net);
     assert_eq!(peer.take_data(&mut net).len(), 9);
     peer.ack(&mut net);
-    assert_eq!(net.stats().octets_in, 1024, "9 octets of room are too few for 10");
+    assert_eq!(net.stats().octets_in, 1024, "9 bytes of room are too few for 10");
     assert_eq!(peer.take_data(&mut net).len(), 9);
     peer.ack(&mut net);
     assert_eq!(net.stats().octets_in, 1034);
@@ -103,8 +108,8 @@ fn no_more_is_in_flight_than_the_peers_window_allows() {
 fn what_comes_behind_the_window_is_taken_when_it_comes_again() {
     let (mut net, mut peer) = open();
     let data = letters(3000);
-    stuff(&mut net, &mut peer, &data[..1024]);
-    // 400 octets too many in one segment, and then one that lies behind the window altogether.
+    fill_buffers(&mut net, &mut peer, &data[..1024]);
+    // 1424 bytes where 1024 fit, so 400 lie beyond the window's right edge; then a segment wholly beyond it.
     net.arrive(peer.segment(Psh, peer.next, Some(1), &data[1024..2448]));
     peer.next += 1024;
     assert_eq!(peer.take_ack(&mut net).window, 0);
@@ -122,9 +127,9 @@ fn what_comes_behind_the_window_is_taken_when_it_comes_again() {
 
 #[test]
 fn our_closed_window_answers_probes_and_takes_nothing_of_them() {
-    let (mut net, mut peer) = stuffed();
+    let (mut net, mut peer) = buffers_full();
     for _ in 0..10 {
-        // Linux probes with an empty segment that is one behind, others with the next octet.
+        // BSD probes a closed window with the next byte, Linux with an empty segment at SND.NXT - 1.
         net.arrive(peer.segment(Psh, peer.next, Some(1), b"x"));
         assert_eq!(peer.take_ack(&mut net).window, 0);
         net.arrive(peer.segment(Plain, peer.next - 1, Some(1), &[]));
@@ -132,21 +137,21 @@ fn our_closed_window_answers_probes_and_takes_nothing_of_them() {
         net.pass(Duration::from_secs(1));
         while !net.wire.sent.is_empty() {
             peer.take(&mut net);
-            peer.acked = 1; // our own probe, of which nothing is taken either
+            peer.acked = 1; // our own zero-window probe, which the peer does not accept either
         }
     }
     assert_eq!(net.stats().octets_in, 1024);
 }
 
-/// The segment that said so first may have been lost, and then nothing but these comes from a peer that waits for us.
+/// The window update may have been lost. A peer that waits for our window then sends nothing but probes.
 #[test]
 fn a_probe_of_our_closed_window_tells_that_the_peers_is_open() {
-    let (mut net, mut peer) = stuffed();
+    let (mut net, mut peer) = buffers_full();
     peer.window = 500;
     net.arrive(peer.segment(Psh, peer.next, Some(1), b"x"));
     assert_eq!(peer.take_data(&mut net).len(), 500);
     assert_eq!(net.stats().octets_in, 1024, "the window was closed when it came");
-    // The next one acknowledges that, too.
+    // The next probe also acknowledges those 500 bytes. 524 = 1024 - 500.
     peer.window = 60_000;
     net.arrive(peer.segment(Psh, peer.next, Some(peer.acked), b"x"));
     assert_eq!(peer.take_data(&mut net).len(), 524);
@@ -156,10 +161,10 @@ fn a_probe_of_our_closed_window_tells_that_the_peers_is_open() {
 }
 
 #[test]
-fn the_peers_closed_window_is_probed_with_an_octet_and_back_off() {
-    let (mut net, mut peer) = stuffed();
-    // The first probe went out at once. Each answer says that there is still no room.
-    // (The next one would come after 32 seconds, in which a peer counts as silent: deadlines.rs.)
+fn the_peers_closed_window_is_probed_with_a_byte_and_back_off() {
+    let (mut net, mut peer) = buffers_full();
+    // The first probe was sent at once. Each answer has a window of 0.
+    // (The next probe would come after 32 seconds; deadlines.rs has what happens meanwhile.)
     for seconds in [2, 4, 8, 16] {
         net.pass_in_silence(Duration::from_secs(seconds));
         let probe = peer.take(&mut net);
@@ -179,7 +184,7 @@ fn the_peers_closed_window_is_probed_with_an_octet_and_back_off() {
 
 #[test]
 fn an_acknowledged_probe_is_not_sent_again() {
-    let (mut net, mut peer) = stuffed();
+    let (mut net, mut peer) = buffers_full();
     net.pass_in_silence(Duration::from_secs(2));
     let probe = peer.take(&mut net);
     assert_eq!(probe.data, b"A");
@@ -192,21 +197,21 @@ fn an_acknowledged_probe_is_not_sent_again() {
     assert!(echo == upper(&letters(2048)));
 }
 
-/// Linux probes with empty segments behind the window.
+/// Linux probes a closed window with empty segments at SND.NXT - 1, outside the window.
 #[test]
 fn an_empty_probe_of_our_closed_window_tells_that_the_peers_is_open() {
-    let (mut net, mut peer) = stuffed();
+    let (mut net, mut peer) = buffers_full();
     peer.window = 60_000;
     net.arrive(peer.segment(Plain, peer.next - 1, Some(1), &[]));
     peer.take(&mut net);
     assert!(peer.take_data(&mut net) == upper(&letters(1024)));
 }
 
-/// smoltcp does not look at the window of what is behind, and goes on to probe.
+/// smoltcp ignores the window of a segment outside the receive window, and keeps probing.
 #[test]
 fn a_keep_alive_that_offers_a_window_again_does_no_harm() {
     let (mut net, mut peer) = open();
-    stuff(&mut net, &mut peer, b"a");
+    fill_buffers(&mut net, &mut peer, b"a");
     net.pass(Duration::from_secs(2));
     assert_eq!(peer.take(&mut net).data, b"A");
     peer.ack(&mut net);
@@ -221,11 +226,11 @@ fn a_keep_alive_that_offers_a_window_again_does_no_harm() {
 fn the_window_that_a_probe_offers_does_not_cut_a_fin_short() {
     let (mut net, mut peer) = open();
     let data = letters(2278);
-    stuff(&mut net, &mut peer, &data[..1410]);
+    fill_buffers(&mut net, &mut peer, &data[..1410]);
     peer.window = 1024;
     peer.ack(&mut net);
     let mut echo = peer.take_data(&mut net);
-    // What waited moves on. smoltcp tells of the room only in its probe, and takes no note that it has.
+    // Waiting data moves on. smoltcp advertises the new window in its probe only, and does not record that it did.
     peer.window = 0;
     peer.ack(&mut net);
     let probe = peer.take(&mut net);

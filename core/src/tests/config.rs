@@ -1,4 +1,4 @@
-//! What a server can be made of, and what is said if it cannot.
+//! `Config` and `Storage`: which are accepted, and the error for each that is not.
 
 use std::string::ToString;
 
@@ -11,7 +11,7 @@ use super::fixture::{CLIENT, Net, SERVER, Wire, config, ethernet, net_from, stor
 use super::peer::{letters, peer, peer_from, upper};
 use crate::{Config, ConfigError, MAX_ADDRESSES, Server, Storage};
 
-/// What comes of a server with this configuration on an IP device with an MTU of 1500.
+/// The result of `Server::new` with this configuration, on an IP device with an MTU of 1500.
 fn made(change: impl FnOnce(&mut Config)) -> Result<(), ConfigError> {
     made_on(Medium::Ip, 1500, change)
 }
@@ -22,14 +22,14 @@ fn made_on(medium: Medium, mtu: usize, change: impl FnOnce(&mut Config)) -> Resu
     Server::new(&config, storage(1, 64, 0), &mut Wire::new(medium, mtu), Instant::ZERO).map(drop)
 }
 
-/// What comes of a server with this memory.
+/// The result of `Server::new` with this memory.
 fn made_of(change: impl FnOnce(&mut Storage<'static>)) -> Result<(), ConfigError> {
     let mut storage = storage(3, 64, 0);
     change(&mut storage);
     Server::new(&config(Medium::Ip), storage, &mut Wire::new(Medium::Ip, 1500), Instant::ZERO).map(drop)
 }
 
-/// What comes of a server with this address alone.
+/// The result of `Server::new` with only this address.
 fn with_address(address: IpAddress, prefix: u8) -> Result<(), ConfigError> {
     made(|config| {
         config.addresses.clear();
@@ -56,7 +56,7 @@ fn one_address_at_least_is_needed() {
 
 #[test]
 fn an_address_must_be_that_of_a_single_host() {
-    for (octets, prefix) in [
+    for (bytes, prefix) in [
         ([0, 0, 0, 0], 24),
         ([0, 1, 2, 3], 8),
         ([127, 0, 0, 1], 8),
@@ -68,17 +68,17 @@ fn an_address_must_be_that_of_a_single_host() {
         ([192, 0, 2, 4], 30),
         ([192, 0, 2, 7], 30),
     ] {
-        let address = IpAddress::Ipv4(octets.into());
-        assert_eq!(with_address(address, prefix), Err(ConfigError::NotUnicast(address)), "{octets:?}");
+        let address = IpAddress::Ipv4(bytes.into());
+        assert_eq!(with_address(address, prefix), Err(ConfigError::NotUnicast(address)), "{bytes:?}");
     }
-    for (octets, prefix) in [
+    for (bytes, prefix) in [
         ([192, 0, 2, 5], 30),
         ([192, 0, 2, 4], 31),
         ([192, 0, 2, 5], 31),
         ([192, 0, 2, 0], 32),
         ([10, 0, 0, 9], 0),
     ] {
-        assert_eq!(with_address(IpAddress::Ipv4(octets.into()), prefix), Ok(()), "{octets:?}");
+        assert_eq!(with_address(IpAddress::Ipv4(bytes.into()), prefix), Ok(()), "{bytes:?}");
     }
 }
 
@@ -147,8 +147,8 @@ fn the_mtu_must_be_576_or_1280_with_ipv6() {
 
 #[test]
 fn a_gateway_must_be_a_single_host_too() {
-    for octets in [[255, 255, 255, 255], [224, 0, 0, 1], [0, 0, 0, 0], [192, 0, 2, 255]] {
-        let gateway = IpAddress::Ipv4(octets.into());
+    for bytes in [[255, 255, 255, 255], [224, 0, 0, 1], [0, 0, 0, 0], [192, 0, 2, 255]] {
+        let gateway = IpAddress::Ipv4(bytes.into());
         let refused =
             made_on(Medium::Ethernet, 1514, |config| config.gateways.push(gateway).unwrap()).is_err();
         assert!(

@@ -1,17 +1,18 @@
-//! Peers that say nothing, and how long a slot waits for them. Each deadline is looked at just before and when it comes.
+//! Deadlines of silent peers: half-open, keep-alive, dead peer, LAST-ACK, TIME-WAIT. Each is checked one tick before it
+//! expires and when it does.
 
 use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh, Rst, Syn};
 
 use super::fixture::{Net, TICK};
 use super::peer::{Peer, letters, peer, upper};
-use super::states::{close_wait, half_open, last_ack, open, stuff, stuffed, time_wait};
+use super::states::{buffers_full, close_wait, fill_buffers, half_open, last_ack, open, time_wait};
 
 fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// Takes the probe of an idle connection, and nothing else.
+/// Takes the keep-alive of an idle connection, and nothing else.
 #[track_caller]
 fn take_probe(net: &mut Net, peer: &mut Peer) {
     let probe = peer.take(net);
@@ -19,7 +20,7 @@ fn take_probe(net: &mut Net, peer: &mut Peer) {
     assert_eq!((probe.control, probe.seq, probe.ack), (Plain, peer.acked - 1, Some(peer.next)));
 }
 
-/// In the last moment before the deadline the connection lives; with the deadline comes a RST, and its slot is free.
+/// One tick before the deadline the connection is alive. At the deadline a RST is sent, and the slot is free.
 #[track_caller]
 fn assert_dies_after(net: &mut Net, peer: &mut Peer, duration: Duration) {
     net.pass(duration - TICK);
@@ -89,7 +90,7 @@ fn the_last_of_several_lost_probes_keeps_the_connection() {
     let (mut net, mut peer) = open();
     for _ in 0..10 {
         net.pass(secs(55));
-        net.wire.sent.clear(); // nothing arrives but the eighth probe, and its answer
+        net.wire.sent.clear(); // every keep-alive but the eighth is lost
         peer.ack(&mut net);
     }
     assert_eq!(net.stats().live, 1);
@@ -142,7 +143,7 @@ fn a_peer_that_acknowledges_nothing_is_dead_whatever_else_it_says() {
 }
 
 #[test]
-fn every_acknowledged_octet_is_progress() {
+fn every_acknowledged_byte_is_progress() {
     let (mut net, mut peer) = open();
     peer.send(&mut net, Psh, &letters(5));
     for ack in 2..6 {
@@ -187,7 +188,7 @@ fn last_ack_ends_after_60_seconds_though_the_peer_talks_on() {
     assert_dies_after(&mut net, &mut peer, secs(5));
 }
 
-/// After our FIN, the patience of a peer that cannot take more is not enough.
+/// In LAST-ACK, answers to zero-window probes do not extend the deadline.
 #[test]
 fn last_ack_ends_after_60_seconds_though_the_peers_window_has_closed() {
     let (mut net, mut peer) = last_ack();
@@ -209,22 +210,22 @@ fn close_wait_ends_after_60_seconds_without_a_sign_of_life() {
 
 #[test]
 fn a_dead_peer_with_a_closed_window_is_dead_after_60_seconds() {
-    let (mut net, mut peer) = stuffed();
+    let (mut net, mut peer) = buffers_full();
     assert_dies_after(&mut net, &mut peer, secs(60));
 }
 
-/// The peer has closed after `letters(500)`, all of which stand in the send buffer, as it reads nothing.
+/// The peer has sent `letters(500)` and FIN, and reads nothing: all of the echo is in the send buffer.
 #[track_caller]
 fn shut() -> (Net, Peer) {
     let (mut net, mut peer) = open();
-    stuff(&mut net, &mut peer, &letters(500));
+    fill_buffers(&mut net, &mut peer, &letters(500));
     peer.send(&mut net, Fin, b"");
     peer.take_ack(&mut net);
     (net, peer)
 }
 
-/// Each probe is acknowledged, with the window still closed: the peer is alive, and has its reasons.
-/// smoltcp probes after 1, 2, 4 … seconds, and were one of the later probes lost, a living peer would be taken for dead.
+/// The peer acknowledges each probe with a window of 0: it is alive (RFC 1122, section 4.2.2.17).
+/// smoltcp probes after 1, 2, 4 … seconds. If one of the later probes were lost, a living peer would be taken for dead.
 #[test]
 fn a_silent_peer_with_a_closed_window_is_probed_again_and_again_before_it_is_dead() {
     let (mut net, mut peer) = shut();
@@ -265,7 +266,7 @@ fn a_silent_peer_with_a_closed_window_is_probed_however_long_its_retransmissions
 
 #[test]
 fn a_peer_that_answers_zero_window_probes_is_kept_for_ever() {
-    for ((mut net, mut peer), total) in [(stuffed(), 2048), (close_wait(), 1500), (shut(), 500)] {
+    for ((mut net, mut peer), total) in [(buffers_full(), 2048), (close_wait(), 1500), (shut(), 500)] {
         let (begin, end) = (net.now, net.now + secs(3600));
         while net.now < end {
             net.now = net.last.deadline.unwrap();

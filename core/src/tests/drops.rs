@@ -1,4 +1,4 @@
-//! Every reason for which a packet is dropped: it is counted, nobody is told, and no slot is taken.
+//! Each `DropReason`: the packet is counted, not answered, and takes no slot.
 
 use std::vec::Vec;
 
@@ -11,7 +11,7 @@ use super::peer::{peer, peer_from};
 use super::udp::question;
 use crate::DropReason;
 
-/// A server that has done nothing yet drops this packet, for this reason, without a word.
+/// A new server drops this packet for this reason, and sends nothing.
 #[track_caller]
 fn dropped(packet: Vec<u8>, reason: DropReason) {
     let mut net = net();
@@ -29,7 +29,7 @@ fn all_dropped(packets: [Vec<u8>; 3], reason: DropReason) {
     }
 }
 
-/// A SYN, a datagram and a ping, each of which would be answered were it not for these addresses.
+/// A SYN, a datagram and a ping, each of which would be answered if the addresses were others.
 fn greetings(from: IpAddress, to: IpAddress) -> [Vec<u8>; 3] {
     [
         peer_from(from, to, 40_000).segment(Syn, 0, None, &[]),
@@ -38,8 +38,8 @@ fn greetings(from: IpAddress, to: IpAddress) -> [Vec<u8>; 3] {
     ]
 }
 
-fn v4(octets: [u8; 4]) -> IpAddress {
-    IpAddress::Ipv4(octets.into())
+fn v4(bytes: [u8; 4]) -> IpAddress {
+    IpAddress::Ipv4(bytes.into())
 }
 
 #[cfg(feature = "ipv6")]
@@ -59,7 +59,7 @@ fn the_list_of_reasons_is_complete_and_in_order() {
     for (index, reason) in DropReason::ALL.into_iter().enumerate() {
         assert_eq!(reason as usize, index);
         assert!(DropReason::ALL[..index].iter().all(|other| other.name() != reason.name()));
-        // Whoever adds a reason has to add a test, and then a line here.
+        // A new reason needs a test first, and then a line here.
         match reason {
             DropReason::Malformed
             | DropReason::Checksum
@@ -107,12 +107,12 @@ fn segments_that_make_no_sense_are_malformed() {
     let syn = peer(40_000).segment(Syn, 0, None, &[]);
     let changes: [fn(&mut [u8]); 7] = [
         |tcp| tcp[..2].fill(0), // source port 0
-        |tcp| tcp[12] = 0x40,   // a header of 16 octets
+        |tcp| tcp[12] = 0x40,   // a header of 16 bytes
         |tcp| tcp[12] = 0xf0,   // a header longer than the segment
         |tcp| tcp[13] = 0x03,   // SYN and FIN
         |tcp| tcp[13] = 0x06,   // SYN and RST
         |tcp| tcp[13] = 0x05,   // FIN and RST
-        |tcp| tcp[21] = 3,      // an MSS of one octet
+        |tcp| tcp[21] = 3,      // an MSS of one byte
     ];
     for change in changes {
         dropped(retouched(syn.clone(), change), DropReason::Malformed);
@@ -216,11 +216,11 @@ fn packets_from_where_no_host_can_be_are_not_answered() {
 fn packets_from_ourselves_are_not_answered() {
     for &(_, server) in FAMILIES {
         all_dropped(greetings(server, server), DropReason::OwnSource);
-        // A connection to itself, as LAND had it.
+        // The server's own address and port as source: the LAND attack.
         let land = peer_from(server, server, PORT).segment(Syn, 0, None, &[]);
         dropped(land, DropReason::OwnSource);
     }
-    // From one address of ours to another.
+    // From one of the server's addresses to another.
     let second = v4([198, 51, 100, 1]);
     for packet in greetings(second, SERVER).into_iter().chain(greetings(SERVER, second)) {
         let mut net = net_with::<1>(|config| {
@@ -277,7 +277,7 @@ fn datagrams_that_might_be_answered_for_ever_are_dropped() {
     for &(client, server) in FAMILIES {
         dropped(question(client, 0, server, b"x"), DropReason::EchoLoop);
         dropped(question(client, PORT, server, b"x"), DropReason::EchoLoop);
-        // No error either to where nobody can have asked from.
+        // No ICMP error to a source port of 0 either.
         let closed = IpEndpoint::new(server, 9);
         dropped(udp_packet(IpEndpoint::new(client, 0), closed, b"x"), DropReason::EchoLoop);
     }

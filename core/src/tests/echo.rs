@@ -1,4 +1,4 @@
-//! What comes goes back in upper case, in order, once.
+//! The echo: every byte comes back in upper case, in order, once.
 
 use std::vec::Vec;
 
@@ -33,7 +33,7 @@ fn only_ascii_letters_change() {
 }
 
 #[test]
-fn octets_wrap_around_the_end_of_both_buffers() {
+fn bytes_wrap_around_the_end_of_both_buffers() {
     for most in [1, 7, 300, 512, 700, 1000, 1024, 1460] {
         let (mut net, mut peer) = open();
         let data = letters(10_000);
@@ -42,14 +42,14 @@ fn octets_wrap_around_the_end_of_both_buffers() {
 }
 
 #[test]
-fn octets_wrap_around_the_end_of_the_send_buffer_while_some_are_not_acknowledged() {
+fn bytes_wrap_around_the_end_of_the_send_buffer_while_some_are_not_acknowledged() {
     let (mut net, mut peer) = open();
     let data = letters(4000);
     let (mut echo, mut sent) = (Vec::new(), 0);
     for length in [700, 300, 500, 400, 600, 424, 1000, 76] {
         peer.send(&mut net, Psh, &data[sent..sent + length]);
         sent += length;
-        // What this acknowledges is behind by one turn, so that the send buffer is never empty.
+        // The acknowledgement is one turn behind, so that the send buffer is never empty.
         let before = peer.acked;
         echo.extend_from_slice(&peer.take_data(&mut net));
         let all = core::mem::replace(&mut peer.acked, before);

@@ -1,4 +1,4 @@
-//! The same server behind an Ethernet device: frames, ARP and neighbour discovery.
+//! An Ethernet device: frames, ARP, and the cache of neighbours. IPv6 neighbour discovery is in `ndisc`.
 
 use std::vec::Vec;
 
@@ -57,7 +57,7 @@ fn take_arp_request(net: &mut Net, wanted: IpAddress) {
     assert_eq!((source_protocol_addr, target_protocol_addr), (v4(SERVER), v4(wanted)));
 }
 
-/// A server that knows the client's hardware address, as it was asked for its own.
+/// A server that has learned the client's hardware address from its ARP request.
 fn acquainted() -> Net {
     let mut net = ethernet(|_| {});
     net.arrive_frame(arp(ArpOperation::Request, CLIENT_MAC, CLIENT, SERVER));
@@ -105,7 +105,7 @@ fn what_stands_behind_a_short_packet_in_its_frame_is_ignored() {
     assert_eq!(peer.take_data(&mut net), b"AB");
 }
 
-/// The frame tells where its sender is, so nobody has to be asked.
+/// The source of the frame is the client's hardware address, so no ARP request is needed.
 #[test]
 fn clients_are_known_by_their_first_frame() {
     for &(client, server) in FAMILIES {
@@ -119,7 +119,7 @@ fn clients_are_known_by_their_first_frame() {
     }
 }
 
-/// smoltcp keeps the addresses of 32 neighbours (`iface-neighbor-cache-count-32`), and asks for one a second.
+/// smoltcp's cache has 32 neighbours (`iface-neighbor-cache-count-32`), and it sends one request a second.
 #[test]
 fn more_clients_than_neighbours_are_kept_are_all_answered_at_once() {
     let mut net = ethernet(|_| {});
@@ -160,7 +160,7 @@ fn a_client_that_has_another_hardware_address_now_is_answered_there() {
     }
 }
 
-/// A server that knows its gateway's address, but not yet where it is, and a datagram from far away.
+/// A server with a gateway whose hardware address it has not learned, and a datagram from another network.
 fn behind_a_gateway() -> Net {
     let mut net = ethernet(|config| config.gateways.push(GATEWAY).unwrap());
     net.arrive(question(FAR, 50_000, SERVER, b"far"));

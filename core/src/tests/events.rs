@@ -1,4 +1,4 @@
-//! What is logged: each connection as it comes and goes, but no flood.
+//! Log lines: one when a connection opens, one when it ends, and a limit on both.
 
 use std::format;
 use std::string::{String, ToString};
@@ -137,7 +137,7 @@ fn what_was_left_out_is_said_though_nothing_else_happens() {
     for peer in &mut peers {
         peer.syn(&mut net);
     }
-    net.pass(Duration::from_millis(300)); // so that no other deadline comes with that of the summary
+    net.pass(Duration::from_millis(300)); // no other deadline coincides with that of the summary
     for peer in &mut peers {
         peer.ack(&mut net);
     }
@@ -157,7 +157,7 @@ fn what_was_left_out_is_said_before_the_next_line() {
         come_and_go(&mut net, 40_000 + port);
     }
     assert_eq!(lines().len(), 20);
-    net.now += Duration::from_secs(7); // the caller comes late
+    net.now += Duration::from_secs(7); // `poll` is called late
     net.arrive(peer(41_000).segment(Syn, 0, None, &[]));
     assert_logged(&["2 more events of connections within a second"]);
 }

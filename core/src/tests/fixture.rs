@@ -1,4 +1,4 @@
-//! A server, a wire to it, and virtual time. Whatever a test does, the counters have to add up after every poll.
+//! The server, its in-memory device, and virtual time. After every poll the counters must add up (`check_books`).
 
 use std::boxed::Box;
 use std::collections::VecDeque;
@@ -28,23 +28,23 @@ pub(super) const PORT: u16 = 8080;
 pub(super) const SERVER_MAC: EthernetAddress = EthernetAddress([2, 0, 0, 0, 0, 1]);
 pub(super) const CLIENT_MAC: EthernetAddress = EthernetAddress([2, 0, 0, 0, 0, 100]);
 
-/// Client and server, once with each version of IP that the core was built for.
+/// Client and server address, for each version of IP that the core was built with.
 pub(super) const FAMILIES: &[(IpAddress, IpAddress)] = &[
     (CLIENT, SERVER),
     #[cfg(feature = "ipv6")]
     (CLIENT_V6, SERVER_V6),
 ];
 
-/// The shortest time that makes a difference.
+/// The resolution of `Instant`.
 pub(super) const TICK: Duration = Duration::from_micros(1);
 
-/// A device that keeps what is sent, and refuses to send when it is told to.
+/// An in-memory device: keeps what the server sends, and has as much room as the test says.
 pub(super) struct Wire {
     pub(super) arriving: VecDeque<Vec<u8>>,
     pub(super) sent: VecDeque<Vec<u8>>,
-    /// How many more packets it takes. A device without room gives nothing either.
+    /// How many more packets it can send. Without room, it delivers no packet either.
     pub(super) room: usize,
-    /// It gives packets, and takes answers to them, but refuses everything else.
+    /// It delivers packets and sends replies to them, but has no room for anything else.
     pub(super) one_way: bool,
     capabilities: DeviceCapabilities,
     given: u64,
@@ -121,13 +121,13 @@ impl Device for Wire {
     }
 }
 
-/// The server with its wire and its time.
+/// The server with its device and its time.
 pub(super) struct Net<H: Handler<State: 'static> = Uppercase> {
     pub(super) server: Server<'static, H>,
     pub(super) wire: Wire,
     pub(super) now: Instant,
     pub(super) last: Poll,
-    /// Where the IP packets come from and go to on Ethernet.
+    /// On Ethernet, the hardware address of the client.
     pub(super) client_mac: EthernetAddress,
     /// The handler gives back as many bytes as it takes.
     byte_for_byte: bool,
@@ -219,7 +219,7 @@ fn leak<T>(empty: impl FnMut() -> T, length: usize) -> &'static mut [T] {
 }
 
 impl<H: Handler<State: 'static>> Net<H> {
-    /// Lets the server work until it has nothing more to do at this time.
+    /// Polls the server until its deadline is in the future.
     #[track_caller]
     pub(super) fn poll(&mut self) {
         for _ in 0..1000 {
@@ -233,7 +233,7 @@ impl<H: Handler<State: 'static>> Net<H> {
         panic!("the server always has something to do");
     }
 
-    /// Goes from deadline to deadline until this much time is over.
+    /// Advances the time from deadline to deadline, until `duration` is over.
     #[track_caller]
     pub(super) fn pass(&mut self, duration: Duration) {
         let end = self.now + duration;
@@ -249,7 +249,7 @@ impl<H: Handler<State: 'static>> Net<H> {
         self.poll();
     }
 
-    /// Lets all but the last moment of this time pass, in which the server must not say anything; then that moment.
+    /// Lets `duration` pass. Up to its last tick, the server must not send anything.
     #[track_caller]
     pub(super) fn pass_in_silence(&mut self, duration: Duration) {
         self.pass(duration - TICK);
@@ -267,7 +267,7 @@ impl<H: Handler<State: 'static>> Net<H> {
         self.arrive_frame(packet);
     }
 
-    /// Whatever the device carries arrives.
+    /// A frame arrives, or an IP packet where the device has none.
     #[track_caller]
     pub(super) fn arrive_frame(&mut self, frame: Vec<u8>) {
         self.wire.arriving.push_back(frame);

@@ -1,4 +1,4 @@
-//! IPv4 packets in pieces, in both directions.
+//! IPv4 fragments: reassembly of requests, fragmentation of replies.
 
 use std::vec::Vec;
 
@@ -30,7 +30,7 @@ fn narrow() -> Net {
     net_from(storage(2, 1024, 0), 576, |config| config.addresses.truncate(1))
 }
 
-/// A server for IPv4 whose device takes this many packets.
+/// A server for IPv4 whose device has room for this many packets.
 fn narrow_with_room(room: usize) -> Net {
     let mut net = narrow();
     net.wire.room = room;
@@ -51,7 +51,7 @@ fn fragments_in_any_order_make_a_datagram() {
 }
 
 #[test]
-fn datagrams_of_up_to_2048_octets_are_put_together() {
+fn datagrams_of_up_to_2048_bytes_are_put_together() {
     let mut net = net();
     arrive_all(&mut net, fragments(&long_question(2040), 1480, 1)); // and 8 of the UDP header
     assert_eq!(take_reply(&mut net, CLIENT, CLIENT_PORT, SERVER).len(), 1024);
@@ -167,7 +167,7 @@ fn the_rest_of_a_fragmented_reply_waits_for_room_and_nothing_comes_between() {
 }
 
 #[test]
-fn a_ping_of_2000_octets_is_answered_in_fragments() {
+fn a_ping_of_2000_bytes_is_answered_in_fragments() {
     let mut net = net();
     arrive_all(&mut net, fragments(&ping(CLIENT, SERVER, &letters(2000)), 1480, 1));
     let parts: Vec<Vec<u8>> = net.wire.sent.drain(..).collect();

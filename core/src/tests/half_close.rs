@@ -1,13 +1,14 @@
-//! The end of a connection in good order: everything that came before the peer's FIN is echoed, then comes ours.
+//! Closing (RFC 9293, section 3.6): everything before the peer's FIN is echoed, then comes our FIN. Simultaneous close,
+//! TIME-WAIT.
 
 use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh, Rst};
 
 use super::fixture::Net;
 use super::peer::{Peer, letters, upper};
-use super::states::{close_wait, closing, fin_wait_1, fin_wait_2, last_ack, open, stuffed, time_wait};
+use super::states::{buffers_full, close_wait, closing, fin_wait_1, fin_wait_2, last_ack, open, time_wait};
 
-/// The connection was closed by both sides, and its slot is free.
+/// The connection was closed by both ends, and its slot is free.
 #[track_caller]
 fn assert_closed(net: &mut Net) {
     net.nothing_sent();
@@ -17,7 +18,7 @@ fn assert_closed(net: &mut Net) {
     assert_eq!(net.last.deadline, None);
 }
 
-/// Takes all that is sent and acknowledges it, until the FIN comes; returns the octets before it.
+/// Takes and acknowledges everything up to the server's FIN. Returns the bytes before it.
 #[track_caller]
 fn read_to_end(net: &mut Net, peer: &mut Peer) -> std::vec::Vec<u8> {
     let mut data = std::vec::Vec::new();
@@ -76,7 +77,7 @@ fn a_megabyte_and_its_fin_come_back() {
 
 #[test]
 fn our_closed_window_does_not_keep_a_fin_out() {
-    let (mut net, mut peer) = stuffed();
+    let (mut net, mut peer) = buffers_full();
     peer.send(&mut net, Fin, b"");
     peer.take_ack(&mut net);
     peer.window = 60_000;
@@ -183,7 +184,7 @@ fn time_wait_acknowledges_a_fin_that_comes_again_and_begins_anew() {
     assert_closed(&mut net);
 }
 
-/// Nobody will answer them: the peer must not take them for delivered (RFC 1122, section 4.2.2.13).
+/// Data after our FIN will not be read, so a RST must tell the peer (RFC 1122, section 4.2.2.13).
 #[test]
 fn data_that_come_after_our_fin_do_not_end_in_good_order() {
     for (mut net, mut peer) in [fin_wait_1(), fin_wait_2()] {

@@ -1,4 +1,7 @@
-//! From SYN to an open connection.
+//! The handshake: SYN, SYN|ACK, MSS, window scale, initial sequence numbers.
+//!
+//! The server's MSS is 1460 = 1500 - 20 (IPv4) - 20 (TCP), and its segments have at most half of a send buffer: 512 =
+//! 1024 / 2.
 
 use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh, Rst, Syn};
@@ -25,13 +28,13 @@ fn a_syn_is_answered_with_the_window_and_the_segment_size_of_the_device() {
 #[test]
 fn the_peers_segment_size_holds_up_to_half_a_buffer() {
     for (mss, largest) in [
-        (None, 512), // RFC 9293, section 3.7.1: 536 octets, which is above half a buffer
+        (None, 512), // RFC 9293, section 3.7.1: 536 bytes without the option, which is above 512 = 1024 / 2
         (Some(0), 512),
         (Some(1460), 512),
         (Some(513), 512),
         (Some(511), 511),
         (Some(100), 100),
-        (Some(47), 48), // smoltcp takes no smaller one
+        (Some(47), 48), // smoltcp uses no MSS below 48
         (Some(1), 48),
     ] {
         let (mut net, mut peer) = (net(), peer(40_000));
@@ -49,7 +52,7 @@ fn the_peers_segment_size_holds_up_to_half_a_buffer() {
 
 #[test]
 fn segments_are_no_longer_than_the_device_carries() {
-    // Below 1280 octets there is no IPv6.
+    // Below 1280 bytes there is no IPv6.
     let mut net = net_from(storage(1, 8192, 0), 576, |config| config.addresses.truncate(1));
     let mut peer = peer(40_000);
     peer.mss = None;
@@ -97,7 +100,7 @@ fn the_window_is_even_though_the_buffer_is_not() {
 #[test]
 fn nothing_behind_the_window_of_the_syn_ack_is_taken_though_smoltcp_scales_it() {
     let data = letters(600_000);
-    // The first two are in the buffer, the third reaches beyond it, and the last two are behind it.
+    // The first two segments fit into the window, the third reaches beyond it, and the last two are beyond it.
     for seq in [65_437, 65_536, 262_100, 262_145, 524_000] {
         let (mut net, mut peer) = (net_from(storage(1, 1 << 18, 0), 1500, |_| {}), peer(40_000));
         peer.scale = Some(7);
@@ -138,7 +141,7 @@ fn a_syn_ack_without_an_answer_is_sent_again_after_1_and_3_seconds() {
 fn the_same_syn_again_changes_nothing() {
     let (mut net, mut peer) = half_open();
     net.arrive(peer.segment(Syn, 0, None, &[]));
-    net.nothing_sent(); // the SYN|ACK comes again by itself
+    net.nothing_sent(); // the SYN|ACK is retransmitted by its timer
     net.dropped_only(DropReason::Unacceptable, 1);
     peer.ack(&mut net);
     assert_eq!((net.stats().opened, net.stats().abandoned), (1, 0));
@@ -154,7 +157,7 @@ fn another_syn_of_the_same_peer_takes_the_place_of_the_first() {
     assert!(new.irs.wrapping_sub(old.irs) > 0);
     new.ack(&mut net);
     assert_eq!((net.stats().opened, net.stats().abandoned, net.stats().evicted), (1, 1, 0));
-    old.ack(&mut net); // far away from the new one's numbers
+    old.ack(&mut net); // not acceptable: the new connection's numbers are elsewhere
     assert_eq!(new.take(&mut net).ack, Some(1));
     net.dropped_only(DropReason::Unacceptable, 1);
     assert_eq!(new.exchange(&mut net, b"new", 3), b"NEW");
@@ -224,7 +227,7 @@ fn initial_sequence_numbers_of_one_peer_follow_the_clock() {
     net.pass(Duration::from_secs(2));
     let mut again = peer(40_000);
     again.syn(&mut net);
-    // 250,000 a second, in ticks of 8192.
+    // RFC 6528: one every 4 µs, 250,000 a second; the clock advances by 8192 at a time.
     let ahead = again.irs.wrapping_sub(first.irs);
     assert!((500_000 - 8192..=500_000 + 8192).contains(&ahead), "{ahead}");
 }

@@ -1,4 +1,4 @@
-//! Ping, and what is said about ports that nobody serves.
+//! ICMP: ping, errors for closed UDP ports, and RSTs for closed TCP ports.
 
 use smoltcp::time::Duration;
 use smoltcp::wire::{
@@ -16,7 +16,7 @@ fn ping_is_answered() {
         let mut net = net();
         for length in [0, 1, 56, 1452, 1472] {
             if length == 1472 && client != CLIENT {
-                continue; // the header of IPv6 is longer by 20 octets
+                continue; // the header of IPv6 is longer by 20 bytes
             }
             net.arrive(ping(client, server, &letters(length)));
             let reply = net.next_sent();

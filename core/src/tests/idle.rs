@@ -1,11 +1,11 @@
-//! `idle_timeout`: without payload in either direction, a FIN comes, and a RST five seconds later.
+//! `idle_timeout`: FIN after that time without payload in either direction, and RST 5 seconds later.
 
 use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh, Rst};
 
 use super::fixture::{Net, TICK, net_with};
 use super::peer::{Peer, letters, peer, upper};
-use super::states::{IDLE, closing, fin_wait_1, fin_wait_2, stuff};
+use super::states::{IDLE, closing, fill_buffers, fin_wait_1, fin_wait_2};
 
 const LINGER: Duration = Duration::from_secs(5);
 
@@ -77,7 +77,7 @@ fn payload_from_the_peer_begins_the_time_anew() {
 #[test]
 fn payload_that_the_peer_acknowledges_begins_the_time_anew() {
     let (mut net, mut peer) = open_for(IDLE);
-    stuff(&mut net, &mut peer, &letters(500));
+    fill_buffers(&mut net, &mut peer, &letters(500));
     peer.window = 60_000;
     net.arrive(peer.segment(Plain, peer.next, Some(1), b""));
     assert_eq!(net.wire.sent.len(), 1);
@@ -95,7 +95,7 @@ fn payload_that_the_peer_acknowledges_begins_the_time_anew() {
 #[test]
 fn payload_that_is_only_received_begins_the_time_anew() {
     let (mut net, mut peer) = open_for(IDLE);
-    stuff(&mut net, &mut peer, &letters(100));
+    fill_buffers(&mut net, &mut peer, &letters(100));
     net.pass(IDLE - TICK);
     net.wire.sent.clear();
     peer.send(&mut net, Psh, b"more"); // the window is still closed
@@ -117,7 +117,7 @@ fn empty_segments_and_probes_do_not_begin_the_time_anew() {
 }
 
 #[test]
-fn octets_that_come_twice_do_not_begin_the_time_anew() {
+fn bytes_that_come_twice_do_not_begin_the_time_anew() {
     let (mut net, mut peer) = open_for(IDLE);
     peer.exchange(&mut net, b"once", 4);
     for _ in 0..9 {
@@ -145,7 +145,7 @@ fn a_long_idle_time_goes_along_with_probes() {
 fn a_peer_that_answers_zero_window_probes_for_ever_is_dropped() {
     for data in [500, 2000] {
         let (mut net, mut peer) = open_for(IDLE);
-        stuff(&mut net, &mut peer, &letters(data));
+        fill_buffers(&mut net, &mut peer, &letters(data));
         let begin = net.now;
         while net.now - begin < IDLE + LINGER - TICK {
             net.now = net.last.deadline.unwrap().min(begin + IDLE + LINGER - TICK);
@@ -164,7 +164,7 @@ fn a_peer_that_answers_zero_window_probes_for_ever_is_dropped() {
 #[test]
 fn a_peer_that_reads_on_after_the_time_was_over_gets_everything_and_the_fin() {
     let (mut net, mut peer) = open_for(IDLE);
-    stuff(&mut net, &mut peer, &letters(1000));
+    fill_buffers(&mut net, &mut peer, &letters(1000));
     net.pass(IDLE + Duration::from_secs(1));
     net.wire.sent.clear();
     peer.window = 60_000;
@@ -182,14 +182,14 @@ fn a_peer_that_reads_on_after_the_time_was_over_gets_everything_and_the_fin() {
     assert_eq!(net.stats().closed, 1);
 }
 
-/// smoltcp's timer for probes of a closed window goes on in FIN-WAIT-2, where nothing winds it up again.
+/// In FIN-WAIT-2, smoltcp keeps probing a closed window with a timer that is never rearmed, and sends without end.
 #[test]
 fn a_window_that_is_closed_when_our_fin_is_acknowledged_does_not_make_us_send_for_ever() {
     let (mut net, mut peer) = open_for(IDLE);
-    stuff(&mut net, &mut peer, b"ab");
+    fill_buffers(&mut net, &mut peer, b"ab");
     net.pass(IDLE + Duration::from_millis(500));
     net.wire.sent.clear();
-    net.arrive(peer.segment(Plain, peer.next, Some(2), b"")); // the first octet alone: the timer begins anew
+    net.arrive(peer.segment(Plain, peer.next, Some(2), b"")); // acknowledges the first byte: the timer restarts
     peer.acked = 2;
     net.pass_in_silence(Duration::from_secs(1));
     let probe = peer.take(&mut net);
@@ -205,7 +205,7 @@ fn a_window_that_is_closed_when_our_fin_is_acknowledged_does_not_make_us_send_fo
 #[test]
 fn a_peer_that_has_closed_is_not_waited_for_longer_than_the_idle_time() {
     let (mut net, mut peer) = open_for(IDLE);
-    stuff(&mut net, &mut peer, &letters(1024));
+    fill_buffers(&mut net, &mut peer, &letters(1024));
     peer.send(&mut net, Fin, &letters(400));
     peer.take_ack(&mut net);
     assert_reset_after(&mut net, &mut peer, IDLE + LINGER);

@@ -1,4 +1,4 @@
-//! Memory of constant size, as a `static` on a microcontroller would be.
+//! `Memory`: storage of constant size in a `static`, as on a microcontroller. The counters' display.
 
 use std::boxed::Box;
 use std::string::ToString;
@@ -19,7 +19,7 @@ static MEMORY: Mutex<Memory<'static, 2, 256>> = Mutex::new(Memory::new());
 
 #[test]
 fn memory_may_be_a_static() {
-    // Claimed once and for ever, as a program would.
+    // Claimed once, never given back, as a program would.
     let claimed: &'static mut MutexGuard<'static, Memory<'static, 2, 256>> =
         Box::leak(Box::new(MEMORY.try_lock().unwrap()));
     let mut net = net_from(claimed.storage(), 1500, |_| {});

@@ -1,8 +1,45 @@
-//! The server as a whole, over an in-memory device and in virtual time, with packets made by hand.
+//! Black-box tests of the server: an in-memory device, virtual time, and packets built by hand.
+//!
+//! The harness is `fixture` (the server with its device and its time), `peer` (a TCP client that sends one segment at a
+//! time), `packets` (building and parsing) and `states` (a connection in each state of RFC 9293). A new test goes where
+//! its topic is:
+//!
+//! | topic | file |
+//! |---|---|
+//! | SYN, SYN\|ACK, MSS, window scale | `handshake` |
+//! | initial sequence numbers (RFC 6528) | `sequence_numbers`, `handshake` |
+//! | backlog: which slot is evicted for a SYN | `slots` |
+//! | SYN cookies: the ACK of an evicted client (RFC 4987) | `syn_cookie` |
+//! | 4-tuple index: hash collisions | `hash_collisions` |
+//! | a slot and a 4-tuple used again, also from TIME-WAIT | `reuse`, `half_close` |
+//! | acceptable sequence numbers: out of order, duplicates, overlaps | `segments` |
+//! | acceptable acknowledgements (RFC 5961, section 5) | `acknowledgements`, `segments` |
+//! | RST, and SYN on a live connection (RFC 5961, sections 3 and 4) | `reset` |
+//! | challenge ACKs | `reset`, `acknowledgements`, `segments` |
+//! | illegal flags and options, port scans | `illegal_flags`; in the first segment: `drops`, `segments` |
+//! | random segments, several peers, a refusing device | `random_segments` |
+//! | data: order, sequence number wrap, buffer wrap | `echo` |
+//! | closed windows, window updates, silly windows | `back_pressure`, `handshake` |
+//! | zero-window probes: ours, and answers to the peer's | `back_pressure`, `deadlines`, `stalls` |
+//! | retransmission, fast retransmit | `segments`, `stalls`, `refusing_device` |
+//! | FIN, half-close, simultaneous close, TIME-WAIT | `half_close` |
+//! | half-open, keep-alive, dead peer, LAST-ACK deadlines | `deadlines` |
+//! | `idle_timeout` | `idle` |
+//! | handlers that speak first, say more than they hear, finish, abort | `handlers` |
+//! | clients that read or send nothing, beside others | `slow_clients` |
+//! | shutdown | `shutdown` |
+//! | UDP, delayed replies | `udp` |
+//! | ping, ICMP errors, RST for a closed port | `icmp` |
+//! | IPv4 fragments | `fragments` |
+//! | Ethernet, ARP; IPv6 neighbour discovery | `ethernet`; `ndisc` |
+//! | packets that are dropped, one test for each `DropReason` | `drops` |
+//! | a device without room | `refusing_device` |
+//! | configuration, memory, counters | `config`, `memory` |
+//! | log lines | `events` |
+//! | the table of deadlines | `timers` |
 
 mod acknowledgements;
 mod back_pressure;
-mod collisions;
 mod config;
 mod deadlines;
 mod drops;
@@ -13,18 +50,18 @@ mod fixture;
 #[cfg(feature = "fragments")]
 mod fragments;
 mod half_close;
-mod hammer;
 mod handlers;
 mod handshake;
+mod hash_collisions;
 mod icmp;
 mod idle;
+mod illegal_flags;
 mod memory;
 #[cfg(feature = "ipv6")]
 mod ndisc;
-mod nonsense;
-mod nuisances;
 mod packets;
 mod peer;
+mod random_segments;
 mod refusing_device;
 mod reset;
 mod reuse;
@@ -32,6 +69,7 @@ mod segments;
 mod sequence_numbers;
 mod shutdown;
 mod slots;
+mod slow_clients;
 mod stalls;
 mod states;
 mod syn_cookie;

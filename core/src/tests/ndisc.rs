@@ -1,4 +1,4 @@
-//! IPv6 on Ethernet: neighbour discovery takes the place of ARP.
+//! Neighbour discovery (RFC 4861): what ARP is to IPv4 on Ethernet.
 
 use std::vec::Vec;
 
@@ -27,13 +27,13 @@ fn v6(address: IpAddress) -> Ipv6Address {
     }
 }
 
-/// The multicast address that the owner of this one listens to (RFC 4291, section 2.7.1).
+/// The solicited-node multicast address (RFC 4291, section 2.7.1).
 fn solicited_node(address: IpAddress) -> Ipv6Address {
-    let octets = v6(address).octets();
-    Ipv6Address::from([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, octets[13], octets[14], octets[15]])
+    let bytes = v6(address).octets();
+    Ipv6Address::from([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, bytes[13], bytes[14], bytes[15]])
 }
 
-/// A neighbour discovery message in a frame; it counts only with a hop limit of 255 (RFC 4861, section 7.1).
+/// A neighbour discovery message in a frame. It is valid only with a hop limit of 255 (RFC 4861, section 7.1).
 fn message(mac: EthernetAddress, from: Ipv6Address, to: Ipv6Address, ndisc: NdiscRepr<'_>) -> Vec<u8> {
     let repr = Icmpv6Repr::Ndisc(ndisc);
     let mut packet = ip_packet(from.into(), to.into(), IpProtocol::Icmpv6, repr.buffer_len(), |payload| {
@@ -55,7 +55,7 @@ fn advertisement(from: IpAddress) -> Vec<u8> {
     message(CLIENT_MAC, from, v6(SERVER_V6), NdiscRepr::NeighborAdvert { flags, target_addr: from, lladdr })
 }
 
-/// Takes the next frame, which must be a neighbour discovery message of the server's, to this address.
+/// Takes the next frame, which must be a neighbour discovery message from the server to this address.
 #[track_caller]
 fn take_ndisc(net: &mut Net, to: Ipv6Address) -> Icmpv6Repr<'static> {
     let frame = net.next_frame();
@@ -101,7 +101,7 @@ fn a_solicitation_is_answered_and_makes_the_client_known() {
     assert!(DropReason::ALL.iter().all(|&reason| net.stats().dropped(reason) == 0));
 }
 
-/// To keep its entry, a neighbour that knows our address asks us alone (RFC 4861, section 7.3.3).
+/// Neighbour unreachability detection sends unicast solicitations (RFC 4861, section 7.3.3).
 #[test]
 fn a_solicitation_to_us_alone_is_answered() {
     let mut net = ethernet(|_| {});
@@ -109,7 +109,7 @@ fn a_solicitation_to_us_alone_is_answered() {
     take_ndisc(&mut net, v6(CLIENT_V6));
 }
 
-/// A server that knows its gateway's address, but not yet where it is.
+/// A server with a gateway whose hardware address it has not learned.
 fn behind_a_gateway() -> Net {
     ethernet(|config| config.gateways.push(GATEWAY).unwrap())
 }

@@ -1,4 +1,4 @@
-//! Packets, written and read.
+//! Builds packets, and parses those that the server sends.
 
 use std::vec::Vec;
 
@@ -10,7 +10,7 @@ use smoltcp::wire::{
 #[cfg(feature = "ipv6")]
 use smoltcp::wire::{Icmpv6Packet, Icmpv6Repr, Ipv6Packet, Ipv6Repr};
 
-/// What an ICMP message says that is of interest here.
+/// The parts of an ICMP message that the tests look at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Icmp {
     EchoReply(Vec<u8>),
@@ -59,7 +59,7 @@ pub(super) fn tcp_packet(from: IpAddress, to: IpAddress, tcp: &TcpRepr<'_>) -> V
     })
 }
 
-/// The same segment with other octets in its header, and a right checksum.
+/// The same segment with a changed header and a right checksum.
 pub(super) fn retouched(mut packet: Vec<u8>, change: impl FnOnce(&mut [u8])) -> Vec<u8> {
     let (from, to, protocol, payload) = ip(&packet);
     assert_eq!(protocol, IpProtocol::Tcp);
@@ -95,7 +95,7 @@ pub(super) fn with_udp_checksum(mut packet: Vec<u8>, change: impl FnOnce(u16) ->
     packet
 }
 
-/// The ends and the payload of a datagram, which must have a checksum, and a right one.
+/// Source, destination and payload of a datagram. Its checksum must be there, and right.
 #[track_caller]
 pub(super) fn udp(packet: &[u8]) -> (IpEndpoint, IpEndpoint, &[u8]) {
     let (from, to, protocol, payload) = ip(packet);
@@ -133,7 +133,7 @@ pub(super) fn ping(from: IpAddress, to: IpAddress, data: &[u8]) -> Vec<u8> {
 #[track_caller]
 pub(super) fn icmp(packet: &[u8]) -> (IpAddress, IpAddress, Icmp) {
     let (from, to, protocol, payload) = ip(packet);
-    // RFC 792 and RFC 4443 agree upon where things stand: kind, code, checksum, and 4 octets that depend.
+    // RFC 792 and RFC 4443 have the same header: type, code, checksum, and 4 bytes that depend on the type.
     let echo_reply = || {
         assert_eq!(payload[4..8], [0, 7, 0, 9], "the numbers that `ping` gave it");
         Icmp::EchoReply(payload[8..].to_vec())
@@ -166,7 +166,7 @@ pub(super) fn icmp(packet: &[u8]) -> (IpAddress, IpAddress, Icmp) {
     (from, to, icmp)
 }
 
-/// An IPv4 packet in fragments of this many octets of payload each, a multiple of 8.
+/// An IPv4 packet in fragments of this many bytes of payload each, a multiple of 8.
 #[cfg(feature = "fragments")]
 pub(super) fn fragments(packet: &[u8], length: usize, ident: u16) -> Vec<Vec<u8>> {
     let payload = Ipv4Packet::new_checked(packet).unwrap().payload();
@@ -187,7 +187,7 @@ pub(super) fn fragments(packet: &[u8], length: usize, ident: u16) -> Vec<Vec<u8>
     fragments
 }
 
-/// The IPv4 packet that came in these fragments, which must be in order, without gaps, and of this length at most.
+/// Reassembles these fragments, which must be in order, without gaps, and of at most this length each.
 #[cfg(feature = "fragments")]
 #[track_caller]
 pub(super) fn reassembled(fragments: &[Vec<u8>], mtu: usize) -> Vec<u8> {

@@ -1,4 +1,4 @@
-//! A client that sends what it is told to, segment by segment.
+//! A TCP client without a state machine: it sends what the test says, segment by segment.
 
 use std::vec::Vec;
 
@@ -9,7 +9,7 @@ use super::fixture::{CLIENT, Net, PORT, SERVER};
 use super::packets::{ip, tcp_packet};
 use crate::Handler;
 
-/// A segment as a test sees it; its numbers are relative to the initial sequence numbers.
+/// A parsed segment. Sequence numbers are relative: SEG.SEQ - IRS and SEG.ACK - ISS, seen from the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Seg {
     pub(super) control: TcpControl,
@@ -21,23 +21,23 @@ pub(super) struct Seg {
     pub(super) data: Vec<u8>,
 }
 
-/// A client that sends what it is told to; its numbers are relative to the initial sequence numbers.
+/// The client. Its sequence numbers are relative to `iss` and `irs`, so that the first byte of data has number 1.
 pub(super) struct Peer {
     pub(super) address: IpAddress,
     pub(super) server: IpAddress,
     pub(super) port: u16,
     pub(super) iss: i32,
-    /// The server's.
+    /// The server's initial sequence number.
     pub(super) irs: i32,
     pub(super) window: u16,
     pub(super) mss: Option<u16>,
     pub(super) scale: Option<u8>,
-    /// The next octet to send, and to receive.
+    /// SND.NXT, and RCV.NXT as `acked`.
     pub(super) next: i32,
     pub(super) acked: i32,
-    /// The right edge of the window that the server offered last.
+    /// The right edge of the server's window: the number of the first byte that may not be sent.
     pub(super) edge: i32,
-    /// The scale of the server's windows.
+    /// The server's window scale.
     pub(super) shift: u8,
 }
 
@@ -50,7 +50,7 @@ pub(super) fn peer_from(address: IpAddress, server: IpAddress, port: u16) -> Pee
         address,
         server,
         port,
-        iss: 0x7fff_ffff, // the numbers change their sign at once
+        iss: 0x7fff_ffff, // the first byte of data is where a signed comparison of numbers would go wrong
         irs: 0,
         window: 60_000,
         mss: Some(1460),
@@ -63,7 +63,7 @@ pub(super) fn peer_from(address: IpAddress, server: IpAddress, port: u16) -> Pee
 }
 
 impl Peer {
-    /// A segment with a right checksum; `seq` and `ack` are relative.
+    /// Builds a segment. `seq` and `ack` are relative.
     pub(super) fn segment(&self, control: TcpControl, seq: i32, ack: Option<i32>, payload: &[u8]) -> Vec<u8> {
         let syn = control == TcpControl::Syn;
         tcp_packet(
@@ -130,7 +130,7 @@ impl Peer {
         self.send(net, TcpControl::None, &[]);
     }
 
-    /// Takes the next packet sent, which must be a segment for this peer; counts its octets as received.
+    /// Takes the next packet, which must be a segment to this peer. If it is in order, its data counts as received.
     #[track_caller]
     pub(super) fn take(&mut self, net: &mut Net<impl Handler<State: 'static>>) -> Seg {
         let packet = net.next_sent();
@@ -140,7 +140,7 @@ impl Peer {
         }
         if let Some(ack) = seg.ack.filter(|_| seg.control != TcpControl::Rst) {
             let edge = ack.wrapping_add(i32::from(seg.window) << self.shift);
-            // RFC 7323, section 2.4: only the octets that scaling cannot express may be missing.
+            // RFC 7323, section 2.4: the edge may move left only by what the scaled window cannot express.
             let rounding = (1 << self.shift) - 1;
             assert!(edge.wrapping_sub(self.edge) >= -rounding || ack == 1, "the window shrinks: {seg:?}");
             self.edge = edge;
@@ -148,7 +148,7 @@ impl Peer {
         seg
     }
 
-    /// Takes everything that was sent, octets in order; returns them.
+    /// Takes all segments that were sent, which must be in order. Returns their data.
     #[track_caller]
     pub(super) fn take_data(&mut self, net: &mut Net<impl Handler<State: 'static>>) -> Vec<u8> {
         let mut data = Vec::new();
@@ -162,7 +162,7 @@ impl Peer {
         data
     }
 
-    /// Takes one segment, which must be the only one, and an empty acknowledgement of everything sent.
+    /// Takes the only segment that was sent, which must be an empty acknowledgement of everything sent.
     #[track_caller]
     pub(super) fn take_ack(&mut self, net: &mut Net<impl Handler<State: 'static>>) -> Seg {
         let seg = self.take(net);
@@ -172,7 +172,7 @@ impl Peer {
         seg
     }
 
-    /// Takes one segment, which must be the only one, and a RST at the next octet.
+    /// Takes the only segment that was sent, which must be a RST at RCV.NXT.
     #[track_caller]
     pub(super) fn take_rst(&mut self, net: &mut Net<impl Handler<State: 'static>>) {
         let seg = self.take(net);
@@ -180,7 +180,7 @@ impl Peer {
         assert_eq!((seg.control, seg.seq), (TcpControl::Rst, self.acked));
     }
 
-    /// Sends all this in segments of at most `most` octets and as the window allows, and takes the echo.
+    /// Sends `data` in segments of at most `most` bytes, as the window allows, and returns the echo.
     #[track_caller]
     pub(super) fn exchange(
         &mut self,
@@ -195,7 +195,7 @@ impl Peer {
             left = later;
             self.send(net, if now.is_empty() { TcpControl::None } else { TcpControl::Psh }, now);
             let part = self.take_data(net);
-            assert!(!now.is_empty() || !part.is_empty(), "nobody sends anything");
+            assert!(!now.is_empty() || !part.is_empty(), "neither end sends anything");
             echo.extend_from_slice(&part);
         }
         self.ack(net);
@@ -222,7 +222,7 @@ impl Peer {
     }
 }
 
-/// Octets of which no two runs of a few hundred are the same, all of them lower case letters.
+/// Lower case letters without a period shorter than 650, so that data out of place is noticed.
 pub(super) fn letters(length: usize) -> Vec<u8> {
     (0..length).map(|at| b'a' + u8::try_from((at + at / 26 + at / 650) % 26).unwrap()).collect()
 }

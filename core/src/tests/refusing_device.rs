@@ -1,4 +1,10 @@
-//! A device without room: nothing is lost, nothing is taken in that could not be answered, and nobody spins.
+//! A device without room. Nothing is lost, no packet is taken that could not be answered, and the server does not spin.
+//!
+//! | the device | `Wire::room` | `Wire::one_way` | `receive` | `transmit` |
+//! |---|---|---|---|---|
+//! | has room | above 0 | false | a packet, and room for its reply | room for a packet |
+//! | is full | 0 | | nothing | nothing |
+//! | has room for replies only | above 0 | true | a packet, and room for its reply | nothing |
 
 use std::vec::Vec;
 
@@ -7,17 +13,17 @@ use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh, Rst, Syn};
 
 use super::fixture::{CLIENT, Net, SERVER, TICK, net, net_from, net_with, storage};
 use super::peer::{Peer, letters, peer, upper};
-use super::states::{half_open, open, stuff, stuffed};
+use super::states::{buffers_full, fill_buffers, half_open, open};
 use super::udp::{question, take_reply};
 
-/// The server says that it is blocked, and wants to be called for nothing but room.
+/// The server is blocked: it wants to be polled when there is room, and has no deadline.
 #[track_caller]
 fn assert_blocked(net: &Net) {
     assert!(net.last.blocked);
     assert_eq!(net.last.deadline, None);
 }
 
-/// The device has room for so many packets more, and the server is called.
+/// The device has room for this many packets, and the server is polled.
 #[track_caller]
 fn make_room(net: &mut Net, room: usize) {
     net.wire.room = room;
@@ -27,7 +33,7 @@ fn make_room(net: &mut Net, room: usize) {
 #[test]
 fn a_refused_echo_leaves_as_soon_as_there_is_room() {
     let (mut net, mut peer) = open();
-    net.wire.one_way = true; // or the device would not give the question
+    net.wire.one_way = true; // a full device would not deliver the request
     peer.send(&mut net, Psh, b"hello");
     assert_blocked(&net);
     net.nothing_sent();
@@ -213,7 +219,7 @@ fn deadlines_that_came_meanwhile_are_met_when_there_is_room() {
     half_open.syn(&mut net);
     net.wire.room = 0;
     net.pass(Duration::from_secs(2));
-    assert_blocked(&net); // by the SYN|ACK, which is sent again
+    assert_blocked(&net); // by the retransmission of the SYN|ACK
     net.now += Duration::from_secs(98);
     make_room(&mut net, usize::MAX);
     assert_eq!((net.stats().timed_out, net.stats().abandoned, net.stats().live), (1, 1, 0));
@@ -264,10 +270,11 @@ fn deadlines_are_met_though_packets_keep_coming() {
     assert_eq!(peer.take(&mut net).control, Syn);
 }
 
-/// smoltcp panics over such a segment in this state (FACTS: it has to be kept away from it).
+/// While smoltcp has not sent the ACK of a FIN that filled its window, the window's right edge is left of RCV.NXT, and it
+/// panics over a segment half the number space away (`SeqNumber::sub` in 0.14.0). Such a segment must not reach it.
 #[test]
 fn a_segment_from_far_away_after_a_fin_that_filled_the_window_does_no_harm() {
-    let (mut net, mut peer) = stuffed();
+    let (mut net, mut peer) = buffers_full();
     net.wire.one_way = true;
     peer.send(&mut net, Fin, b"");
     for far in [1 << 30, (1 << 30) + 1, i32::MAX - 1, i32::MAX, i32::MIN, i32::MIN + 1, -(1 << 30) - 1] {
@@ -291,7 +298,7 @@ fn a_segment_from_far_away_after_a_fin_that_filled_the_window_does_no_harm() {
 #[test]
 fn a_window_that_closes_while_the_device_refuses_opens_again() {
     let (mut net, mut peer) = open();
-    stuff(&mut net, &mut peer, &letters(1024));
+    fill_buffers(&mut net, &mut peer, &letters(1024));
     net.wire.one_way = true;
     net.wire.arriving.push_back(peer.segment(Psh, peer.next, Some(1), &letters(1024)));
     peer.next += 1024;

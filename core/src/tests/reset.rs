@@ -6,15 +6,15 @@ use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh, Rst, Syn};
 use super::fixture::Net;
 use super::peer::{Peer, letters, peer, upper};
 use super::states::{
-    close_wait, closing, fin_wait_1, fin_wait_2, half_open, last_ack, open, stuffed, time_wait,
+    buffers_full, close_wait, closing, fin_wait_1, fin_wait_2, half_open, last_ack, open, time_wait,
 };
 use crate::DropReason;
 
-/// All states of a connection that was established and has not ended.
+/// The states from ESTABLISHED to LAST-ACK.
 fn live_states() -> [(&'static str, (Net, Peer)); 7] {
     [
         ("open", open()),
-        ("stuffed", stuffed()),
+        ("ESTABLISHED, both buffers full", buffers_full()),
         ("CLOSE-WAIT", close_wait()),
         ("LAST-ACK", last_ack()),
         ("FIN-WAIT-1", fin_wait_1()),
@@ -32,7 +32,7 @@ fn an_exact_rst_ends_a_connection_in_every_state() {
         net.pass(Duration::from_secs(100));
         net.nothing_sent();
         assert_eq!(net.last.deadline, None, "{state}");
-        // The slot is free, and nobody knows the connection.
+        // The slot is free, and the connection is not known any more.
         net.arrive(peer.segment(Psh, peer.next, Some(peer.acked), b"?"));
         assert_eq!(net.wire.sent.len(), 1, "{state}");
     }
@@ -73,7 +73,7 @@ fn a_rst_outside_the_window_is_ignored() {
 
 #[test]
 fn a_closed_window_has_no_place_for_a_rst_but_the_exact_one() {
-    let (mut net, peer) = stuffed();
+    let (mut net, peer) = buffers_full();
     for offset in [-1, 1, 512] {
         net.arrive(peer.segment(Rst, peer.next + offset, None, &[]));
     }
@@ -92,7 +92,7 @@ fn a_syn_draws_a_challenge_and_changes_nothing_in_every_state() {
             assert_eq!((challenge.control, challenge.ack), (Plain, Some(peer.next)), "{state}");
             net.now += Duration::from_secs(1);
             net.poll();
-            net.wire.sent.clear(); // what the connection had to say at this time anyway
+            net.wire.sent.clear(); // retransmissions and probes that are due anyway
         }
         let after = net.stats();
         assert_eq!(
@@ -121,7 +121,7 @@ fn a_connection_gets_one_challenge_a_second() {
 }
 
 #[test]
-fn a_conversation_goes_on_under_a_rain_of_syns_and_rsts() {
+fn a_conversation_goes_on_between_syns_and_rsts() {
     let (mut net, mut peer) = open();
     let data = letters(10_000);
     for part in data.chunks(100) {
@@ -138,12 +138,12 @@ fn a_conversation_goes_on_under_a_rain_of_syns_and_rsts() {
 fn a_peer_that_restarted_gets_a_new_connection_by_way_of_the_challenge() {
     let (mut net, mut old) = open();
     old.exchange(&mut net, b"before", 6);
-    // It has forgotten everything, and happens to use the same port.
+    // It has lost its state, and uses the same port again.
     let mut new = peer(40_000);
     new.iss = 123_456;
     net.arrive(new.segment(Syn, 0, None, &[]));
     let challenge = old.take_ack(&mut net);
-    // A stack that did not ask for this answers with the number that it was told (RFC 9293, figure 10).
+    // Its answer to the challenge is a RST at SEG.ACK (RFC 9293, section 3.5.1).
     net.arrive(old.segment(Rst, challenge.ack.unwrap(), None, &[]));
     assert_eq!((net.stats().reset, net.stats().live), (1, 0));
     new.connect(&mut net);
@@ -175,7 +175,7 @@ fn a_rst_ends_time_wait_and_is_not_counted_twice() {
 }
 
 #[test]
-fn segments_of_nobodys_connection_draw_a_rst_and_rsts_nothing() {
+fn segments_without_a_connection_draw_a_rst_and_rsts_nothing() {
     let (mut net, peer) = (super::fixture::net(), peer(40_000));
     net.arrive(peer.segment(Rst, 1, Some(1), &[]));
     net.arrive(peer.segment(Rst, 1, None, &[]));

@@ -1,11 +1,11 @@
-//! A slot's next connection has nothing of the one before.
+//! Reuse of a slot, and of a 4-tuple: nothing of the previous connection is left.
 
 use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh, Rst, Syn};
 
 use super::fixture::net_with;
 use super::peer::{letters, peer, upper};
-use super::states::{IDLE, open, stuffed, time_wait};
+use super::states::{IDLE, buffers_full, open, time_wait};
 use crate::DropReason;
 
 #[test]
@@ -15,7 +15,7 @@ fn a_thousand_connections_one_after_the_other_through_one_slot() {
         let mut peer = peer(40_000 + turn);
         peer.syn(&mut net);
         match turn % 5 {
-            0 => net.arrive(peer.segment(Rst, 1, None, &[])), // gives up at once
+            0 => net.arrive(peer.segment(Rst, 1, None, &[])), // reset at once
             1 => {
                 peer.ack(&mut net);
                 peer.send(&mut net, Fin, b"bye");
@@ -33,7 +33,7 @@ fn a_thousand_connections_one_after_the_other_through_one_slot() {
                 net.pass_in_silence(IDLE);
                 assert_eq!(peer.take(&mut net).control, Fin);
                 peer.send(&mut net, Fin, b"");
-                peer.take_ack(&mut net); // TIME-WAIT, which gives way to the next
+                peer.take_ack(&mut net); // TIME-WAIT, which is evicted by the next
             }
             _ => {
                 peer.ack(&mut net);
@@ -69,7 +69,7 @@ fn nothing_is_left_in_the_buffers() {
     let mut net = net_with::<1>(|_| {});
     let mut old = peer(40_000);
     old.connect(&mut net);
-    super::states::stuff(&mut net, &mut old, &letters(2048));
+    super::states::fill_buffers(&mut net, &mut old, &letters(2048));
     net.arrive(old.segment(Psh, old.next + 3, Some(1), b"a hole before this"));
     net.arrive(old.segment(Rst, old.next, None, &[]));
     net.wire.sent.clear();
@@ -124,7 +124,7 @@ fn a_new_connection_from_time_wait_begins_behind_the_old_ones_numbers() {
 
 #[test]
 fn a_new_connection_from_time_wait_begins_behind_the_old_one_though_the_clock_has_not_come_so_far() {
-    // A megabyte in no time: the clock of the initial sequence numbers stands still meanwhile.
+    // A megabyte without time passing: the clock of the initial sequence numbers does not advance.
     let mut net = net_with::<1>(|config| config.idle_timeout = Some(Duration::from_millis(1)));
     let mut old = peer(40_000);
     old.connect(&mut net);
@@ -144,7 +144,7 @@ fn a_new_connection_from_time_wait_begins_behind_the_old_one_though_the_clock_ha
 
 #[test]
 fn segments_of_the_old_connection_do_nothing_to_the_new_one() {
-    let (mut net, old) = stuffed();
+    let (mut net, old) = buffers_full();
     net.arrive(old.segment(Rst, old.next, None, &[]));
     let mut new = peer(40_000);
     new.iss = old.iss.wrapping_add(1_000_000);

@@ -1,11 +1,12 @@
-//! Segments as a bad network delivers them: lost, late, twice, cut in other ways, or of nonsense.
+//! Acceptability (RFC 9293, section 3.10.7.4): segments out of order, duplicate, overlapping, outside the window.
+//! Retransmission.
 
 use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh, Syn};
 
 use super::packets::retouched;
 use super::peer::{letters, upper};
-use super::states::{half_open, open, stuff};
+use super::states::{fill_buffers, half_open, open};
 use crate::DropReason;
 
 #[test]
@@ -21,11 +22,11 @@ fn segments_out_of_order_are_put_in_order() {
 }
 
 #[test]
-fn an_octet_that_comes_twice_is_echoed_once() {
+fn a_byte_that_comes_twice_is_echoed_once() {
     let (mut net, mut peer) = open();
     peer.send(&mut net, Psh, b"abcdef");
     assert_eq!(peer.take_data(&mut net), b"ABCDEF");
-    // The same again, parts of it, and one that brings something new too.
+    // A duplicate, parts of it, and an overlap that has new data too.
     for (seq, part) in [(1, &b"abcdef"[..]), (3, b"cd"), (6, b"f")] {
         net.arrive(peer.segment(Psh, seq, Some(peer.acked), part));
         peer.take_ack(&mut net);
@@ -67,7 +68,7 @@ fn a_fin_before_its_turn_waits_for_what_is_missing() {
 fn a_fin_is_not_taken_with_data_that_does_not_fit() {
     let (mut net, mut peer) = open();
     let data = letters(2000);
-    stuff(&mut net, &mut peer, &data[..1500]);
+    fill_buffers(&mut net, &mut peer, &data[..1500]);
     assert_eq!(peer.edge - peer.next, 548);
     net.arrive(peer.segment(Fin, peer.next, Some(1), &letters(549)));
     peer.take_ack(&mut net);
@@ -185,7 +186,7 @@ fn urgent_data_are_data() {
 #[test]
 fn options_that_make_no_sense_do_no_harm() {
     let (mut net, mut peer) = (super::fixture::net(), super::peer::peer(40_000));
-    // The SYN's only option is MSS: kind 2, length 4. Here it is one nobody knows, then one that ends early.
+    // The SYN's only option is MSS: kind 2, length 4. Here it is one that is unknown, then one that ends early.
     for option in [[254, 4, 0, 0], [0, 0, 0, 0], [1, 1, 1, 1]] {
         net.arrive(retouched(peer.segment(Syn, 0, None, &[]), |header| {
             header[20..24].copy_from_slice(&option);

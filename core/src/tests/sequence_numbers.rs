@@ -1,5 +1,5 @@
-//! Initial sequence numbers as a peer sees them (RFC 6528): ahead by the clock for whoever had them before, and without a
-//! pattern for everybody else.
+//! Initial sequence numbers (RFC 6528) as peers see them: for one 4-tuple they advance with the clock, and between
+//! 4-tuples there is no pattern.
 
 use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{Fin, Rst};
@@ -7,10 +7,10 @@ use smoltcp::wire::TcpControl::{Fin, Rst};
 use super::fixture::{CLIENT, FAMILIES, Net, SERVER, net_with};
 use super::peer::{Peer, peer_from};
 
-/// The server's clock has ticks of 32.8 ms, which are as many numbers of 4 µs each (see `sequence.rs`).
+/// The server's clock has ticks of 32.8 ms, which are as many numbers of 4 µs each (see `tcp/isn.rs`).
 const TICK: i32 = 1 << 13;
 
-/// The server's number for a connection that is over before anybody has noticed.
+/// The ISS of a connection that is reset at once.
 #[track_caller]
 fn number(net: &mut Net, mut peer: Peer) -> i32 {
     peer.syn(net);
@@ -19,12 +19,12 @@ fn number(net: &mut Net, mut peer: Peer) -> i32 {
     peer.irs
 }
 
-/// The number that a server with this secret gives as its first.
+/// The ISS of the first connection of a server with this secret.
 fn first_number(entropy: [u8; 16], port: u16) -> i32 {
     number(&mut net_with::<1>(|config| config.entropy = entropy), peer_from(CLIENT, SERVER, port))
 }
 
-/// Fails unless about half of the bits differ on the average, and no pair is close.
+/// Fails unless about half of the bits differ on average, and no two numbers are close.
 #[track_caller]
 fn assert_unrelated(pairs: impl Iterator<Item = (i32, i32)>) {
     let (mut count, mut bits) = (0, 0);
@@ -42,11 +42,11 @@ fn later_connections_of_a_tuple_are_ahead_by_the_elapsed_clock() {
     for &(client, server) in FAMILIES {
         let mut net = net_with::<1>(|_| {});
         let mut before = number(&mut net, peer_from(client, server, 40_000));
-        // The last ones go round more than once: the clock wraps after 4.77 hours.
+        // The last ones are longer than the clock's period of 4.77 hours (2^32 × 4 µs).
         for micros in [1, 3, 4, 5, 1_000_003, 60_000_000, 4 << 31, 18_000_000_001, 86_400_000_000] {
             net.pass(Duration::from_micros(micros));
             let mut peer = peer_from(client, server, 40_000);
-            // The peer's own number has a part in it.
+            // The peer's ISS is an input of the hash.
             peer.iss = i32::from_ne_bytes(u32::to_ne_bytes((micros * 7919 % (1 << 32)).try_into().unwrap()));
             let after = number(&mut net, peer);
             let ticks = i32::from_ne_bytes(u32::to_ne_bytes((micros / 4 % (1 << 32)).try_into().unwrap()));
@@ -70,7 +70,7 @@ fn a_tuple_that_closed_is_served_again_at_once_and_its_old_numbers_mean_nothing(
     new.iss = old.iss.wrapping_add(old.next);
     new.connect(&mut net);
     assert!((-TICK..=250 + TICK).contains(&new.irs.wrapping_sub(old.irs)));
-    // What the old connection's peer sends once more is no acknowledgement of the new one's.
+    // A late ACK of the old connection is not acceptable in the new one.
     net.arrive(old.segment(Fin, 1, Some(1), b"over"));
     net.wire.sent.clear();
     assert_eq!(new.exchange(&mut net, b"again", 5), b"AGAIN");

@@ -1,4 +1,4 @@
-//! Shutting down: nobody new, everybody gets what was received echoed and a FIN, and after a second a RST.
+//! Shutdown: SYNs are dropped, every connection gets the rest of its echo and FIN, and after one second a RST.
 
 use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{Fin, Psh, Rst, Syn};
@@ -7,7 +7,7 @@ use super::fixture::{CLIENT, Net, SERVER, TICK, net};
 use super::packets::{Icmp, icmp, ping};
 use super::peer::{letters, peer, upper};
 use super::states::{
-    close_wait, closing, fin_wait_1, fin_wait_2, half_open, last_ack, open, stuffed, time_wait,
+    buffers_full, close_wait, closing, fin_wait_1, fin_wait_2, half_open, last_ack, open, time_wait,
 };
 use super::udp::question;
 use crate::DropReason;
@@ -101,7 +101,8 @@ fn an_idle_connection_is_closed_in_good_order() {
 
 #[test]
 fn what_was_received_is_echoed_before_the_fin() {
-    for (mut net, mut peer, length) in [stuffed(), close_wait()].into_iter().zip([2048, 1500]).map(flat) {
+    for (mut net, mut peer, length) in [buffers_full(), close_wait()].into_iter().zip([2048, 1500]).map(flat)
+    {
         shut_down(&mut net);
         peer.window = 60_000;
         peer.ack(&mut net);
@@ -135,7 +136,7 @@ fn flat<A, B, C>(((a, b), c): ((A, B), C)) -> (A, B, C) {
 #[test]
 fn after_a_second_the_rest_are_reset() {
     for (state, (mut net, mut peer)) in
-        [open(), stuffed(), close_wait(), last_ack(), fin_wait_1(), fin_wait_2(), closing()]
+        [open(), buffers_full(), close_wait(), last_ack(), fin_wait_1(), fin_wait_2(), closing()]
             .into_iter()
             .enumerate()
     {
@@ -168,11 +169,11 @@ fn a_second_call_does_not_prolong_it() {
 
 #[test]
 fn a_device_that_refuses_for_ever_does_not_hold_it_up() {
-    for (mut net, _peer) in [half_open(), open(), stuffed(), close_wait(), last_ack(), fin_wait_1()] {
+    for (mut net, _peer) in [half_open(), open(), buffers_full(), close_wait(), last_ack(), fin_wait_1()] {
         net.wire.room = 0;
         net.server.shutdown(net.now);
         net.last = net.server.poll(net.now, &mut net.wire);
-        // Who waits for room has to know until when. A half-open connection ends without the RST.
+        // A blocked server has to tell its deadline. A half-open connection ends without its RST.
         assert!(net.server.is_shut_down() || net.last.deadline.is_some_and(|at| at <= net.now + LIMIT));
         assert_eq!(net.server.is_shut_down(), net.stats().opened == 0);
         net.now += LIMIT;

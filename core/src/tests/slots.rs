@@ -1,4 +1,4 @@
-//! Who gives way when all slots are taken: TIME-WAIT, then the oldest half-open one, and never an open connection.
+//! Eviction when all slots are taken: TIME-WAIT first, then the oldest half-open connection, never an open one.
 
 use std::vec::Vec;
 
@@ -24,7 +24,7 @@ fn into_time_wait(net: &mut Net, peer: &mut Peer) {
     peer.take_ack(net);
 }
 
-/// The connection is open and answers.
+/// The connection is open: it echoes.
 #[track_caller]
 fn assert_alive(net: &mut Net, peer: &mut Peer) {
     assert_eq!(peer.exchange(net, b"alive", 5), b"ALIVE");
@@ -46,7 +46,7 @@ fn free_slots_are_used_first() {
     into_time_wait(&mut net, &mut closed);
     let mut new = peer(2);
     new.syn(&mut net);
-    // TIME-WAIT still answers.
+    // TIME-WAIT is still there: it acknowledges.
     net.arrive(closed.segment(Fin, 1, Some(2), b""));
     closed.take_ack(&mut net);
     new.ack(&mut net);
@@ -101,7 +101,7 @@ fn half_open_connections_give_way_oldest_first_and_without_a_word() {
     let mut peers: Vec<Peer> = (1..=5).map(peer).collect();
     for peer in &mut peers {
         peer.syn(&mut net);
-        net.nothing_sent(); // but the SYN|ACK, which was taken
+        net.nothing_sent(); // the SYN|ACK was taken by `syn`
         net.pass(Duration::from_millis(10));
     }
     assert_eq!((net.stats().evicted, net.stats().abandoned, net.stats().refused), (3, 0, 0));
@@ -142,7 +142,7 @@ fn a_syn_is_dropped_without_a_word_when_all_connections_are_open() {
     assert_alive(&mut net, &mut first);
     assert_alive(&mut net, &mut second);
 
-    // The client's stack tries again by itself, and there is room then.
+    // The client retransmits its SYN, and there is a free slot then.
     net.arrive(first.segment(Rst, first.next, None, &[]));
     late.connect(&mut net);
     assert_alive(&mut net, &mut late);

@@ -1,4 +1,4 @@
-//! States in which smoltcp alone would wait for ever, or send what it must not.
+//! Closed windows and losses together: states in which smoltcp alone waits for ever, or sends beyond the window.
 
 use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{None as Plain, Psh};
@@ -7,7 +7,8 @@ use super::fixture::Net;
 use super::peer::{Peer, letters, upper};
 use super::states::open;
 
-/// `letters(1000)` have come; of the echo the peer has `letters(600)`, and the rest was sent and lost.
+/// `letters(1000)` have come. Of the echo the peer has 600 bytes, its window at first; the other 400 = 1000 - 600 were
+/// sent and lost.
 #[track_caller]
 fn tail_lost() -> (Net, Peer) {
     let (mut net, mut peer) = open();
@@ -23,7 +24,8 @@ fn tail_lost() -> (Net, Peer) {
     (net, peer)
 }
 
-/// The server says something by itself within this time; the peer answers that its window is open, and gets the rest.
+/// The server sends something within this time without being asked. The peer's answer opens the window, and the rest
+/// comes.
 #[track_caller]
 fn assert_goes_on(net: &mut Net, peer: &mut Peer, within: Duration) {
     net.pass(within);
@@ -85,9 +87,10 @@ fn duplicate_acknowledgements_do_not_push_more_through_a_window_than_it_allows()
     assert_goes_on(&mut net, &mut peer, Duration::from_secs(10));
 }
 
-/// A probe of an idle connection has an octet at the place of the last one. If that one has not arrived, it is taken.
+/// smoltcp's keep-alive carries a garbage byte at SND.NXT - 1. If the byte sent there was lost, the peer accepts the
+/// garbage. So there must be no keep-alive while data is in flight.
 #[test]
-fn no_probe_stands_in_the_place_of_octets_in_flight() {
+fn no_probe_stands_in_the_place_of_bytes_in_flight() {
     for length in [1, 100, 1000] {
         let (mut net, mut peer) = open();
         net.pass(Duration::from_secs(15));
@@ -113,4 +116,27 @@ fn an_old_segment_does_not_close_the_window() {
     net.wire.sent.clear();
     net.pass(Duration::from_secs(2)); // after 1, 2, 4, 8 and 16 seconds
     assert_eq!(peer.take(&mut net).data, b"ABC");
+}
+
+/// An ACK below SND.UNA is a duplicate that was overtaken. Its window counts from where it was, not from SND.UNA.
+#[test]
+fn an_old_acknowledgement_does_not_open_the_window() {
+    let (mut net, mut peer) = open();
+    peer.window = 600;
+    peer.ack(&mut net);
+    peer.send(&mut net, Psh, &letters(1000));
+    assert_eq!(peer.take_data(&mut net).len(), 600);
+    peer.window = 20;
+    net.arrive(peer.segment(Plain, peer.next, Some(601), &[]));
+    peer.window = 600;
+    for _ in 0..5 {
+        net.arrive(peer.segment(Plain, peer.next, Some(1), &[]));
+    }
+    net.pass(Duration::from_secs(5));
+    // The right edge is 601 + 20, and a zero-window probe may have one byte beyond it.
+    while !net.wire.sent.is_empty() {
+        let segment = peer.take(&mut net);
+        peer.acked = 601;
+        assert!(segment.seq + i32::try_from(segment.data.len()).unwrap() <= 601 + 20 + 1, "{segment:?}");
+    }
 }

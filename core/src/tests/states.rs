@@ -1,4 +1,4 @@
-//! A connection in each of its states.
+//! A connection in each state of RFC 9293, section 3.3.2.
 
 use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh};
@@ -6,16 +6,17 @@ use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh};
 use super::fixture::{Net, net, net_with};
 use super::peer::{Peer, letters, peer, upper};
 
-/// After this much silence, the server of these states closes: else it would never be the first.
+/// The idle timeout with which the server closes first: FIN-WAIT-1, FIN-WAIT-2, CLOSING and TIME-WAIT need it.
 pub(super) const IDLE: Duration = Duration::from_secs(10);
 
-/// The SYN was answered, the SYN|ACK not yet.
+/// SYN-RECEIVED.
 pub(super) fn half_open() -> (Net, Peer) {
     let (mut net, mut peer) = (net(), peer(40_000));
     peer.syn(&mut net);
     (net, peer)
 }
 
+/// ESTABLISHED.
 #[track_caller]
 pub(super) fn open() -> (Net, Peer) {
     let (mut net, mut peer) = (net(), peer(40_000));
@@ -23,9 +24,10 @@ pub(super) fn open() -> (Net, Peer) {
     (net, peer)
 }
 
-/// The peer sends this while its window is closed. smoltcp probes at once, in vain, and then says what it has.
+/// The peer sends `data` with a window of 0. smoltcp probes at once, with the first byte of the echo, which the peer
+/// does not accept; then comes the acknowledgement.
 #[track_caller]
-pub(super) fn stuff(net: &mut Net, peer: &mut Peer, data: &[u8]) {
+pub(super) fn fill_buffers(net: &mut Net, peer: &mut Peer, data: &[u8]) {
     peer.window = 0;
     for part in data.chunks(512) {
         peer.send(net, Psh, part);
@@ -37,27 +39,27 @@ pub(super) fn stuff(net: &mut Net, peer: &mut Peer, data: &[u8]) {
     }
 }
 
-/// The peer reads nothing: `letters(2048)` fill both buffers, and nothing of them was taken by the peer.
+/// ESTABLISHED, and the peer reads nothing: `letters(2048)` fill both buffers of 1024 bytes. Nothing is acknowledged.
 #[track_caller]
-pub(super) fn stuffed() -> (Net, Peer) {
+pub(super) fn buffers_full() -> (Net, Peer) {
     let (mut net, mut peer) = open();
-    stuff(&mut net, &mut peer, &letters(2048));
+    fill_buffers(&mut net, &mut peer, &letters(2048));
     assert_eq!(peer.edge, peer.next);
     (net, peer)
 }
 
-/// The peer has closed after `letters(1500)`, and reads nothing.
+/// CLOSE-WAIT: the peer has sent `letters(1500)` and FIN, and reads nothing. 1024 of them are in the send buffer.
 #[track_caller]
 pub(super) fn close_wait() -> (Net, Peer) {
     let (mut net, mut peer) = open();
     let data = letters(1500);
-    stuff(&mut net, &mut peer, &data[..1024]);
+    fill_buffers(&mut net, &mut peer, &data[..1024]);
     peer.send(&mut net, Fin, &data[1024..]);
     peer.take_ack(&mut net);
     (net, peer)
 }
 
-/// Both have closed; our FIN has not been acknowledged.
+/// LAST-ACK.
 #[track_caller]
 pub(super) fn last_ack() -> (Net, Peer) {
     let (mut net, mut peer) = open();
@@ -68,7 +70,7 @@ pub(super) fn last_ack() -> (Net, Peer) {
     (net, peer)
 }
 
-/// The server has closed a connection without data.
+/// FIN-WAIT-1: the server has closed a connection without data.
 #[track_caller]
 pub(super) fn fin_wait_1() -> (Net, Peer) {
     let (mut net, mut peer) = (net_with::<4>(|config| config.idle_timeout = Some(IDLE)), peer(40_000));
@@ -80,7 +82,7 @@ pub(super) fn fin_wait_1() -> (Net, Peer) {
     (net, peer)
 }
 
-/// The peer has acknowledged that the server closed.
+/// FIN-WAIT-2.
 #[track_caller]
 pub(super) fn fin_wait_2() -> (Net, Peer) {
     let (mut net, mut peer) = fin_wait_1();
@@ -89,7 +91,7 @@ pub(super) fn fin_wait_2() -> (Net, Peer) {
     (net, peer)
 }
 
-/// Both have closed at once; our FIN has not been acknowledged.
+/// CLOSING: both FINs crossed.
 #[track_caller]
 pub(super) fn closing() -> (Net, Peer) {
     let (mut net, mut peer) = fin_wait_1();
@@ -101,7 +103,7 @@ pub(super) fn closing() -> (Net, Peer) {
     (net, peer)
 }
 
-/// The server closed first, then the peer.
+/// TIME-WAIT: the server closed first, then the peer.
 #[track_caller]
 pub(super) fn time_wait() -> (Net, Peer) {
     let (mut net, mut peer) = fin_wait_2();

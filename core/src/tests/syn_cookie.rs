@@ -1,4 +1,10 @@
-//! A client whose half-open slot gave way is served all the same, and nobody else is taken for one.
+//! SYN cookies (RFC 4987, section 3.6): a client whose half-open slot was evicted is let in with its ACK, and no other
+//! segment is taken for such an ACK.
+//!
+//! The ISS of a half-open connection is a keyed function of 4-tuple, the client's ISS and the clock (`tcp/isn.rs`). The
+//! server computes it again from the ACK: SEG.ACK - 1 must be what it would have sent to a client with ISS = SEG.SEQ -
+//! 1 at one of the ticks of the last five seconds. What is lost with the slot are the SYN's options: MSS and window
+//! scale.
 
 use std::vec::Vec;
 
@@ -10,10 +16,10 @@ use super::peer::{Peer, letters, peer, peer_from, upper};
 use super::states::IDLE;
 use crate::DropReason;
 
-/// What half-open slots last without a word of their clients.
+/// The half-open deadline.
 const HALF_OPEN: Duration = Duration::from_secs(5);
 
-/// Each of so many clients, who are never heard again, takes a slot.
+/// A SYN flood: this many clients send a SYN, and nothing after it.
 #[track_caller]
 fn flood(net: &mut Net, slots: u16) {
     flood_from(net, 1, slots);
@@ -26,7 +32,7 @@ fn flood_from(net: &mut Net, first: u16, slots: u16) {
     }
 }
 
-/// A server of four slots with a client that had one of them, until a flood came.
+/// A server with four slots, and a client whose half-open slot was evicted by a SYN flood.
 #[track_caller]
 fn evicted() -> (Net, Peer) {
     let (mut net, mut peer) = (net(), peer(40_000));
@@ -86,7 +92,7 @@ fn a_full_window_of_data_is_taken_whatever_order_it_comes_in() {
     let parts: Vec<(i32, &[u8])> = (1..).step_by(256).zip(data.chunks(256)).collect();
     for first in 0..4 {
         let (mut net, mut peer) = evicted();
-        // What comes before the first is not acknowledged, and not taken for the first.
+        // A segment before the first is not acknowledged, and not taken for the first.
         for &(seq, part) in parts[first..].iter().chain(&parts[1..]) {
             if seq > 1 {
                 net.arrive(peer.segment(Psh, seq, Some(1), part));
@@ -133,7 +139,7 @@ fn foreign_segments_get_their_rst_during_a_flood_too() {
         let rst = client.take(&mut net);
         assert_eq!((rst.control, rst.seq), (Rst, ack));
     }
-    // What no client begins with does not revive anything.
+    // Segments that no client sends first do not bring a connection back.
     net.arrive(client.segment(Plain, 1, None, b"x"));
     client.take(&mut net);
     net.arrive(client.segment(Syn, 1, Some(1), b""));
@@ -198,7 +204,7 @@ fn it_comes_back_until_its_slot_would_have_been_given_up_and_no_longer() {
     for (millis, comes_back) in [(0, true), (1000, true), (4930, true), (5001, false), (60_000, false)] {
         let (mut net, mut peer) = evicted();
         let until = net.now + Duration::from_millis(millis);
-        // The flood goes on.
+        // The flood continues.
         for turn in 1.. {
             if net.now == until {
                 break;
@@ -283,7 +289,7 @@ fn it_and_a_peer_in_time_wait_exchange_a_segment_a_second_until_that_is_over() {
     for _ in 0..30 {
         net.arrive(time_wait.clone());
         assert_eq!(old.take(&mut net).control, Plain);
-        // A probe, now and then: what acknowledges more than was sent is no sign of life.
+        // An ACK above SND.NXT is no sign of life, so that there are keep-alives now and then.
         net.wire.sent.clear();
         for _ in 0..3 {
             net.arrive(time_wait.clone());
@@ -314,7 +320,7 @@ fn the_same_addresses_and_ports_connect_again_at_once_during_a_flood() {
 
 #[test]
 fn another_syn_of_the_same_client_is_known_again_too() {
-    // The number of each is ahead of the one before, also where the clock has not come so far.
+    // The ISS of each is above that of the one before, also where the clock has not advanced so far.
     let (mut net, mut client) = (net(), peer(40_000));
     for turn in 0..8 {
         client.iss = (turn * 1_234_567_i32).wrapping_neg();
@@ -336,7 +342,7 @@ fn the_answer_to_a_syn_that_came_before_the_same_one_again_counts() {
         net.pass(Duration::from_millis(200));
         client.syn(&mut net);
         assert_ne!(client.irs, early.0);
-        // It has seen the first SYN|ACK only. What is not its first segment has to wait for that.
+        // It has seen only the first SYN|ACK. A later segment of its has to wait for the first one.
         client.irs = early.0;
         net.arrive(client.segment(Psh, 101, Some(1), b"later"));
         net.nothing_sent();
@@ -414,7 +420,7 @@ fn nothing_behind_the_window_that_was_offered_is_taken() {
         flood(&mut net, 4);
         peer.ack(&mut net);
         net.arrive(peer.segment(Psh, seq, Some(1), &data[usize::try_from(seq).unwrap() - 1..][..100]));
-        net.wire.sent.clear(); // a challenge, if it is not the second within a second
+        net.wire.sent.clear(); // a challenge ACK, unless one was sent within the last second
         net.dropped_only(DropReason::Unacceptable, 1);
         assert!(peer.exchange(&mut net, &data, 1460) == upper(&data));
     }

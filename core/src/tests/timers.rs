@@ -1,4 +1,4 @@
-//! The array of deadlines: its lower bound is never above the earliest.
+//! The table of deadlines: its lower bound is never above the earliest deadline.
 
 use std::vec::Vec;
 
@@ -29,7 +29,7 @@ fn due(timers: &mut Timers<'_>, now: Instant) -> Vec<usize> {
 }
 
 #[test]
-fn nothing_is_due_that_nobody_scheduled() {
+fn nothing_is_due_that_was_not_scheduled() {
     let mut deadlines = [Instant::ZERO; 4];
     let mut timers = Timers::new(&mut deadlines);
     assert_eq!(timers.earliest(), NEVER);

@@ -1,4 +1,4 @@
-//! One reply for one datagram, from the address that was asked.
+//! UDP: one reply for one datagram, from the address that was asked. Delayed replies.
 
 use std::vec::Vec;
 
@@ -41,13 +41,13 @@ fn delaying(delay: Duration, replies: usize) -> Net {
 }
 
 #[test]
-fn a_datagram_comes_back_in_upper_case_and_is_cut_at_1024_octets() {
+fn a_datagram_comes_back_in_upper_case_and_is_cut_at_1024_bytes() {
     for &(client, server) in FAMILIES {
         let mut net = net();
         let mut count = 0;
         for length in [0, 1, 2, 511, 1023, 1024, 1025, 1452, 1472] {
             if length == 1472 && client != CLIENT {
-                continue; // the header of IPv6 is longer by 20 octets
+                continue; // the header of IPv6 is longer by 20 bytes
             }
             let data = letters(length);
             assert!(ask(&mut net, client, server, &data) == upper(&data[..length.min(1024)]), "{length}");
@@ -135,7 +135,7 @@ fn a_delayed_reply_leaves_exactly_then() {
 #[test]
 fn delayed_replies_keep_their_order_and_each_its_time() {
     let mut net = delaying(Duration::from_millis(100), 20);
-    // Of other lengths each, so that the memory for them wraps around its end.
+    // Of different lengths, so that the ring of delayed replies wraps.
     let lengths: Vec<usize> = (0..100).map(|turn| turn * 197 % 1025).collect();
     let mut expected = lengths.iter();
     for (port, &length) in (50_000..).zip(&lengths) {
@@ -143,7 +143,7 @@ fn delayed_replies_keep_their_order_and_each_its_time() {
         net.pass(Duration::from_millis(10) - TICK);
         net.nothing_sent();
         net.pass(TICK);
-        // The reply to what came ten turns ago.
+        // The reply to the request of ten turns ago.
         if port >= 50_009 {
             let length = *expected.next().unwrap();
             assert!(take_reply(&mut net, CLIENT, port - 9, SERVER) == upper(&letters(length)));
@@ -194,7 +194,7 @@ fn replies_beyond_the_delay_queue_are_dropped_and_counted() {
     }
     net.nothing_sent();
     assert_eq!(net.stats().datagrams_out, 4);
-    // There is room again.
+    // The queue has room again.
     net.arrive(question(CLIENT, CLIENT_PORT, SERVER, b"x"));
     net.pass_in_silence(Duration::from_secs(1));
     assert_eq!(take_reply(&mut net, CLIENT, CLIENT_PORT, SERVER), b"X");

@@ -1,16 +1,15 @@
-//! What the fuzz targets of `tests/fuzz` do with the octets that a fuzzer gives them. It is here so that an ordinary test
-//! can do it again with a corpus.
+//! The fuzz targets. They are here, and not in `tests/fuzz`, so that an ordinary test can replay the corpus.
 
 use smoltcp::phy::Medium;
 use smoltcp::time::Duration;
 
 use crate::ethernet::Neighbour;
-use crate::siege::{Rules, Siege};
+use crate::single_server::{ServerSetup, SingleServer};
 
 pub mod packets;
 pub mod peers;
 
-/// What kind of server it is, drawn by a fuzzer.
+/// The server's settings, drawn by a fuzzer.
 #[derive(Debug, Clone, Copy, arbitrary::Arbitrary)]
 struct Setting {
     ethernet: bool,
@@ -18,13 +17,13 @@ struct Setting {
     buffer: u8,
     idle_timeout: bool,
     trusting: bool,
-    /// The device gives no packets while it takes none.
+    /// The device delivers no packets while it is full.
     deaf: bool,
 }
 
 impl Setting {
-    fn rules(self) -> Rules {
-        Rules {
+    fn setup(self) -> ServerSetup {
+        ServerSetup {
             medium: if self.ethernet { Medium::Ethernet } else { Medium::Ip },
             slots: usize::from(self.slots % 4) + 1,
             buffer: [64, 1024, 1024, 4096, 70_000][usize::from(self.buffer % 5)],
@@ -34,18 +33,18 @@ impl Setting {
     }
 }
 
-/// Time passes: from no time to two minutes and a half.
-fn pass(siege: &mut Siege<'_>, magnitude: u8, more: u8) {
+/// Lets time pass: from none to two and a half minutes.
+fn pass(single: &mut SingleServer<'_>, magnitude: u8, more: u8) {
     let least = 1 << (magnitude % 27);
-    siege.pass(Duration::from_micros(least + least * u64::from(more) / 256 - 1));
+    single.pass(Duration::from_micros(least + least * u64::from(more) / 256 - 1));
 }
 
-/// The device takes so many more packets, or any number of them.
-fn room(siege: &mut Siege<'_>, room: u8) {
-    siege.device.room = if room % 8 < 4 { usize::from(room % 4) } else { usize::MAX };
+/// Gives the device room for this many packets, or for any number.
+fn room(single: &mut SingleServer<'_>, room: u8) {
+    single.device.room = if room % 8 < 4 { usize::from(room % 4) } else { usize::MAX };
 }
 
-/// By way of which all are reached who are not on the link.
+/// The router to all other networks.
 fn router() -> Neighbour {
     Neighbour { mac: [2, 0, 0, 2, 0, 0], address: [10, 69, 0, 254].into() }
 }

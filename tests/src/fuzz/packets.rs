@@ -1,6 +1,5 @@
-//! Packets of any octets, to a server in any state: connections come about in between, and the octets of a packet that
-//! would be taken are changed here and there. With most of them, checksums and lengths are put right before they
-//! are handed in, as the server would look no further otherwise.
+//! Arbitrary packets, and valid ones with changed bytes, to a server in any state. Lengths and checksums of most are
+//! corrected, since the server would drop them at once otherwise.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -11,28 +10,28 @@ use super::{Setting, pass, room, router};
 use crate::content::Content;
 use crate::ethernet::{HEADER, Neighbour};
 use crate::memory::ServerMemory;
-use crate::plan::{PORT, Plan};
-use crate::siege::Siege;
+use crate::scenario::{PORT, Scenario};
+use crate::single_server::SingleServer;
 use crate::wire::{ACK, Datagram, Fragment, ICMP, ICMPV6, Ip, PSH, SYN, Segment, TCP, UDP, icmp_packet};
 use crate::wire::{checksum, ip_packet, transport_checksum};
 
-/// The most that happens in one run, so that each is short.
+/// The largest number of steps in a run, so that each is short.
 const MOST: usize = 200;
 
 const PORT_OF_PEER: u16 = 40_000;
 
 #[derive(Debug, Arbitrary)]
 enum Step {
-    /// These octets, and nothing else.
-    Raw(Octets),
-    /// These octets behind the headers of IP, with this protocol.
+    /// These bytes as a packet.
+    Raw(Bytes),
+    /// These bytes as the payload of an IP packet with this protocol.
     Payload {
         peer: u8,
         protocol: u8,
         fragment: Option<u16>,
-        octets: Octets,
+        bytes: Bytes,
     },
-    /// A segment or a datagram that would be taken, with changes.
+    /// A valid segment or datagram, with changed bytes.
     Changed {
         peer: u8,
         base: Base,
@@ -74,68 +73,68 @@ enum Base {
     Ping {
         length: u16,
     },
-    /// A question about the server's hardware address.
+    /// A request for the server's hardware address.
     Question,
 }
 
-/// As many octets as the first two say.
+/// Bytes, as many as the first two bytes of the input say.
 #[derive(Debug)]
-struct Octets(Vec<u8>);
+struct Bytes(Vec<u8>);
 
-/// Where, and what is there then: up to seven.
+/// Up to seven positions, and the byte that is written to each.
 #[derive(Debug)]
 struct Changes(Vec<(u8, u8)>);
 
-impl<'a> Arbitrary<'a> for Octets {
-    fn arbitrary(octets: &mut Unstructured<'a>) -> arbitrary::Result<Octets> {
-        let length = usize::from(u16::arbitrary(octets)? % 1515).min(octets.len());
-        Ok(Octets(octets.bytes(length)?.to_vec()))
+impl<'a> Arbitrary<'a> for Bytes {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Bytes> {
+        let length = usize::from(u16::arbitrary(bytes)? % 1515).min(bytes.len());
+        Ok(Bytes(bytes.bytes(length)?.to_vec()))
     }
 }
 
 impl<'a> Arbitrary<'a> for Changes {
-    fn arbitrary(octets: &mut Unstructured<'a>) -> arbitrary::Result<Changes> {
-        let count = u8::arbitrary(octets)? % 8;
-        Ok(Changes((0..count).map(|_| Arbitrary::arbitrary(octets)).collect::<Result<_, _>>()?))
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> arbitrary::Result<Changes> {
+        let count = u8::arbitrary(bytes)? % 8;
+        Ok(Changes((0..count).map(|_| Arbitrary::arbitrary(bytes)).collect::<Result<_, _>>()?))
     }
 }
 
-/// Hands in what the octets say. Nothing may panic, and the counters have to add up; whatever came, all slots are free
-/// some time later, or the server is shut down if it was told to. `trace` prints every packet.
-pub fn hand_in(octets: &[u8], trace: bool) {
-    let mut octets = Unstructured::new(octets);
-    let Ok(setting) = Setting::arbitrary(&mut octets) else { return };
-    // Nobody knows what such packets mean: there is no witness.
-    let rules = setting.rules();
-    let mut memory = ServerMemory::new(rules.slots, rules.buffer, 0);
-    let mut siege = Siege::new(rules, &mut memory, |config| {
+/// Runs the steps that the bytes encode. Nothing may panic, and the counters must add up. Some time later all slots are
+/// free, or the server is shut down if it was told to. `trace` prints every packet.
+pub fn hand_in(bytes: &[u8], trace: bool) {
+    let mut bytes = Unstructured::new(bytes);
+    let Ok(setting) = Setting::arbitrary(&mut bytes) else { return };
+    // The invariants cannot be checked: they do not know what such packets mean to the server.
+    let setup = setting.setup();
+    let mut memory = ServerMemory::new(setup.slots, setup.buffer, 0);
+    let mut single = SingleServer::new(setup, &mut memory, |config| {
         config.gateways.push(router().address.into()).unwrap();
     });
-    (siege.device.deaf_when_full, siege.trace) = (setting.deaf, trace);
-    siege.watch = false;
-    siege.neighbours = (0..3).map(neighbour).collect();
+    (single.device.deaf_when_full, single.trace) = (setting.deaf, trace);
+    single.watch = false;
+    single.neighbours = (0..3).map(neighbour).collect();
     let mut shut_down = false;
     for _ in 0..MOST {
-        let Ok(step) = Step::arbitrary(&mut octets) else { break };
+        let Ok(step) = Step::arbitrary(&mut bytes) else { break };
         shut_down |= matches!(step, Step::Shutdown);
-        act(&mut siege, rules.medium, step);
-        siege.poll();
-        if octets.is_empty() {
+        act(&mut single, setup.medium, step);
+        single.poll();
+        if bytes.is_empty() {
             break;
         }
     }
     if shut_down {
-        siege.pass(smoltcp::time::Duration::from_secs(1));
-        assert!(siege.server.is_shut_down(), "a second after the shutdown:\n{}", siege.stats());
+        single.pass(smoltcp::time::Duration::from_secs(1));
+        assert!(single.server.is_shut_down(), "a second after the shutdown:\n{}", single.stats());
     } else {
-        siege.aftermath();
+        single.assert_slots_are_free();
     }
 }
 
-fn act(siege: &mut Siege<'_>, medium: Medium, step: Step) {
+fn act(single: &mut SingleServer<'_>, medium: Medium, step: Step) {
     match step {
-        Step::Raw(Octets(octets)) => siege.arrive(octets),
-        Step::Payload { peer, protocol, fragment, octets: Octets(octets) } => {
+        Step::Raw(Bytes(bytes)) => single.arrive(bytes),
+        Step::Payload { peer, protocol, fragment, bytes: Bytes(bytes) } => {
             let peer = stranger(peer);
             let fragment = fragment.map_or(Fragment::default(), |place| Fragment {
                 identification: place >> 14,
@@ -143,44 +142,44 @@ fn act(siege: &mut Siege<'_>, medium: Medium, step: Step) {
                 more: place & 0x2000 != 0,
             });
             let protocol = [TCP, UDP, ICMP, ICMPV6, protocol][usize::from(protocol % 5)];
-            let mut packet = ip_packet(peer.address, server(&peer), protocol, fragment, &octets);
+            let mut packet = ip_packet(peer.address, server(&peer), protocol, fragment, &bytes);
             mend(&mut packet);
-            siege.arrive_from(&peer, &packet);
+            single.arrive_from(&peer, &packet);
         }
         Step::Changed { peer, base, changes: Changes(changes), mend: is_mended } => {
             let peer = stranger(peer);
-            let mut frame = base.frame(siege, medium, &peer);
-            for (at, octet) in changes {
+            let mut frame = base.frame(single, medium, &peer);
+            for (at, byte) in changes {
                 if let Some(changed) = frame.get_mut(usize::from(at)) {
-                    *changed = octet;
+                    *changed = byte;
                 }
             }
             if is_mended {
                 mend(frame.get_mut(header(medium)..).unwrap_or_default());
             }
-            siege.arrive(frame);
+            single.arrive(frame);
         }
         Step::Connect { peer, iss } => {
-            siege.connect(&neighbour(peer), PORT_OF_PEER, iss);
+            single.connect(&neighbour(peer), PORT_OF_PEER, iss);
         }
-        Step::Pass { magnitude, more } => pass(siege, magnitude, more),
-        Step::Room { packets } => room(siege, packets),
+        Step::Pass { magnitude, more } => pass(single, magnitude, more),
+        Step::Room { packets } => room(single, packets),
         Step::AtHome { who } => {
-            siege.neighbours = (0..3).filter(|index| who >> index & 1 != 0).map(neighbour).collect();
+            single.neighbours = (0..3).filter(|index| who >> index & 1 != 0).map(neighbour).collect();
         }
-        Step::Shutdown => siege.server.shutdown(siege.now),
+        Step::Shutdown => single.server.shutdown(single.now),
     }
 }
 
 impl Base {
-    fn frame(&self, siege: &Siege<'_>, medium: Medium, peer: &Neighbour) -> Vec<u8> {
+    fn frame(&self, single: &SingleServer<'_>, medium: Medium, peer: &Neighbour) -> Vec<u8> {
         let (from, to) = (SocketAddr::new(peer.address, PORT_OF_PEER), SocketAddr::new(server(peer), PORT));
-        let view = siege.views.get(&from).copied().unwrap_or_default();
+        let view = single.views.get(&from).copied().unwrap_or_default();
         let content = |length: u16| Content(1).part(0, usize::from(length % 1400));
         let packet = match *self {
-            Base::Syn => siege.segment(from, 7, SYN).to_packet(),
+            Base::Syn => single.segment(from, 7, SYN).to_packet(),
             Base::Data { length } => {
-                let segment = siege.segment(from, view.expected, ACK | PSH);
+                let segment = single.segment(from, view.expected, ACK | PSH);
                 Segment { payload: content(length), ..segment }.to_packet()
             }
             Base::Datagram { length } => {
@@ -211,13 +210,13 @@ impl Base {
 /// One of three peers: on the link, on the link with IPv6, beyond the router.
 fn neighbour(index: u8) -> Neighbour {
     match index % 3 {
-        0 => Neighbour { mac: crate::world::mac(0), address: Plan::address(0, false) },
-        1 => Neighbour { mac: crate::world::mac(1), address: Plan::address(1, true) },
+        0 => Neighbour { mac: crate::network::mac(0), address: Scenario::address(0, false) },
+        1 => Neighbour { mac: crate::network::mac(1), address: Scenario::address(1, true) },
         _ => Neighbour { address: [203, 0, 113, 5].into(), ..router() },
     }
 }
 
-/// A peer, or somebody with an address that no peer can have.
+/// A peer, or a host with an address that no peer can have.
 fn stranger(index: u8) -> Neighbour {
     let address = match index % 16 {
         0 => Ipv4Addr::UNSPECIFIED.into(),
@@ -225,25 +224,25 @@ fn stranger(index: u8) -> Neighbour {
         2 => Ipv4Addr::BROADCAST.into(),
         3 => [224, 0, 0, 1].into(),
         4 => [10, 69, 255, 255].into(),
-        5 => Plan::server(false),
+        5 => Scenario::server(false),
         6 => Ipv6Addr::UNSPECIFIED.into(),
         7 => Ipv6Addr::LOCALHOST.into(),
         8 => [0xff02, 0, 0, 0, 0, 0, 0, 1].into(),
-        9 => Plan::server(true),
+        9 => Scenario::server(true),
         _ => return neighbour(index),
     };
     Neighbour { address, ..neighbour(index) }
 }
 
 fn server(peer: &Neighbour) -> IpAddr {
-    Plan::server(peer.address.is_ipv6())
+    Scenario::server(peer.address.is_ipv6())
 }
 
 fn header(medium: Medium) -> usize {
     if medium == Medium::Ethernet { HEADER } else { 0 }
 }
 
-/// Puts the lengths and checksums right of what may be an IP packet.
+/// Corrects the lengths and checksums of what may be an IP packet.
 fn mend(packet: &mut [u8]) {
     let Ok(length) = u16::try_from(packet.len()) else { return };
     let (start, protocol) = match packet.first().map(|first| first >> 4) {

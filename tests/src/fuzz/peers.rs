@@ -1,5 +1,5 @@
-//! Several peers, each with a connection or several, one after the other: arbitrary segments at arbitrary times, of which
-//! some are lost. What the server says is judged by a [`Witness`](crate::witness::Witness).
+//! Several peers with arbitrary segments at arbitrary times, some of which are lost. The
+//! [`Invariants`](crate::invariants::Invariants) are checked.
 
 use core::net::SocketAddr;
 
@@ -9,27 +9,27 @@ use super::{Setting, pass, room, router};
 use crate::content::Content;
 use crate::ethernet::Neighbour;
 use crate::memory::ServerMemory;
-use crate::plan::{PORT, Plan};
-use crate::siege::Siege;
+use crate::scenario::{PORT, Scenario};
+use crate::single_server::SingleServer;
 use crate::wire::{ACK, Datagram, FIN, PSH, RST, SYN, Segment, icmp_packet, syn_options};
 
-/// The most that happens in one run, so that each is short.
+/// The largest number of steps in a run, so that each is short.
 const MOST: usize = 300;
 
-/// Those who play. The first one is beyond a router.
+/// The peers. The first one is behind a router.
 const PEERS: usize = 4;
 
 #[derive(Debug, Arbitrary)]
 struct Step {
     peer: u8,
     action: Action,
-    /// The server does not get to run before the next step.
+    /// The server is not polled before the next step.
     hurry: bool,
 }
 
 #[derive(Debug, Arbitrary)]
 enum Action {
-    /// A handshake as it should be.
+    /// A correct handshake.
     Connect {
         iss: u32,
     },
@@ -40,7 +40,7 @@ enum Action {
         scale: Option<u8>,
         length: u8,
     },
-    /// What an honest peer would send next.
+    /// What a correct peer sends next.
     Polite {
         length: Length,
         window: u16,
@@ -76,13 +76,13 @@ enum Action {
     Room {
         packets: u8,
     },
-    /// Who answers when the server asks for hardware addresses.
+    /// Which peers answer when the server asks for hardware addresses.
     AtHome {
         who: u8,
     },
 }
 
-/// A sequence number, most often near one that means something.
+/// A sequence number, most often near one of the connection's.
 #[derive(Debug, Arbitrary)]
 enum Number {
     Next,
@@ -90,7 +90,7 @@ enum Number {
     /// The right edge of the window.
     NearEdge(i16),
     NearFirst(i16),
-    /// As far away as can be.
+    /// Half the number space away.
     Opposite(i16),
     Any(u32),
 }
@@ -114,45 +114,46 @@ enum Options {
 struct Peer {
     neighbour: Neighbour,
     port: u16,
-    /// The octet at each of its sequence numbers, whatever the segment that it comes in.
+    /// The payload at each sequence number, the same in every segment.
     content: Content,
 }
 
-/// Plays what the octets say, and checks what has to be true meanwhile and afterwards; `trace` prints every packet.
-pub fn play(octets: &[u8], trace: bool) {
-    let mut octets = Unstructured::new(octets);
-    let Ok(setting) = Setting::arbitrary(&mut octets) else { return };
-    let rules = setting.rules();
-    let mut memory = ServerMemory::new(rules.slots, rules.buffer, 0);
-    let mut siege = Siege::new(rules, &mut memory, |config| {
+/// Runs the steps that the bytes encode, and checks what has to hold meanwhile and afterwards. `trace` prints every
+/// packet.
+pub fn play(bytes: &[u8], trace: bool) {
+    let mut bytes = Unstructured::new(bytes);
+    let Ok(setting) = Setting::arbitrary(&mut bytes) else { return };
+    let setup = setting.setup();
+    let mut memory = ServerMemory::new(setup.slots, setup.buffer, 0);
+    let mut single = SingleServer::new(setup, &mut memory, |config| {
         config.gateways.push(router().address.into()).unwrap();
     });
-    (siege.device.deaf_when_full, siege.trace) = (setting.deaf, trace);
+    (single.device.deaf_when_full, single.trace) = (setting.deaf, trace);
     let peers: Vec<_> = (0..PEERS).map(Peer::new).collect();
-    siege.neighbours = peers.iter().map(|peer| peer.neighbour).chain([router()]).collect();
+    single.neighbours = peers.iter().map(|peer| peer.neighbour).chain([router()]).collect();
     for peer in &peers {
-        siege.witness.expect(peer.from(), peer.content, Some(0));
+        single.invariants.expect(peer.from(), peer.content, Some(0));
     }
     for _ in 0..MOST {
-        let Ok(step) = Step::arbitrary(&mut octets) else { break };
-        act(&mut siege, &peers, &step);
+        let Ok(step) = Step::arbitrary(&mut bytes) else { break };
+        act(&mut single, &peers, &step);
         if !step.hurry {
-            siege.poll();
+            single.poll();
         }
-        if octets.is_empty() {
+        if bytes.is_empty() {
             break;
         }
     }
-    siege.lose = 0;
-    siege.aftermath();
+    single.lose = 0;
+    single.assert_slots_are_free();
 }
 
-fn act(siege: &mut Siege<'_>, peers: &[Peer], step: &Step) {
+fn act(single: &mut SingleServer<'_>, peers: &[Peer], step: &Step) {
     let peer = &peers[usize::from(step.peer) % peers.len()];
-    let view = siege.views.get(&peer.from()).copied().unwrap_or_default();
+    let view = single.views.get(&peer.from()).copied().unwrap_or_default();
     let segment = match &step.action {
         Action::Connect { iss } => {
-            siege.connect(&peer.neighbour, peer.port, *iss);
+            single.connect(&peer.neighbour, peer.port, *iss);
             return;
         }
         Action::Syn { iss, window, mss, scale, length } => {
@@ -170,8 +171,8 @@ fn act(siege: &mut Siege<'_>, peers: &[Peer], step: &Step) {
             let mut segment = peer.segment(seq, ack, *flags, *window, length.of(view.window));
             segment.options = match options {
                 Options::None => Vec::new(),
-                Options::Any(octets) => octets.to_vec(),
-                Options::More(octets) => octets.to_vec(),
+                Options::Any(bytes) => bytes.to_vec(),
+                Options::More(bytes) => bytes.to_vec(),
             };
             segment
         }
@@ -181,35 +182,35 @@ fn act(siege: &mut Siege<'_>, peers: &[Peer], step: &Step) {
         Action::Datagram { length } => {
             let payload = peer.content.part(u32::from(*length), usize::from(*length % 1473));
             let datagram = Datagram { from: peer.from(), to: peer.to(), payload };
-            return siege.arrive_from(&peer.neighbour, &datagram.to_packets(1500, 1).remove(0));
+            return single.arrive_from(&peer.neighbour, &datagram.to_packets(1500, 1).remove(0));
         }
         Action::Error { kind, code } => {
             let mut quoted = peer.segment(view.sent, view.expected, ACK, 1000, 0);
             (quoted.from, quoted.to) = (quoted.to, quoted.from);
             let message = [&[*kind, *code, 0, 0, 0, 0, 5, 0xdc], &quoted.to_packet()[..]].concat();
             let error = icmp_packet(peer.from().ip(), peer.to().ip(), message);
-            return siege.arrive_from(&peer.neighbour, &error);
+            return single.arrive_from(&peer.neighbour, &error);
         }
         Action::Lose { packets } => {
-            siege.lose = usize::from(packets % 8);
+            single.lose = usize::from(packets % 8);
             return;
         }
-        Action::Pass { magnitude, more } => return pass(siege, *magnitude, *more),
-        Action::Room { packets } => return room(siege, *packets),
+        Action::Pass { magnitude, more } => return pass(single, *magnitude, *more),
+        Action::Room { packets } => return room(single, *packets),
         Action::AtHome { who } => {
             let all = peers.iter().map(|peer| peer.neighbour).chain([router()]);
-            siege.neighbours =
+            single.neighbours =
                 all.enumerate().filter(|(index, _)| who >> index & 1 != 0).map(|(_, one)| one).collect();
             return;
         }
     };
-    siege.arrive_from(&peer.neighbour, &segment.to_packet());
+    single.arrive_from(&peer.neighbour, &segment.to_packet());
 }
 
 impl Peer {
     fn new(index: usize) -> Peer {
         let neighbour =
-            Neighbour { mac: crate::world::mac(index), address: Plan::address(index, index % 2 == 1) };
+            Neighbour { mac: crate::network::mac(index), address: Scenario::address(index, index % 2 == 1) };
         let neighbour =
             if index == 0 { Neighbour { address: [203, 0, 113, 5].into(), ..router() } } else { neighbour };
         Peer { neighbour, port: 40_000, content: Content(u32::try_from(index).unwrap()) }
@@ -220,11 +221,11 @@ impl Peer {
     }
 
     fn to(&self) -> SocketAddr {
-        SocketAddr::new(Plan::server(self.neighbour.address.is_ipv6()), PORT)
+        SocketAddr::new(Scenario::server(self.neighbour.address.is_ipv6()), PORT)
     }
 
     fn segment(&self, seq: u32, ack: u32, flags: u8, window: u16, length: u16) -> Segment {
-        // The SYN comes before the octets of a segment.
+        // SYN has the first sequence number of a segment, and the payload begins after it.
         let first = seq.wrapping_add(u32::from(flags & SYN != 0));
         let payload = self.content.part(first, usize::from(length % 1401));
         Segment { from: self.from(), to: self.to(), seq, ack, flags, window, options: Vec::new(), payload }

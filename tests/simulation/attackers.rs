@@ -1,26 +1,26 @@
-//! Packets made to do harm, to a server whose device cannot always send: nothing makes it panic, lose a slot, or say
-//! what it must not.
+//! Hostile packets, and a device that is full now and then: the server does not panic, loses no slot, and keeps the
+//! invariants.
 
 use fastrand::Rng;
 use shout_tests::attacker::{Attacker, garbage, odd_frame};
 use shout_tests::ethernet::Neighbour;
 use shout_tests::memory::ServerMemory;
-use shout_tests::siege::{Rules, Siege, View};
+use shout_tests::single_server::{ServerSetup, SingleServer, View};
 use smoltcp::phy::Medium;
 use smoltcp::time::Duration;
 
 use crate::seeds::{for_each_seed, trace};
 
-/// What is done to a server in one run.
+/// The number of actions in one run.
 const ACTIONS: u32 = 250;
 
-/// When the device takes no packet.
+/// When the device is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Refusal {
     Never,
-    /// Again and again; it gives packets nevertheless.
+    /// Now and then; it delivers packets nevertheless.
     Sending,
-    /// Again and again; it gives none then.
+    /// Now and then; it delivers none then.
     Both,
 }
 
@@ -46,66 +46,66 @@ fn a_device_that_vouches_for_wrong_checksums() {
 
 fn assault(seed: u64, refusal: Refusal, trusting: bool) {
     let random = &mut Rng::with_seed(seed);
-    let rules = Rules {
+    let setup = ServerSetup {
         medium: if random.bool() { Medium::Ip } else { Medium::Ethernet },
         slots: random.usize(1..=4),
         buffer: [64, 1024, 1024, 4096, 70_000][random.usize(..5)],
         idle_timeout: (random.u8(..4) == 0).then(|| Duration::from_secs(10)),
         trusting,
     };
-    let mut memory = ServerMemory::new(rules.slots, rules.buffer, 0);
-    let mut siege = Siege::new(rules, &mut memory, |config| {
+    let mut memory = ServerMemory::new(setup.slots, setup.buffer, 0);
+    let mut single = SingleServer::new(setup, &mut memory, |config| {
         config.gateways.push(router().address.into()).unwrap();
     });
-    siege.trace = trace();
-    siege.device.deaf_when_full = refusal == Refusal::Both;
+    single.trace = trace();
+    single.device.deaf_when_full = refusal == Refusal::Both;
     let mut attackers: Vec<_> =
         (0..random.usize(1..=5)).map(|index| Attacker::new(index, index % 2 == 1, random)).collect();
-    // One comes from far away: the server knows only its router, and learns of that by asking alone.
+    // One is behind a router. The server learns the router's hardware address only by asking for it.
     attackers[0].neighbour = Neighbour { address: [203, 0, 113, 5].into(), ..router() };
     for attacker in &attackers {
-        siege.witness.expect(attacker.from(), attacker.content, Some(0));
+        single.invariants.expect(attacker.from(), attacker.content, Some(0));
     }
     for _ in 0..ACTIONS {
-        // Now and then, one is not at home when the server asks for him.
+        // Now and then, one does not answer when the server asks for its hardware address.
         let at_home = attackers.iter().filter(|_| random.u8(..8) > 0);
-        siege.neighbours = at_home.map(|attacker| attacker.neighbour).collect();
+        single.neighbours = at_home.map(|attacker| attacker.neighbour).collect();
         if random.u8(..4) == 0 {
-            siege.neighbours.push(router());
+            single.neighbours.push(router());
         }
-        act(&mut siege, &attackers, refusal, random);
+        act(&mut single, &attackers, refusal, random);
         if random.u8(..4) > 0 {
-            siege.poll();
+            single.poll();
         }
     }
-    siege.aftermath();
+    single.assert_slots_are_free();
 }
 
 fn router() -> Neighbour {
     Neighbour { mac: [2, 0, 0, 2, 0, 0], address: [10, 69, 0, 254].into() }
 }
 
-/// One thing that happens to the server.
-fn act(siege: &mut Siege<'_>, attackers: &[Attacker], refusal: Refusal, random: &mut Rng) {
+/// One action: a packet, a change of the device's room, or time.
+fn act(single: &mut SingleServer<'_>, attackers: &[Attacker], refusal: Refusal, random: &mut Rng) {
     let attacker = &attackers[random.usize(..attackers.len())];
-    let view = siege.views.get(&attacker.from()).copied().unwrap_or_default();
+    let view = single.views.get(&attacker.from()).copied().unwrap_or_default();
     let peer = &attacker.neighbour;
     match random.u8(..100) {
-        0..8 => siege.arrive_from(peer, &attacker.syn(random).to_packet()),
+        0..8 => single.arrive_from(peer, &attacker.syn(random).to_packet()),
         8..12 => {
-            siege.connect(peer, attacker.port, random.u32(..));
+            single.connect(peer, attacker.port, random.u32(..));
         }
-        12..34 => siege.arrive_from(peer, &attacker.polite(&view, random).to_packet()),
-        34..70 => siege.arrive_from(peer, &attacker.hostile(&view, random).to_packet()),
-        70..74 => siege.arrive_from(peer, &attacker.datagram(random)),
-        74..77 => siege.arrive_from(peer, &attacker.icmp(&view, random)),
-        77..83 => disguise(siege, attacker, &view, random),
+        12..34 => single.arrive_from(peer, &attacker.polite(&view, random).to_packet()),
+        34..70 => single.arrive_from(peer, &attacker.hostile(&view, random).to_packet()),
+        70..74 => single.arrive_from(peer, &attacker.datagram(random)),
+        74..77 => single.arrive_from(peer, &attacker.icmp(&view, random)),
+        77..83 => disguise(single, attacker, &view, random),
         83..92 => {
             let magnitude = 10_u64.pow(random.u32(3..=8));
-            siege.pass(Duration::from_micros(random.u64(..magnitude)));
+            single.pass(Duration::from_micros(random.u64(..magnitude)));
         }
         _ => {
-            siege.device.room = match refusal {
+            single.device.room = match refusal {
                 Refusal::Never => usize::MAX,
                 Refusal::Sending | Refusal::Both => [0, 0, 1, 2, usize::MAX][random.usize(..5)],
             };
@@ -113,16 +113,16 @@ fn act(siege: &mut Siege<'_>, attackers: &[Attacker], refusal: Refusal, random: 
     }
 }
 
-/// Sends something that is no packet, or hardly one.
-fn disguise(siege: &mut Siege<'_>, attacker: &Attacker, view: &View, random: &mut Rng) {
+/// Sends a damaged packet, or random bytes.
+fn disguise(single: &mut SingleServer<'_>, attacker: &Attacker, view: &View, random: &mut Rng) {
     let packet = match random.u8(..4) {
         0 => attacker.datagram(random),
         1 => attacker.syn(random).to_packet(),
         _ => attacker.polite(view, random).to_packet(),
     };
     if random.u8(..4) == 0 {
-        siege.arrive(odd_frame(attacker.neighbour.mac, random));
+        single.arrive(odd_frame(attacker.neighbour.mac, random));
         return;
     }
-    siege.arrive_from(&attacker.neighbour, &garbage(&packet, 1, random));
+    single.arrive_from(&attacker.neighbour, &garbage(&packet, 1, random));
 }

@@ -5,57 +5,57 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use smoltcp::phy::Medium;
 use smoltcp::time::{Duration, Instant};
 
-use crate::asker::Asker;
-use crate::caller::{Caller, Outcome};
+use crate::app::{App, Outcome};
 use crate::ethernet::{Arrived, HEADER, Neighbour};
+use crate::udp_client::UdpClient;
 
-/// A client and its place on the link.
-pub struct Node<'a> {
-    /// What is there.
+/// A client, with its place on the link.
+pub struct Host<'a> {
+    /// Its client.
     pub client: Client<'a>,
-    /// Where.
+    /// Its addresses.
     pub neighbour: Neighbour,
-    /// When it has something to do.
+    /// When `act` has something to do.
     pub due: Option<Instant>,
-    /// When it goes away, and another one has its place.
+    /// When it vanishes, and another host gets its address.
     pub until: Option<Instant>,
     framing: Framing,
 }
 
 /// A client.
 pub enum Client<'a> {
-    /// Of TCP.
-    Caller(Caller<'a>),
-    /// Of UDP.
-    Asker(Asker),
+    /// A TCP client.
+    Tcp(App<'a>),
+    /// A UDP client.
+    Udp(UdpClient),
 }
 
-/// Who makes and takes the frames of a client.
+/// What adds the Ethernet header to a client's packets, and removes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
-    /// There are none.
+    /// Nothing: the link has no frames.
     None,
-    /// Its stack.
+    /// The client's own stack.
     Own,
     /// Its [`Neighbour`].
     Neighbour,
 }
 
-impl<'a> Node<'a> {
-    /// A client that begins by itself.
-    pub fn new(client: Client<'a>, neighbour: Neighbour, framing: Framing) -> Node<'a> {
-        Node { client, neighbour, due: Some(Instant::ZERO), until: None, framing }
+impl<'a> Host<'a> {
+    /// A host whose client begins at its own time.
+    pub fn new(client: Client<'a>, neighbour: Neighbour, framing: Framing) -> Host<'a> {
+        Host { client, neighbour, due: Some(Instant::ZERO), until: None, framing }
     }
 
-    /// True if its user waits for nothing any more.
+    /// True if the client's outcome is known, or all its datagrams are sent.
     pub fn is_done(&self) -> bool {
         match &self.client {
-            Client::Caller(caller) => caller.outcome.is_some(),
-            Client::Asker(asker) => asker.is_done(),
+            Client::Tcp(app) => app.outcome.is_some(),
+            Client::Udp(client) => client.is_done(),
         }
     }
 
-    /// True if the packet, or frame, is for this client.
+    /// True if the packet, or frame, is for this host.
     pub fn is_for(&self, packet: &[u8], medium: Medium) -> bool {
         match medium {
             Medium::Ethernet => packet[..6] == self.neighbour.mac || packet[0] & 1 != 0,
@@ -78,29 +78,29 @@ impl<'a> Node<'a> {
             },
         };
         match &mut self.client {
-            Client::Caller(caller) => caller.receive(now, packet),
-            Client::Asker(asker) => asker.receive(packet),
+            Client::Tcp(app) => app.receive(now, packet),
+            Client::Udp(client) => client.receive(packet),
         }
     }
 
-    /// Does what is due, and gives what is to be sent.
+    /// Does what is due, and adds the packets to be sent to `out`.
     pub fn act(&mut self, now: Instant, out: &mut Vec<Vec<u8>>) {
         let first = out.len();
         if self.is_gone(now) {
-            if let Client::Caller(caller) = &mut self.client {
-                caller.outcome.get_or_insert(Outcome::Vanished);
+            if let Client::Tcp(app) = &mut self.client {
+                app.outcome.get_or_insert(Outcome::Vanished);
             }
             self.due = None;
             return;
         }
         let due = match &mut self.client {
-            Client::Caller(caller) => {
-                caller.act(now, out);
-                caller.deadline(now)
+            Client::Tcp(app) => {
+                app.act(now, out);
+                app.deadline(now)
             }
-            Client::Asker(asker) => {
-                asker.act(now, out);
-                asker.deadline()
+            Client::Udp(client) => {
+                client.act(now, out);
+                client.deadline()
             }
         };
         self.due =
@@ -117,7 +117,7 @@ impl<'a> Node<'a> {
     }
 }
 
-/// Where an IP packet goes.
+/// The destination of an IP packet.
 fn destination(packet: &[u8]) -> Option<IpAddr> {
     match packet.first()? >> 4 {
         4 => Some(Ipv4Addr::from(<[u8; 4]>::try_from(packet.get(16..20)?).ok()?).into()),

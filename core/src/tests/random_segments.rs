@@ -1,5 +1,7 @@
-//! Nonsense from several peers, at random but the same each time, into a device that sometimes refuses: nothing panics, the
-//! counters add up (after each poll, see the fixture), what is echoed is what was sent, and no slot is lost.
+//! Random segments, datagrams and pings from several peers (a fixed set of seeds), with a device that is sometimes full.
+//! Nothing panics, the counters add up after each poll (see `fixture`), the echo is what was sent, and no slot is lost.
+//!
+//! `illegal_flags` has what no TCP sends, one case at a time; `slow_clients` has correct clients that are a burden.
 
 use std::vec::Vec;
 
@@ -38,13 +40,13 @@ impl Dice {
     }
 }
 
-/// The octets that every peer sends from this sequence number on, whatever the segment: so overlaps agree.
-fn octets(number: i32, length: i32) -> Vec<u8> {
+/// The payload at this sequence number, the same in every segment, so that overlapping segments agree.
+fn bytes(number: i32, length: i32) -> Vec<u8> {
     let letter = |at| scramble(u64::from(number.wrapping_add(at).cast_unsigned())) % 26;
     (0..length).map(|at| b'a' + u8::try_from(letter(at)).unwrap()).collect()
 }
 
-/// A segment that is likely to be near enough to do harm.
+/// A segment whose numbers are likely to be near the edges of what is acceptable.
 fn segment(dice: &mut Dice, peer: &mut Peer) -> Vec<u8> {
     peer.window = dice.one_of(&[0, 1, 100, 1000, 60_000]);
     let control = dice.one_of(&[Plain, Plain, Plain, Psh, Psh, Fin, Rst, Syn]);
@@ -66,12 +68,12 @@ fn segment(dice: &mut Dice, peer: &mut Peer) -> Vec<u8> {
     };
     let length = dice.one_of(&[0, 0, 1, 10, 511, 512, 1024, 1400]);
     if control == Syn && dice.below(2) == 0 {
-        return peer.segment(Syn, far, None, &octets(peer.iss.wrapping_add(far), length));
+        return peer.segment(Syn, far, None, &bytes(peer.iss.wrapping_add(far), length));
     }
     if seq == peer.next && matches!(control, Plain | Psh) {
         peer.next = peer.next.wrapping_add(dice.one_of(&[length, length, 0, length / 2]));
     }
-    let packet = peer.segment(control, seq, ack, &octets(peer.iss.wrapping_add(seq), length));
+    let packet = peer.segment(control, seq, ack, &bytes(peer.iss.wrapping_add(seq), length));
     if length == 0 && dice.below(8) == 0 {
         let (at, value) = (4 + usize::from(far.to_le_bytes()[0]) % 16, far.to_le_bytes()[1]);
         return retouched(packet, |header| header[at] = value);
@@ -79,7 +81,7 @@ fn segment(dice: &mut Dice, peer: &mut Peer) -> Vec<u8> {
     packet
 }
 
-/// The peers read what was sent to them; what of it is echo must be what they sent.
+/// The peers read what the server sent. Its payload must be the upper case of what they sent.
 fn read_all(net: &mut Net, peers: &mut [Peer]) {
     while let Some(packet) = net.wire.sent.pop_front() {
         let (_, _, protocol, payload) = ip(&packet);
@@ -88,20 +90,20 @@ fn read_all(net: &mut Net, peers: &mut [Peer]) {
         }
         let tcp = TcpPacket::new_checked(payload).unwrap();
         let Some(peer) = peers.iter_mut().find(|peer| peer.port == tcp.dst_port()) else {
-            continue; // its port was retouched
+            continue; // to a port that `retouched` made up
         };
         if tcp.syn() {
-            // Any SYN may have been the one.
+            // The server may have taken any of the SYNs: its SYN|ACK says which.
             peer.iss = tcp.ack_number().0.wrapping_sub(1);
             (peer.irs, peer.acked, peer.next) = (tcp.seq_number().0, 1, 1);
             continue;
         }
         let (seq, data) = (tcp.seq_number().0.wrapping_sub(peer.irs), tcp.payload());
         if tcp.rst() || data.is_empty() || data == [0] {
-            continue; // the octet of a keep-alive is nobody's
+            continue; // the garbage byte of a keep-alive
         }
         let length = i32::try_from(data.len()).unwrap();
-        assert!(data == octets(peer.iss.wrapping_add(seq), length).to_ascii_uppercase());
+        assert!(data == bytes(peer.iss.wrapping_add(seq), length).to_ascii_uppercase());
         if seq == peer.acked {
             peer.acked += length + i32::from(tcp.fin());
         }
@@ -140,15 +142,15 @@ fn run(seed: u64) {
     }
     net.wire.arriving.clear();
     (net.wire.room, net.wire.one_way) = (usize::MAX, false);
-    // Whoever acknowledges a probe may stay, but these say nothing any more.
+    // The peers are silent from here on, so that every connection has to end.
     net.pass(Duration::from_secs(100));
     read_all(&mut net, &mut peers);
     assert_eq!((net.stats().live, net.last.deadline, net.last.blocked), (0, None, false));
 }
 
 #[test]
-fn nonsense_does_no_harm() {
-    // The last one made smoltcp send without end.
+fn random_segments_do_no_harm() {
+    // Seed 45459 made smoltcp send without end.
     for seed in (0..400).chain([45_459]) {
         let result = std::panic::catch_unwind(|| run(seed));
         assert!(result.is_ok(), "with the seed {seed}");

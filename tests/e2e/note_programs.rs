@@ -1,4 +1,5 @@
-//! The note's programs, as they stand there but for the address and, where it says so, the length of a wait.
+//! The Python programs of the teaching note that `shout` grew from (`note/README.md`). The tests replace the address,
+//! and the length of a `sleep` where they say so.
 
 use core::time::Duration;
 use std::fs;
@@ -28,7 +29,7 @@ pub(crate) fn client_of(program: &str, address: &str) -> Command {
     python(&program.replace("127.0.0.1", address))
 }
 
-/// Starts one of the note's servers and waits until it is bound: it does not say so itself.
+/// Starts one of the note's servers and waits until its socket is bound: it prints nothing then.
 #[track_caller]
 pub(crate) fn server(program: &str) -> Program {
     let server = Program::start(&mut python(program));
@@ -40,16 +41,16 @@ pub(crate) fn server(program: &str) -> Program {
 
 fn python(program: &str) -> Command {
     let mut command = Command::new("python3");
-    // Unbuffered, so that what it prints is there when it has been printed.
+    // Unbuffered, so that its output arrives at once.
     command.args(["-u", "-c", program]);
     command
 }
 
-/// Waits until the kernel's table of sockets of this network has a line with this text.
+/// Waits until the kernel's table of sockets in this network namespace has a line with this text.
 #[track_caller]
 fn wait_for_socket(table: &str, text: &str) {
     let deadline = Instant::now() + LIMIT;
-    // The kernel tells nobody when a socket is bound, so this has to look again and again.
+    // The kernel does not tell when a socket is bound, so this polls.
     while !fs::read_to_string(format!("/proc/thread-self/net/{table}")).unwrap().contains(text) {
         assert!(Instant::now() < deadline, "no {table} socket {text}");
         thread::sleep(Duration::from_millis(5));

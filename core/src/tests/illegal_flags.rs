@@ -1,5 +1,5 @@
-//! Flags and options that no TCP sends (RFC 9293, section 3.10.7), in every state that a connection can be in, and to
-//! nobody's connection: as port scanners and fuzzers have them.
+//! Flags and options that no TCP sends (RFC 9293, section 3.10.7), as port scanners and fuzzers send them: in every
+//! state of a connection, and where there is none.
 
 use std::vec::Vec;
 
@@ -9,7 +9,7 @@ use super::fixture::{FAMILIES, Net, net};
 use super::packets::{ip, retouched};
 use super::peer::{Peer, letters, peer, peer_from, upper};
 use super::states::{
-    close_wait, closing, fin_wait_1, fin_wait_2, half_open, last_ack, open, stuffed, time_wait,
+    buffers_full, close_wait, closing, fin_wait_1, fin_wait_2, half_open, last_ack, open, time_wait,
 };
 use crate::DropReason;
 
@@ -20,7 +20,7 @@ const PSH: u8 = 0x08;
 const ACK: u8 = 0x10;
 const URG: u8 = 0x20;
 
-/// No two of the three that begin or end a connection go together.
+/// SYN, FIN and RST exclude each other.
 const CONTRADICTIONS: [u8; 8] = [
     SYN | FIN,
     SYN | RST,
@@ -32,7 +32,7 @@ const CONTRADICTIONS: [u8; 8] = [
     SYN | FIN | PSH | URG,
 ];
 
-/// Every segment of a connection but the first has an acknowledgement.
+/// Every segment of a connection but its SYN has ACK set.
 const WITHOUT_ACK: [u8; 5] = [0, FIN, PSH, URG, FIN | PSH | URG];
 
 type State = (&'static str, fn() -> (Net, Peer));
@@ -40,7 +40,7 @@ type State = (&'static str, fn() -> (Net, Peer));
 const STATES: [State; 9] = [
     ("SYN-RECEIVED", half_open),
     ("ESTABLISHED", open),
-    ("ESTABLISHED, full", stuffed),
+    ("ESTABLISHED, both buffers full", buffers_full),
     ("CLOSE-WAIT", close_wait),
     ("LAST-ACK", last_ack),
     ("FIN-WAIT-1", fin_wait_1),
@@ -71,7 +71,7 @@ fn flags_that_make_no_sense_change_nothing_in_any_state() {
                 (s.opened, s.closed, s.reset, s.abandoned, s.timed_out, s.aborted, s.octets_in)
             };
             assert_eq!(counted(&before), counted(&after), "{state}, flags {flags:#04x}");
-            // It is still there: an exact RST ends it.
+            // The connection is still there: an exact RST ends it.
             net.arrive(peer.segment(Rst, peer.next, None, &[]));
             net.arrive(flagged(&peer, PSH | ACK, b"?"));
             let rst = net.next_sent();
@@ -81,7 +81,7 @@ fn flags_that_make_no_sense_change_nothing_in_any_state() {
 }
 
 #[test]
-fn a_conversation_goes_on_under_a_rain_of_nonsense() {
+fn a_conversation_goes_on_between_illegal_segments() {
     let (mut net, mut peer) = open();
     let data = letters(5000);
     for (part, flags) in data.chunks(50).zip(CONTRADICTIONS.into_iter().chain(WITHOUT_ACK).cycle()) {
@@ -90,7 +90,7 @@ fn a_conversation_goes_on_under_a_rain_of_nonsense() {
     }
 }
 
-/// NULL, FIN and XMAS scans. A listener takes none of them; what answers is what answers for a closed port.
+/// NULL, FIN and XMAS scans draw the same answer from the listening port as from a closed one.
 #[test]
 fn a_scan_takes_no_slot_and_learns_nothing() {
     for &(client, server) in FAMILIES {
@@ -112,7 +112,7 @@ fn a_scan_takes_no_slot_and_learns_nothing() {
     }
 }
 
-/// The payload's first octets are options instead.
+/// The first four bytes of the payload become TCP options.
 fn with_option(peer: &Peer, option: [u8; 4], data: &[u8]) -> Vec<u8> {
     let payload = [&option[..], data].concat();
     retouched(peer.segment(Psh, peer.next, Some(peer.acked), &payload), |tcp| tcp[12] = 0x60)
@@ -143,14 +143,15 @@ fn malformed_options_of_a_live_connection_cost_that_segment_only() {
 #[test]
 fn options_that_do_not_belong_to_a_live_connection_are_not_looked_at() {
     let (mut net, mut peer) = open();
-    // A segment size of 1, a window scale of 14, SACK permitted, an unknown one, and the end of the list with more behind it.
+    // A segment size of 1, a window scale of 14, SACK permitted, an unknown one, and the end of the list with more
+    // behind it.
     for option in [[2, 4, 0, 1], [3, 3, 14, 0], [4, 2, 1, 1], [254, 4, 1, 1], [0, 255, 255, 255]] {
         net.arrive(with_option(&peer, option, b"taken"));
         peer.next += 5;
         assert_eq!(peer.take_data(&mut net), b"TAKEN");
     }
     peer.ack(&mut net);
-    // Neither the segment size nor the scale of its window is another one now.
+    // Neither MSS nor window scale has changed: 512 = 1024 / 2, and 88 = 600 - 512.
     peer.window = 600;
     peer.ack(&mut net);
     peer.send(&mut net, Psh, &letters(1024));

@@ -1,45 +1,53 @@
-//! Sees every packet that the server takes and gives, in order, and knows what it must never give.
+//! What must hold whatever happens: checks every packet that the server receives and sends, in order.
+//!
+//! - Every echoed byte is the upper case of one that has come, in order, and within the client's window and MSS.
+//! - Nothing is acknowledged that has not come, and no acknowledgement is taken back.
+//! - The window never shrinks (RFC 9293, section 3.8.6.2.2), but for what its scale cannot express.
+//! - Every datagram is the only reply to a request, with its content, not before its delay.
+//!
+//! It knows only packets. What an evicted client's ACK brings back (a SYN cookie) it learns from the server's counter,
+//! and finds out which connection it was from the numbers.
 
 use core::net::{IpAddr, SocketAddr};
 use std::collections::HashMap;
 
 use smoltcp::time::{Duration, Instant};
 
-use crate::asker::{Reassembly, reply_to};
 use crate::content::Content;
+use crate::udp_client::{Reassembly, reply_to};
 use crate::wire::{ACK, Datagram, FIN, Ip, RST, SYN, Segment, UDP, ahead};
 
-/// The witness of one server.
+/// The invariants of one server.
 #[derive(Debug)]
-pub struct Witness {
+pub struct Invariants {
     /// The server's port.
     port: u16,
     mtu: usize,
     delay: Duration,
-    /// Connections that the server says it has revived, less those that were seen to be.
+    /// Connections that the server has counted as let in by SYN cookie, minus those that were recognised here.
     revivals: u64,
     revived: u64,
     flows: HashMap<SocketAddr, Flow>,
-    /// Datagrams that may be answered, and when they came.
+    /// Requests without a reply yet, and when they came.
     asked: HashMap<SocketAddr, Vec<(Instant, Vec<u8>)>>,
     reassembly: [Reassembly; 2],
-    /// Segments with data in which the sequence number passed its end, from clients and from the server.
+    /// Segments with data in which the sequence number wrapped, from clients and from the server.
     pub wrapped: (u64, u64),
 }
 
-/// What is known of all connections that one client's port has had.
+/// The connections of one client's address and port.
 #[derive(Debug)]
 struct Flow {
     content: Content,
-    /// The content begins at this sequence number; none: at the connection's first.
+    /// The sequence number at which the content begins. None: at each connection's first byte.
     origin: Option<u32>,
-    /// The SYNs that came, of which the server may have taken any: sequence number, segment size and window scale.
+    /// The SYNs that came, any of which the server may have taken: sequence number, MSS and window scale.
     syns: Vec<(u32, Option<u16>, Option<u8>)>,
-    /// Connections that have had a SYN|ACK before the newest, any of which may be revived.
+    /// Connections that had a SYN|ACK before the newest one. A SYN cookie may bring back any of them.
     earlier: Vec<Connection>,
-    /// An attacker has made up a connection, of which nothing is known.
+    /// An attacker has made up an ACK that brings back a connection which is not known here: nothing can be checked.
     astray: bool,
-    /// The newest connection, unless nothing has been said of it but to turn down a segment.
+    /// The newest connection. None if the server has only sent a challenge ACK on it.
     connection: Option<Connection>,
     unannounced: bool,
 }
@@ -47,34 +55,34 @@ struct Flow {
 /// A connection, from the server's SYN|ACK on.
 #[derive(Debug, Clone)]
 struct Connection {
-    /// The sequence number of the first octet from the client, and from the server.
+    /// The sequence number of the first byte from the client, and from the server.
     first: (u32, u32),
-    /// Octets from the client that reached the server without a gap, and those behind gaps.
+    /// Bytes from the client that reached the server without a gap; and ranges beyond gaps.
     heard: u32,
     islands: Vec<(u32, u32)>,
-    /// Where FINs of the client stood, in octets; and the one that the server has acknowledged.
+    /// Offsets of the client's FINs; and that of the FIN that the server has acknowledged.
     fins: Vec<u32>,
     finished: Option<u32>,
-    /// Behind everything that the server has sent.
+    /// SND.MAX of the server.
     sent: u32,
-    /// What the server has acknowledged, and the right edge of its window.
+    /// The server's RCV.NXT as acknowledged, and the right edge of its window.
     acknowledged: u32,
     edge: u32,
-    /// What the client has acknowledged, and the right edge of its window.
+    /// The client's RCV.NXT as acknowledged, and the right edge of its window.
     client_acknowledged: u32,
     client_edge: u32,
     client_mss: u16,
     shifts: Option<(u8, u8)>,
 }
 
-impl Witness {
-    /// Of a server with this port, MTU of IP and delay of UDP replies.
-    pub fn new(port: u16, mtu: usize, delay: Duration) -> Witness {
+impl Invariants {
+    /// For a server with this port, MTU of IP, and delay of UDP replies.
+    pub fn new(port: u16, mtu: usize, delay: Duration) -> Invariants {
         let (flows, asked, reassembly, wrapped) = Default::default();
-        Witness { port, mtu, delay, revivals: 0, revived: 0, flows, asked, reassembly, wrapped }
+        Invariants { port, mtu, delay, revivals: 0, revived: 0, flows, asked, reassembly, wrapped }
     }
 
-    /// Tells what a client's port will send; with `origin`, from which sequence number on.
+    /// Tells what a client's port will send. With `origin`, the content begins at that sequence number.
     pub fn expect(&mut self, client: SocketAddr, content: Content, origin: Option<u32>) {
         self.flows.insert(
             client,
@@ -90,13 +98,13 @@ impl Witness {
         );
     }
 
-    /// Tells how many connections the server has revived until now: those whose half-open slot gave way.
+    /// Tells the server's counter of connections let in by SYN cookie.
     pub fn revived(&mut self, count: u64) {
         self.revivals += count - self.revived;
         self.revived = count;
     }
 
-    /// The server takes an IP packet.
+    /// The server receives an IP packet.
     pub fn heard(&mut self, now: Instant, packet: &[u8]) {
         if let Some(segment) = Segment::read(packet).filter(|segment| segment.to.port() == self.port) {
             if let Some(flow) = self.flows.get_mut(&segment.from) {
@@ -110,9 +118,9 @@ impl Witness {
         }
     }
 
-    /// The server gives an IP packet.
+    /// The server sends an IP packet.
     pub fn said(&mut self, now: Instant, packet: &[u8]) {
-        assert!(packet.len() <= self.mtu, "a packet of {} octets, and the MTU is {}", packet.len(), self.mtu);
+        assert!(packet.len() <= self.mtu, "a packet of {} bytes, and the MTU is {}", packet.len(), self.mtu);
         assert!(Ip::read(packet).is_some(), "a malformed packet");
         if let Some(segment) = Segment::read(packet) {
             if segment.from.port() == self.port
@@ -130,7 +138,7 @@ impl Witness {
         }
     }
 
-    /// Another UDP client is there now, whose fragments have the numbers that those of the one before had.
+    /// A new UDP client has this address, whose fragments have the same identifications as its predecessor's.
     pub fn expect_other_fragments(&mut self, from: IpAddr) {
         self.reassembly[0].forget(from);
     }
@@ -140,7 +148,7 @@ impl Witness {
         Some(self.flows.get(&client)?.connection.as_ref()?.first.1.wrapping_sub(1))
     }
 
-    /// Datagrams that came whole and were not answered.
+    /// The number of requests without a reply.
     pub fn unanswered(&self) -> usize {
         self.asked.values().map(Vec::len).sum()
     }
@@ -170,7 +178,7 @@ impl Flow {
         }
         assert!(segment.has(ACK), "a segment without an acknowledgement: {segment:?}");
         if segment.has(SYN) {
-            // Also if it is sent again: nothing has happened on the connection then.
+            // A retransmitted SYN|ACK too: nothing has happened on its connection yet.
             let begun = self.begin(segment);
             let before = self.connection.take().filter(|before| before.first != begun.first);
             self.earlier.extend(before);
@@ -183,14 +191,14 @@ impl Flow {
             && self.origin.is_some()
             && all.clone().filter(|connection| connection.fits(segment)).count() != 1
         {
-            // Who has seen one number of his can work out others, and has a connection that began with no SYN; or he has
-            // had two with numbers so close to each other that it may be either.
+            // An attacker that has seen one ISS of the server's can compute others, and so open a connection without a
+            // SYN. Or two of its connections have numbers so close to each other that it may be either.
             self.astray = true;
         } else if !goes_on
             && *revivals > 0
             && let Some(revived) = all.rfind(|connection| connection.fits(segment))
         {
-            // An attacker may do it any number of times with one of his.
+            // An attacker can bring back one of its connections any number of times.
             *revivals -= u64::from(self.origin.is_none());
             self.earlier.retain(|before| before.first != revived.first);
             let before = self.connection.take().filter(|before| before.first != revived.first);
@@ -203,14 +211,14 @@ impl Flow {
         let is_new = self.connection.as_ref().is_none_or(|connection| {
             let (given, taken) =
                 (segment.seq.wrapping_sub(connection.first.1), segment.ack.wrapping_sub(connection.first.0));
-            // Also with the sequence number that the peer had before.
+            // A challenge ACK with the numbers of the previous connection.
             let again = ahead(segment.ack, connection.acknowledged) < 0 && segment.seq != connection.sent;
             let fin = u32::from(!connection.fins.is_empty());
             given > connection.heard + 1 || taken > connection.heard + fin || again
         });
         let challenge = segment.payload.is_empty() && !segment.has(FIN);
         if is_new && challenge && self.syns.iter().any(|syn| syn.0 == segment.ack.wrapping_sub(1)) {
-            // Its SYN|ACK still waits to be sent. The client may do without, as it knows all numbers now.
+            // The SYN|ACK still waits for room. The client may do without it: this segment has told it the numbers.
             (self.connection, self.unannounced) = (None, true);
         }
         match &mut self.connection {
@@ -221,10 +229,10 @@ impl Flow {
 
     fn begin(&self, segment: &Segment) -> Connection {
         let (first, scale) = ((segment.ack, segment.seq.wrapping_add(1)), segment.mss_and_scale().1);
-        // Of several that differ in their options, any can be meant; RFC 9293, section 3.7.1 has 536. smoltcp takes no
-        // segment size below 48.
+        // If several SYNs have different options, the largest are assumed. Without the option the MSS is 536 (RFC 9293,
+        // section 3.7.1). smoltcp uses no MSS below 48.
         let meant = self.syns.iter().filter(|(seq, _, offered)| {
-            // The server need not scale because a client does (RFC 7323, section 2.2).
+            // The server may leave out the option that the client sent (RFC 7323, section 2.2).
             *seq == segment.ack.wrapping_sub(1) && (offered.is_some() || scale.is_none())
         });
         let options =
@@ -250,7 +258,7 @@ impl Flow {
 }
 
 impl Connection {
-    /// True if the segment can come next. A keep-alive has the number before the first.
+    /// True if the server may send this segment next. A keep-alive may have SEG.SEQ = SND.UNA - 1.
     fn fits(&self, segment: &Segment) -> bool {
         let most = self.heard.cast_signed().saturating_add(1);
         let (given, taken) = (ahead(segment.seq, self.first.1), ahead(segment.ack, self.first.0));
@@ -259,7 +267,7 @@ impl Connection {
             && ahead(segment.ack, self.acknowledged) >= 0
     }
 
-    /// The same, with nothing of what the server has done on it.
+    /// The same connection, as before the server's first segment after the SYN|ACK.
     fn again(&self) -> Connection {
         let (sent, acknowledged) = (self.first.1, self.first.0);
         Connection { finished: None, sent, acknowledged, edge: acknowledged, ..self.clone() }
@@ -268,7 +276,7 @@ impl Connection {
     fn heard(&mut self, segment: &Segment) {
         let from = ahead(segment.seq, self.first.0);
         let to = from.saturating_add(i32::try_from(segment.payload.len()).expect("a packet's payload"));
-        // What comes with a SYN may not be taken.
+        // Data on a SYN is not accepted.
         if to > 0 && !segment.has(SYN) {
             self.islands.push((from.max(0).unsigned_abs(), to.unsigned_abs()));
         }
@@ -292,8 +300,8 @@ impl Connection {
         self.acknowledge(segment);
         let length = u32::try_from(segment.payload.len()).expect("a packet's payload");
         let end = segment.seq.wrapping_add(length);
-        // RFC 9293, section 3.8.4: an octet of no meaning, where the client has another already. (A client that contradicts
-        // itself may have acknowledged what is sent only now.)
+        // A keep-alive with a garbage byte that the client has acknowledged already (RFC 9293, section 3.8.4). An
+        // attacker may have acknowledged bytes that were not sent yet.
         let known = ahead(end, self.client_acknowledged) <= 0 && ahead(end, self.sent) <= 0;
         let keep_alive = segment.payload == [0] && known;
         if length == 0 && !segment.has(FIN) || keep_alive {
@@ -303,14 +311,14 @@ impl Connection {
         assert!(from >= 0, "a segment before the first");
         let from = from.unsigned_abs();
         let (echoed, most) = (from + length, self.finished.unwrap_or(self.heard));
-        assert!(echoed <= most, "{echoed} octets echoed, and only {most} have come");
+        assert!(echoed <= most, "{echoed} bytes echoed, and only {most} have come");
         let shift = self.first.0.wrapping_sub(origin.unwrap_or(self.first.0));
         content.assert_echo(shift.wrapping_add(from), &segment.payload);
         assert!(segment.payload.len() <= usize::from(self.client_mss), "longer than the client's segments");
-        // A closed window is tried with one octet. smoltcp's fast retransmission does not look at the window at all.
+        // A zero-window probe has one byte beyond the window. A retransmission may be beyond a window that has shrunk.
         let (again, beyond) = (ahead(segment.seq, self.sent) < 0, ahead(end, self.client_edge));
-        assert!(ahead(segment.seq, self.sent) <= 0, "octets are left out");
-        assert!(again || beyond <= 1, "{beyond} octets outside the client's window");
+        assert!(ahead(segment.seq, self.sent) <= 0, "bytes are left out");
+        assert!(again || beyond <= 1, "{beyond} bytes outside the client's window");
 
         self.sent = farther(self.sent, end.wrapping_add(u32::from(segment.has(FIN))));
     }
@@ -319,20 +327,20 @@ impl Connection {
         let acknowledged = ahead(segment.ack, self.first.0);
         assert!(acknowledged >= 0, "it acknowledges what was before the connection");
         let acknowledged = acknowledged.unsigned_abs();
-        // A client that contradicts itself may have sent octets from behind its FIN before.
+        // An attacker may have sent bytes beyond its FIN.
         if acknowledged == self.heard + 1 && self.fins.iter().any(|&fin| fin <= self.heard) {
             self.finished = Some(self.heard);
         }
-        let most = self.finished.map_or(self.heard, |octets| octets + 1);
-        assert!(acknowledged <= most, "{acknowledged} octets acknowledged, and only {most} have come");
+        let most = self.finished.map_or(self.heard, |bytes| bytes + 1);
+        assert!(acknowledged <= most, "{acknowledged} bytes acknowledged, and only {most} have come");
 
         assert!(ahead(segment.ack, self.acknowledged) >= 0, "an acknowledgement is taken back");
         self.acknowledged = segment.ack;
         let shift = self.shifts.filter(|_| !segment.has(SYN)).map_or(0, |(_, server)| server);
         let edge = segment.ack.wrapping_add(u32::from(segment.window) << shift);
-        // RFC 7323, section 2.4: as much as the scaled window cannot express may be taken back.
+        // RFC 7323, section 2.4: the edge may move left by less than one unit of the scaled window.
         let back = ahead(self.edge, edge);
-        assert!(back < 1 << shift, "the window shrinks by {back} octets");
+        assert!(back < 1 << shift, "the window shrinks by {back} bytes");
         self.edge = farther(self.edge, edge);
     }
 }

@@ -1,4 +1,4 @@
-//! Whoever uses a client's TCP: writes and reads in a manner of his own, and checks what comes back.
+//! The application on top of a client's TCP: how it writes, reads and closes. It checks that the echo is right.
 
 use fastrand::Rng;
 use smoltcp::time::{Duration, Instant};
@@ -6,128 +6,128 @@ use smoltcp::time::{Duration, Instant};
 use crate::content::Content;
 use crate::transport::{Status, Transport};
 
-/// How long a caller waits for something to happen before he gives up: longer than the server does.
-pub const PATIENCE: Duration = Duration::from_secs(150);
+/// An app without progress for this long gives up. It is longer than any deadline of the server's.
+pub const GIVE_UP_AFTER: Duration = Duration::from_secs(150);
 
-/// How a caller behaves.
+/// How an app behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Manners {
-    /// When he connects.
+pub struct Behaviour {
+    /// When it connects.
     pub begin: Instant,
-    /// What he sends.
+    /// What it sends.
     pub content: Content,
-    /// How much of it.
-    pub octets: u32,
-    /// How he writes.
+    /// How many bytes of it.
+    pub bytes: u32,
+    /// How it writes.
     pub writes: Pace,
-    /// How he reads.
+    /// How it reads.
     pub reads: Pace,
-    /// How it ends.
+    /// How it ends the connection.
     pub ending: Ending,
 }
 
-/// How many octets at once, and how long until the next ones.
+/// The sizes of reads or writes, and the pauses between them, both drawn up to a maximum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
-    /// The most at once; 1 at least.
-    pub octets: usize,
+    /// The largest size; at least 1.
+    pub bytes: usize,
     /// The longest pause.
     pub pause: Duration,
-    /// How many pauses there are.
+    /// The number of pauses; after them there are none.
     pub pauses: u32,
 }
 
 impl Pace {
-    /// All that there is, at once.
-    pub const FAST: Pace = Pace { octets: 65536, pause: Duration::ZERO, pauses: 0 };
+    /// As much as possible, without a pause.
+    pub const FAST: Pace = Pace { bytes: 65536, pause: Duration::ZERO, pauses: 0 };
 }
 
-/// How a caller ends his connection.
+/// How an app ends its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// Closes as soon as everything is written, and reads to the end.
+    /// Closes when everything is written, and reads to the end.
     HalfClose,
-    /// Closes when everything has come back.
+    /// Closes when the whole echo has come.
     AfterEcho,
-    /// Resets the connection so long after it began.
+    /// Resets the connection this long after the beginning.
     Abort(Duration),
-    /// Is never heard of again so long after it began.
+    /// Stops sending anything, this long after the beginning.
     Vanish(Duration),
 }
 
-/// What became of a caller's connection, as he sees it.
+/// How an app's connection ended, as the app sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
-    /// Everything came back, and both ends closed.
+    /// The whole echo came, and both ends closed.
     Served,
-    /// The server closed before everything had come back.
+    /// The server closed before the whole echo had come.
     CutShort,
-    /// It was reset, or nothing happened any more.
+    /// It was reset, or made no progress.
     Broken,
-    /// It never came about.
+    /// It was never established.
     Unserved,
-    /// He reset it.
+    /// The app reset it.
     Aborted,
-    /// He went away without a word.
+    /// The app vanished.
     Vanished,
 }
 
-/// A caller and his connection.
-pub struct Caller<'a> {
-    /// How he behaves.
-    pub manners: Manners,
-    /// What became of him, if it is known yet.
+/// An app and its connection.
+pub struct App<'a> {
+    /// How it behaves.
+    pub behaviour: Behaviour,
+    /// How the connection ended, once it has.
     pub outcome: Option<Outcome>,
-    /// Octets written.
+    /// Bytes written.
     pub written: u32,
-    /// Octets that came back.
+    /// Bytes of the echo that have come.
     pub echoed: u32,
     transport: Box<dyn Transport + 'a>,
     random: Rng,
     next_write: Instant,
     next_read: Instant,
     closed: bool,
-    /// When something last happened.
+    /// When there was progress last.
     moved: Instant,
 }
 
-impl<'a> Caller<'a> {
-    /// A caller who has not begun.
-    pub fn new(manners: Manners, transport: Box<dyn Transport + 'a>, random: Rng) -> Caller<'a> {
-        Caller {
-            manners,
+impl<'a> App<'a> {
+    /// An app that has not begun.
+    pub fn new(behaviour: Behaviour, transport: Box<dyn Transport + 'a>, random: Rng) -> App<'a> {
+        App {
+            behaviour,
             outcome: None,
             written: 0,
             echoed: 0,
             transport,
             random,
-            next_write: manners.begin,
-            next_read: manners.begin,
+            next_write: behaviour.begin,
+            next_read: behaviour.begin,
             closed: false,
-            moved: manners.begin,
+            moved: behaviour.begin,
         }
     }
 
-    /// True if the server's FIN has reached him.
+    /// True if the server's FIN has arrived.
     pub fn server_finished(&self) -> bool {
         self.transport.server_finished()
     }
 
-    /// True if he is connected, as far as he knows.
+    /// True if it is connected, as far as it knows.
     pub fn is_connected(&self) -> bool {
         self.outcome.is_none() && self.transport.status() == Status::Open
     }
 
     /// A packet has arrived, or a frame.
     pub fn receive(&mut self, now: Instant, packet: &[u8]) {
-        if now >= self.manners.begin && self.outcome != Some(Outcome::Vanished) {
+        if now >= self.behaviour.begin && self.outcome != Some(Outcome::Vanished) {
             self.transport.receive(now, packet);
         }
     }
 
-    /// Does what is due, and gives what is to be sent.
+    /// Does what is due, and adds the packets to be sent to `out`.
     pub fn act(&mut self, now: Instant, out: &mut Vec<Vec<u8>>) {
-        if now < self.manners.begin {
+        if now < self.behaviour.begin {
             return;
         }
         if self.outcome.is_none() {
@@ -138,10 +138,10 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// When he has something to do.
+    /// When `act` has something to do.
     pub fn deadline(&mut self, now: Instant) -> Option<Instant> {
-        if now < self.manners.begin {
-            return Some(self.manners.begin);
+        if now < self.behaviour.begin {
+            return Some(self.behaviour.begin);
         }
         if self.outcome == Some(Outcome::Vanished) {
             return None;
@@ -150,8 +150,8 @@ impl<'a> Caller<'a> {
         if self.outcome.is_some() {
             return transport;
         }
-        let end = match self.manners.ending {
-            Ending::Abort(after) | Ending::Vanish(after) => Some(self.manners.begin + after),
+        let end = match self.behaviour.ending {
+            Ending::Abort(after) | Ending::Vanish(after) => Some(self.behaviour.begin + after),
             Ending::HalfClose | Ending::AfterEcho => None,
         };
         let later = |at: Instant| (at > now).then_some(at);
@@ -160,16 +160,16 @@ impl<'a> Caller<'a> {
     }
 
     fn gives_up(&self) -> Instant {
-        self.moved.max(self.next_write).max(self.next_read) + PATIENCE
+        self.moved.max(self.next_write).max(self.next_read) + GIVE_UP_AFTER
     }
 
     fn proceed(&mut self, now: Instant) -> Option<Outcome> {
-        match self.manners.ending {
-            Ending::Abort(after) if now >= self.manners.begin + after => {
+        match self.behaviour.ending {
+            Ending::Abort(after) if now >= self.behaviour.begin + after => {
                 self.transport.abort();
                 return Some(Outcome::Aborted);
             }
-            Ending::Vanish(after) if now >= self.manners.begin + after => return Some(Outcome::Vanished),
+            Ending::Vanish(after) if now >= self.behaviour.begin + after => return Some(Outcome::Vanished),
             _ => {}
         }
         let connecting = self.transport.status() == Status::Connecting;
@@ -179,16 +179,16 @@ impl<'a> Caller<'a> {
         }
         match self.transport.status() {
             Status::Connecting => return None,
-            // Whoever is refused has nothing from the server at all.
+            // Reset before anything was written: the connection was refused.
             Status::Reset if self.written == 0 => return Some(Outcome::Unserved),
             Status::Reset => return Some(Outcome::Broken),
             Status::Open | Status::Finished => {}
         }
         self.write(now);
         let drained = self.read(now);
-        let complete = self.echoed == self.manners.octets;
-        let close = match self.manners.ending {
-            Ending::HalfClose => self.written == self.manners.octets,
+        let complete = self.echoed == self.behaviour.bytes;
+        let close = match self.behaviour.ending {
+            Ending::HalfClose => self.written == self.behaviour.bytes,
             Ending::AfterEcho | Ending::Abort(_) | Ending::Vanish(_) => complete,
         };
         if close && !self.closed {
@@ -208,40 +208,40 @@ impl<'a> Caller<'a> {
     }
 
     fn write(&mut self, now: Instant) {
-        while now >= self.next_write && self.written < self.manners.octets {
-            let left = (self.manners.octets - self.written) as usize;
-            let most = self.random.usize(1..=self.manners.writes.octets).min(left);
+        while now >= self.next_write && self.written < self.behaviour.bytes {
+            let left = (self.behaviour.bytes - self.written) as usize;
+            let most = self.random.usize(1..=self.behaviour.writes.bytes).min(left);
             let most = most.min(self.transport.room());
             if most == 0 {
                 return;
             }
-            let taken = self.transport.write(&self.manners.content.part(self.written, most));
+            let taken = self.transport.write(&self.behaviour.content.part(self.written, most));
             self.written += u32::try_from(taken).expect("no more than was given");
             self.moved = now;
-            self.next_write = now + pause(&mut self.random, &mut self.manners.writes);
+            self.next_write = now + pause(&mut self.random, &mut self.behaviour.writes);
         }
     }
 
-    /// True if everything that has come is read.
+    /// Returns true if everything that has come is read.
     fn read(&mut self, now: Instant) -> bool {
         let mut buffer = [0; 1024];
         while now >= self.next_read {
-            let most = self.random.usize(1..=self.manners.reads.octets.min(buffer.len()));
+            let most = self.random.usize(1..=self.behaviour.reads.bytes.min(buffer.len()));
             let given = self.transport.read(&mut buffer[..most]);
             if given == 0 {
                 return true;
             }
-            self.manners.content.assert_echo(self.echoed, &buffer[..given]);
+            self.behaviour.content.assert_echo(self.echoed, &buffer[..given]);
             self.echoed += u32::try_from(given).expect("no more than was asked for");
             assert!(self.echoed <= self.written, "more came back than was sent");
             self.moved = now;
-            self.next_read = now + pause(&mut self.random, &mut self.manners.reads);
+            self.next_read = now + pause(&mut self.random, &mut self.behaviour.reads);
         }
         false
     }
 }
 
-/// Takes one of the pauses, if there are any left.
+/// The next pause: none if all have been taken.
 fn pause(random: &mut Rng, pace: &mut Pace) -> Duration {
     if pace.pauses == 0 {
         return Duration::ZERO;

@@ -1,4 +1,4 @@
-//! A flood of SYNs from addresses that nobody has, over links of any length: whoever means it is served at once.
+//! A SYN flood from forged addresses: real clients with round trips of 0.2 to 100 ms are served at once.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::collections::BTreeMap;
@@ -7,7 +7,7 @@ use fastrand::Rng;
 use shout_core::{Config, Server};
 use shout_tests::device::{Device, Passed};
 use shout_tests::memory::ServerMemory;
-use shout_tests::plan::{BEGIN, Habits, PORT, Plan};
+use shout_tests::scenario::{BEGIN, PORT, Resends, Scenario, TcpConfig};
 use shout_tests::tcp_client::TcpClient;
 use shout_tests::transport::{Status, Transport};
 use shout_tests::wire::{SYN, Segment, syn_options};
@@ -20,9 +20,9 @@ use crate::seeds::for_each_seed;
 /// The flood begins after this, and lasts as long as this.
 const BEFORE: Duration = Duration::from_secs(1);
 const LASTS: Duration = Duration::from_secs(3);
-/// Whoever stays says something so often.
+/// A client that stays sends this often.
 const BETWEEN: Duration = Duration::from_millis(200);
-/// Whoever comes is served within this.
+/// A client is served within this.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
 #[test]
@@ -50,7 +50,7 @@ fn with_buffers_that_need_a_window_scale() {
     for_each_seed(2, |seed| flood(seed, 16, 1 << 18, 20_000));
 }
 
-/// What happens, at a time and in an order.
+/// An event of the simulation.
 enum Event {
     Forged,
     ToServer(Vec<u8>),
@@ -58,14 +58,14 @@ enum Event {
     Act(usize),
 }
 
-/// Somebody who connects, has something echoed, and leaves; or who stays, and now and then has more of it echoed.
+/// A client that connects, sends, waits for the echo and closes; or one that stays, and sends again and again.
 struct Client {
     address: SocketAddr,
     tcp: TcpClient,
     begins: Instant,
     stays_until: Instant,
     speaks_at: Instant,
-    /// A packet takes this long either way.
+    /// The delay of a packet, in each direction.
     latency: Duration,
     written: usize,
     echo: Vec<u8>,
@@ -89,8 +89,8 @@ fn flood(seed: u64, slots: usize, buffer: usize, syns_a_second: u64) {
     let mut memory = ServerMemory::new(slots, buffer, 0);
     let mut device = Device::new(Medium::Ip, 1500);
     let mut config = Config::new(HardwareAddress::Ip, *b"0123456789abcdef");
-    config.addresses.push(IpCidr::new(Plan::server(false).into(), 16)).unwrap();
-    config.addresses.push(IpCidr::new(Plan::server(true).into(), 64)).unwrap();
+    config.addresses.push(IpCidr::new(Scenario::server(false).into(), 16)).unwrap();
+    config.addresses.push(IpCidr::new(Scenario::server(true).into(), 64)).unwrap();
     let server = Server::new(&config, memory.storage(), &mut device, BEGIN).unwrap();
     let mut scene = Scene {
         now: BEGIN,
@@ -104,8 +104,8 @@ fn flood(seed: u64, slots: usize, buffer: usize, syns_a_second: u64) {
         ends: BEGIN + BEFORE + LASTS,
         gap: Duration::from_micros(1_000_000 / syns_a_second),
     };
-    // A quarter of the slots is taken and stays so; of the others, half are enough for those who come and go, each of whom
-    // needs one for at most 3 round trips.
+    // A quarter of the slots is taken by clients that stay. Half of the others are enough for those that come and go,
+    // each of which needs a slot for at most 3 round trips.
     let stay = slots / 4;
     for _ in 0..stay {
         let begins = BEGIN + Duration::from_micros(scene.random.u64(..500_000));
@@ -149,22 +149,24 @@ fn flood(seed: u64, slots: usize, buffer: usize, syns_a_second: u64) {
 impl Scene<'_> {
     fn add(&mut self, begins: Instant, stays_until: Instant) {
         let index = self.clients.len();
-        let address = SocketAddr::new(Plan::address(index, index % 2 == 1), 40_000);
-        // Of each order of magnitude, from 0.2 to 100 ms there and back.
+        let address = SocketAddr::new(Scenario::address(index, index % 2 == 1), 40_000);
+        // Round trips of each order of magnitude, from 0.2 to 100 ms.
         let most = [200, 1000, 5000, 50_000][self.random.usize(..4)];
         let latency = Duration::from_micros(self.random.u64(100..=most));
-        let habits = Habits {
+        let config = TcpConfig {
             mss: Some(1460),
             scale: [None, Some(0), Some(7), Some(14)][index % 4],
             buffer: 60_000,
             queue: 10_000,
             ack_delay: Duration::ZERO,
-            patience: Duration::from_millis(300),
+            rto: Duration::from_millis(300),
             iss: self.random.u32(..),
+            resends: Resends::FromUna,
+            old_acks: false,
         };
         self.clients.push(Client {
             address,
-            tcp: TcpClient::new(address, SocketAddr::new(Plan::server(address.is_ipv6()), PORT), habits),
+            tcp: TcpClient::new(address, SocketAddr::new(Scenario::server(address.is_ipv6()), PORT), config),
             begins,
             stays_until,
             speaks_at: begins,
@@ -216,7 +218,7 @@ impl Scene<'_> {
         }
     }
 
-    /// From one of the ranges for documentation (RFC 5737, RFC 3849).
+    /// A SYN from an address of the documentation ranges (RFC 5737, RFC 3849).
     fn forged(&mut self) -> Segment {
         let random = &mut self.random;
         let (ipv6, nets) = (random.bool(), [[192, 0, 2], [198, 51, 100], [203, 0, 113]]);
@@ -227,7 +229,7 @@ impl Scene<'_> {
         };
         Segment {
             from: SocketAddr::new(address, random.u16(1024..)),
-            to: SocketAddr::new(Plan::server(ipv6), PORT),
+            to: SocketAddr::new(Scenario::server(ipv6), PORT),
             seq: random.u32(..),
             ack: 0,
             flags: SYN,
@@ -239,10 +241,10 @@ impl Scene<'_> {
 
     fn act(&mut self, index: usize) {
         let client = &mut self.clients[index];
-        let mut octets = [0; 100];
-        while let read @ 1.. = client.tcp.read(&mut octets) {
-            assert!(octets[..read].iter().all(|&octet| octet == b'X'));
-            client.echo.extend(&octets[..read]);
+        let mut bytes = [0; 100];
+        while let read @ 1.. = client.tcp.read(&mut bytes) {
+            assert!(bytes[..read].iter().all(|&byte| byte == b'X'));
+            client.echo.extend(&bytes[..read]);
             client.first_echo.get_or_insert(self.now);
         }
         let speaks = client.written == 0 || self.now < client.stays_until;

@@ -1,4 +1,4 @@
-//! Whoever picks addresses and ports so that they collide in the index gains nothing without its key.
+//! The 4-tuple index under attack: addresses and ports chosen to collide do not, for an attacker without the key.
 
 use std::vec::Vec;
 
@@ -11,7 +11,7 @@ use crate::tcp::slots::SlotId;
 
 const SLOTS: u16 = 1024;
 const KEY: (u64, u64) = (0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210);
-/// What an attacker takes the key to be.
+/// The key that the attacker assumes.
 const GUESS: (u64, u64) = (KEY.0, KEY.1 ^ 1);
 
 fn flow(address: u32, port: u16) -> Tuple {
@@ -19,7 +19,7 @@ fn flow(address: u32, port: u16) -> Tuple {
     Tuple { remote: IpEndpoint::new(IpAddress::v4(a, b, c, d), port), local: SERVER }
 }
 
-/// Demux that are all in the first of as many buckets as slots, under this key.
+/// Flows that all fall into the first bucket under this key, with as many buckets as slots.
 fn colliding(key: (u64, u64)) -> Vec<Tuple> {
     let (mut entries, mut buckets) = ([DemuxEntry::EMPTY; 1], [Bucket::EMPTY; 1]);
     let flows = Demux::new(&mut entries, &mut buckets, SipHasher13::new_with_keys(key.0, key.1));
@@ -29,7 +29,7 @@ fn colliding(key: (u64, u64)) -> Vec<Tuple> {
     all.filter(first).take(usize::from(SLOTS)).collect()
 }
 
-/// The longest chain, and what all of them take to be found, in an index that is full of them.
+/// The longest chain, and the steps that it takes to find all of them, in an index filled with them.
 fn cost(flows: &[Tuple]) -> (usize, usize) {
     let mut entries = [DemuxEntry::EMPTY; SLOTS as usize];
     let mut buckets = [Bucket::EMPTY; SLOTS as usize];
@@ -55,7 +55,7 @@ fn chosen_addresses_and_ports_cost_no_more_than_any_others() {
         ("ports in a row", (0..SLOTS).map(|port| flow(0xc633_6401, port)).collect()),
         ("addresses in a row", (0..slots).map(|number| flow(0xc633_0000 + number, 40_000)).collect()),
         (
-            "addresses that differ in their first octets",
+            "addresses that differ in their first bytes",
             (0..slots).map(|n| flow(n << 22 | 1, 40_000)).collect(),
         ),
         (
@@ -67,8 +67,8 @@ fn chosen_addresses_and_ports_cost_no_more_than_any_others() {
     for (what, flows) in choices {
         let (longest, sum) = cost(&flows);
         std::println!("{what}: {longest} at most, {sum} in all");
-        // A random choice has 2 on average: itself, and one other for as many slots as buckets. A chain of 10 is one in
-        // a million.
+        // With random flows and as many buckets as slots, finding one takes 2 steps on average. A chain of 10 has a
+        // probability of one in a million.
         assert!(longest < 10 && sum < 2200, "{what}: a chain of {longest}, {sum} in all");
     }
 }

@@ -25,7 +25,7 @@ pub struct Request {
 
 /// The client.
 #[derive(Debug)]
-pub struct Asker {
+pub struct UdpClient {
     /// In the order of their times.
     pub requests: Vec<Request>,
     address: IpAddr,
@@ -35,10 +35,10 @@ pub struct Asker {
     reassembly: Reassembly,
 }
 
-impl Asker {
+impl UdpClient {
     /// A client that has sent nothing yet; the requests must be in the order of their times.
-    pub fn new(address: IpAddr, server: SocketAddr, mtu: usize, requests: Vec<Request>) -> Asker {
-        Asker { requests, address, server, mtu, sent: 0, reassembly: Reassembly::default() }
+    pub fn new(address: IpAddr, server: SocketAddr, mtu: usize, requests: Vec<Request>) -> UdpClient {
+        UdpClient { requests, address, server, mtu, sent: 0, reassembly: Reassembly::default() }
     }
 
     /// True if all has been sent.
@@ -61,7 +61,7 @@ impl Asker {
         request.replies += 1;
     }
 
-    /// Gives what is to be sent.
+    /// Adds the packets to be sent to `out`.
     pub fn act(&mut self, now: Instant, out: &mut Vec<Vec<u8>>) {
         while let Some(request) = self.requests.get(self.sent).filter(|request| request.at <= now) {
             let index = u16::try_from(self.sent).expect("fewer requests than ports");
@@ -78,12 +78,12 @@ impl Asker {
     }
 }
 
-/// What a request has to be answered with.
+/// The right reply to a request.
 pub fn reply_to(request: &[u8]) -> Vec<u8> {
     request.iter().take(BUFFER_SIZE).copied().map(uppercase).collect()
 }
 
-/// Puts IPv4 packets together again; the parts may not overlap, and incomplete packets are kept for ever.
+/// Reassembles IPv4 fragments, which must not overlap. Incomplete packets are kept for ever.
 #[derive(Debug, Default)]
 pub struct Reassembly {
     parts: HashMap<(IpAddr, u16), Parts>,
@@ -91,19 +91,19 @@ pub struct Reassembly {
 
 #[derive(Debug, Default)]
 struct Parts {
-    octets: Vec<u8>,
+    bytes: Vec<u8>,
     known: usize,
     places: Vec<usize>,
     whole: Option<usize>,
 }
 
 impl Reassembly {
-    /// Gives up what has come from this host and is not whole.
+    /// Discards the incomplete packets from this host.
     pub fn forget(&mut self, from: IpAddr) {
         self.parts.retain(|(other, _), _| *other != from);
     }
 
-    /// Gives the payload if it is whole with this packet.
+    /// Adds a packet. Returns the payload if it is complete now.
     pub fn add(&mut self, ip: &Ip<'_>) -> Option<Vec<u8>> {
         let part = ip.fragment;
         if part.offset == 0 && !part.more {
@@ -114,8 +114,8 @@ impl Reassembly {
         if parts.places.contains(&part.offset) {
             return None;
         }
-        parts.octets.resize(parts.octets.len().max(end), 0);
-        parts.octets[part.offset..end].copy_from_slice(ip.payload);
+        parts.bytes.resize(parts.bytes.len().max(end), 0);
+        parts.bytes[part.offset..end].copy_from_slice(ip.payload);
         parts.places.push(part.offset);
         parts.known += ip.payload.len();
         if !part.more {
@@ -124,6 +124,6 @@ impl Reassembly {
         if parts.whole != Some(parts.known) {
             return None;
         }
-        self.parts.remove(&(ip.from, part.identification)).map(|parts| parts.octets)
+        self.parts.remove(&(ip.from, part.identification)).map(|parts| parts.bytes)
     }
 }

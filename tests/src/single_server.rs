@@ -1,4 +1,4 @@
-//! A server on its own, that takes whatever a test hands it, from peers that exist only as packets.
+//! One server without a link: a test hands it packets one by one, also such as no client sends.
 
 use core::net::{IpAddr, SocketAddr};
 use std::collections::HashMap;
@@ -10,106 +10,106 @@ use smoltcp::wire::IpCidr;
 
 use crate::device::{Device, Passed};
 use crate::ethernet::{Arrived, HEADER, Neighbour, SERVER_MAC};
+use crate::invariants::Invariants;
 use crate::memory::ServerMemory;
-use crate::plan::{BEGIN, PORT, Plan};
-use crate::trace::InWords;
+use crate::network::hardware_addr;
+use crate::scenario::{BEGIN, PORT, Scenario};
+use crate::trace::OneLine;
 use crate::wire::{ACK, Ip, SYN, Segment};
-use crate::witness::Witness;
-use crate::world::hardware_addr;
 
-/// What kind of server it is.
+/// The server's settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rules {
-    /// With or without frames.
+pub struct ServerSetup {
+    /// Ethernet, or IP without frames.
     pub medium: Medium,
-    /// Of the server.
+    /// The number of slots.
     pub slots: usize,
-    /// Octets a direction of a connection.
+    /// The size of each of a slot's two buffers, in bytes.
     pub buffer: usize,
-    /// Of the server.
+    /// The idle timeout.
     pub idle_timeout: Option<Duration>,
-    /// Packets with wrong checksums count too, and nothing can be said of what is echoed.
+    /// The device claims that all checksums are right. So damaged payload is echoed, and the echo cannot be checked.
     pub trusting: bool,
 }
 
-impl Rules {
-    /// As it is by default, without frames.
-    pub const USUAL: Rules =
-        Rules { medium: Medium::Ip, slots: 4, buffer: 1024, idle_timeout: None, trusting: false };
+impl ServerSetup {
+    /// Default settings, and IP without frames.
+    pub const USUAL: ServerSetup =
+        ServerSetup { medium: Medium::Ip, slots: 4, buffer: 1024, idle_timeout: None, trusting: false };
 }
 
-/// Where a peer's connection stands, by the last segment that the server sent it.
+/// A peer's connection, as the last segment from the server has it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct View {
     /// Both initial sequence numbers, the peer's and the server's.
     pub initial: (u32, u32),
-    /// What the server expects next.
+    /// The server's RCV.NXT.
     pub expected: u32,
-    /// Its window, as it stands in the header.
+    /// The server's window, as in the header.
     pub window: u16,
-    /// Behind the last octet that it has sent.
+    /// The number after the last byte that the server has sent.
     pub sent: u32,
 }
 
-/// The server and what is around it.
-pub struct Siege<'a> {
+/// The server, its device, and what its peers have seen.
+pub struct SingleServer<'a> {
     /// The server.
     pub server: Server<'a>,
     /// Its device.
     pub device: Device,
     /// The time.
     pub now: Instant,
-    /// TCP segments that the server has sent, until somebody takes them.
+    /// TCP segments that the server has sent, until a test takes them.
     pub sent: Vec<Segment>,
-    /// Where each peer's connection stands.
+    /// Each peer's connection.
     pub views: HashMap<SocketAddr, View>,
-    /// What the server has to keep to.
-    pub witness: Witness,
-    /// Peers that answer when the server asks for their hardware address.
+    /// Checks what the server does.
+    pub invariants: Invariants,
+    /// Peers that answer ARP requests and neighbour solicitations.
     pub neighbours: Vec<Neighbour>,
-    /// How many more of the server's packets get lost on their way.
+    /// How many of the server's next packets are lost.
     pub lose: usize,
-    /// What the server echoes is judged by the witness, unless checksums are not looked at.
+    /// The invariants are checked. They are not if checksums are not verified.
     pub watch: bool,
     /// Prints every packet.
     pub trace: bool,
-    rules: Rules,
+    setup: ServerSetup,
     due: Option<Instant>,
     blocked: bool,
     /// Packets that passed the device, in and out.
     passed: (u64, u64),
 }
 
-impl<'a> Siege<'a> {
-    /// A server that has seen nothing yet. `change` is for what the rules leave open.
+impl<'a> SingleServer<'a> {
+    /// A new server. `change` is for further settings.
     pub fn new(
-        rules: Rules,
+        setup: ServerSetup,
         memory: &'a mut ServerMemory<'a>,
         change: impl FnOnce(&mut Config),
-    ) -> Siege<'a> {
-        let mut device = Device::new(rules.medium, 1500);
-        if rules.trusting {
+    ) -> SingleServer<'a> {
+        let mut device = Device::new(setup.medium, 1500);
+        if setup.trusting {
             device.trust_checksums();
         }
         device.deaf_when_full = false;
-        let mut config = Config::new(hardware_addr(rules.medium, SERVER_MAC), *b"0123456789abcdef");
-        config.addresses.push(IpCidr::new(Plan::server(false).into(), 16)).unwrap();
-        config.addresses.push(IpCidr::new(Plan::server(true).into(), 64)).unwrap();
-        config.idle_timeout = rules.idle_timeout;
+        let mut config = Config::new(hardware_addr(setup.medium, SERVER_MAC), *b"0123456789abcdef");
+        config.addresses.push(IpCidr::new(Scenario::server(false).into(), 16)).unwrap();
+        config.addresses.push(IpCidr::new(Scenario::server(true).into(), 64)).unwrap();
+        config.idle_timeout = setup.idle_timeout;
         change(&mut config);
         let server = Server::new(&config, memory.storage(), &mut device, BEGIN).unwrap();
-        Siege {
+        SingleServer {
             server,
             device,
             now: BEGIN,
             sent: Vec::new(),
             views: HashMap::new(),
-            witness: Witness::new(PORT, 1500, Duration::ZERO),
+            invariants: Invariants::new(PORT, 1500, Duration::ZERO),
             neighbours: Vec::new(),
             lose: 0,
-            watch: !rules.trusting,
+            watch: !setup.trusting,
             trace: false,
-            rules,
+            setup,
             due: None,
             blocked: false,
             passed: (0, 0),
@@ -126,14 +126,14 @@ impl<'a> Siege<'a> {
         self.blocked
     }
 
-    /// A packet, or a frame, waits in the device.
+    /// Puts a packet, or a frame, into the device.
     pub fn arrive(&mut self, packet: Vec<u8>) {
         self.device.arriving.push_back(packet);
     }
 
-    /// A segment waits in the device.
+    /// Puts an IP packet from this peer into the device.
     pub fn arrive_from(&mut self, peer: &Neighbour, packet: &[u8]) {
-        let packet = if self.rules.medium == Medium::Ethernet { peer.frame(packet) } else { packet.to_vec() };
+        let packet = if self.setup.medium == Medium::Ethernet { peer.frame(packet) } else { packet.to_vec() };
         self.arrive(packet);
     }
 
@@ -155,7 +155,7 @@ impl<'a> Siege<'a> {
         self.look();
     }
 
-    /// Goes from deadline to deadline until this much time is over. Peers are asked for their hardware addresses meanwhile.
+    /// Advances the time from deadline to deadline, until `duration` is over.
     pub fn pass(&mut self, duration: Duration) {
         let end = self.now + duration;
         self.poll();
@@ -187,7 +187,7 @@ impl<'a> Siege<'a> {
     pub fn segment(&self, from: SocketAddr, seq: u32, flags: u8) -> Segment {
         Segment {
             from,
-            to: SocketAddr::new(Plan::server(from.is_ipv6()), PORT),
+            to: SocketAddr::new(Scenario::server(from.is_ipv6()), PORT),
             seq,
             ack: self.views.get(&from).map_or(0, |view| view.sent),
             flags,
@@ -198,22 +198,24 @@ impl<'a> Siege<'a> {
     }
 
     /// Everybody is gone, and time passes: all slots are free again.
-    pub fn aftermath(&mut self) {
+    pub fn assert_slots_are_free(&mut self) {
         self.device.room = usize::MAX;
         self.neighbours.clear();
         self.pass(Duration::from_secs(130));
         let before = *self.stats();
         assert_eq!(before.live, 0, "connections are left, and their peers are gone:\n{before}");
-        for index in 0..self.rules.slots {
-            let peer =
-                Neighbour { mac: [2, 0, 0, 1, 0, 0], address: Plan::address(1000 + index, index % 2 == 0) };
+        for index in 0..self.setup.slots {
+            let peer = Neighbour {
+                mac: [2, 0, 0, 1, 0, 0],
+                address: Scenario::address(1000 + index, index % 2 == 0),
+            };
             self.neighbours = vec![peer];
             assert!(self.connect(&peer, 1024, 7), "a slot is missing:\n{}", self.stats());
         }
         let stats = self.stats();
         assert_eq!(
             (stats.live, stats.evicted),
-            (self.rules.slots as u64, before.evicted),
+            (self.setup.slots as u64, before.evicted),
             "slots are missing:\n{stats}"
         );
     }
@@ -222,14 +224,14 @@ impl<'a> Siege<'a> {
         let stats = self.server.stats();
         let ended = stats.closed + stats.reset + stats.timed_out + stats.aborted;
         assert_eq!(stats.opened, ended + stats.live, "connections do not add up:\n{stats}");
-        assert_eq!(stats.octets_in, stats.octets_out, "octets do not add up:\n{stats}");
-        assert!(stats.live <= stats.most_live && stats.most_live <= self.rules.slots as u64, "{stats}");
+        assert_eq!(stats.octets_in, stats.octets_out, "bytes do not add up:\n{stats}");
+        assert!(stats.live <= stats.most_live && stats.most_live <= self.setup.slots as u64, "{stats}");
     }
 
-    /// Looks at what has passed the device.
+    /// Checks what has passed the device.
     fn look(&mut self) {
-        let header = if self.rules.medium == Medium::Ethernet { HEADER } else { 0 };
-        self.witness.revived(self.server.stats().revived);
+        let header = if self.setup.medium == Medium::Ethernet { HEADER } else { 0 };
+        self.invariants.revived(self.server.stats().revived);
         for passed in self.device.journal.split_off(0) {
             let (way, Passed::In(frame) | Passed::Out(frame)) = match &passed {
                 Passed::In(_) => ("in ", &passed),
@@ -237,12 +239,12 @@ impl<'a> Siege<'a> {
             };
             let packet = frame.get(header..).unwrap_or_default();
             if self.trace {
-                println!("{} {way} {}", self.now, InWords(packet));
+                println!("{} {way} {}", self.now, OneLine(packet));
             }
             if way == "in " {
                 self.passed.0 += 1;
                 if self.watch {
-                    self.witness.heard(self.now, packet);
+                    self.invariants.heard(self.now, packet);
                 }
                 continue;
             }
@@ -252,7 +254,7 @@ impl<'a> Siege<'a> {
                 assert_decent(packet);
             }
             if is_ip && self.watch {
-                self.witness.said(self.now, packet);
+                self.invariants.said(self.now, packet);
             }
             if self.lose > 0 {
                 self.lose -= 1;
@@ -276,18 +278,18 @@ impl<'a> Siege<'a> {
     }
 }
 
-/// Fails if a packet must not be sent, whatever came before: it has to be from the server, to a single host that is
-/// somebody else. Questions about neighbours go to a group.
+/// Panics unless a packet is from one of the server's addresses to a single other host. Only neighbour solicitations
+/// may go to a multicast group.
 fn assert_decent(packet: &[u8]) {
     assert!(packet.len() <= 1500, "longer than the MTU");
     let ip = Ip::read(packet).expect("a malformed packet");
-    assert!([false, true].map(Plan::server).contains(&ip.from), "a packet from {}", ip.from);
+    assert!([false, true].map(Scenario::server).contains(&ip.from), "a packet from {}", ip.from);
     let solicitation = ip.to.is_multicast() && packet[0] >> 4 == 6 && ip.payload.first() == Some(&135);
     assert!(is_host(ip.to) || solicitation, "a packet to {}", ip.to);
 }
 
 fn is_host(address: IpAddr) -> bool {
-    let is_own_or_nobody = Plan::server(address.is_ipv6()) == address || address.is_unspecified();
+    let is_own_or_nobody = Scenario::server(address.is_ipv6()) == address || address.is_unspecified();
     let is_broadcast = match address {
         IpAddr::V4(address) => address.is_broadcast() || address.octets() == [10, 69, 255, 255],
         IpAddr::V6(_) => false,

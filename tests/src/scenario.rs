@@ -1,83 +1,83 @@
-//! What happens in one run of a world.
+//! Scenarios: what happens in one run of a [`Network`](crate::network::Network).
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use smoltcp::phy::Medium;
 use smoltcp::time::{Duration, Instant};
 
-use crate::asker::Request;
-use crate::caller::{Ending, Manners, Pace};
+use crate::app::{Behaviour, Ending, Pace};
 use crate::content::Content;
 use crate::link::Faults;
+use crate::udp_client::Request;
 
 /// The server's port.
 pub const PORT: u16 = 8080;
 
-/// When a world begins.
+/// The time at which a network begins.
 pub const BEGIN: Instant = Instant::from_micros_const(1_000_000_000);
 
 /// What happens in one run.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Plan {
-    /// What is left open here is drawn from it.
+pub struct Scenario {
+    /// Everything that the scenario leaves open is drawn from it.
     pub seed: u64,
     /// When it begins.
     pub begin: Instant,
-    /// With or without frames.
+    /// Ethernet, or IP without frames.
     pub medium: Medium,
-    /// That of IP.
+    /// The MTU of IP.
     pub mtu: usize,
-    /// The server's.
+    /// The server's number of slots.
     pub slots: usize,
-    /// Octets a direction of a connection.
+    /// The size of each of a slot's two buffers, in bytes.
     pub buffer: usize,
     /// The server's idle timeout.
     pub idle_timeout: Option<Duration>,
     /// The delay of UDP replies.
     pub delay: Option<Duration>,
-    /// What the link does.
+    /// The link's faults.
     pub faults: Faults,
-    /// What the server's device does.
+    /// When the server's device is full; none: never.
     pub refusal: Option<Refusal>,
     /// When the server is shut down.
     pub shutdown: Option<Instant>,
     /// The TCP clients.
-    pub callers: Vec<CallerPlan>,
+    pub tcp_clients: Vec<TcpClientSpec>,
     /// The UDP clients.
-    pub askers: Vec<AskerPlan>,
+    pub udp_clients: Vec<UdpClientSpec>,
 }
 
-/// A device that is full again and again.
+/// A device that is full now and then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refusal {
-    /// The most packets that it takes before it is full.
+    /// The most packets that it sends before it is full.
     pub room: usize,
     /// The longest that it is full.
     pub lasts: Duration,
-    /// It gives no packet then either.
+    /// It delivers no packets while it is full.
     pub deaf: bool,
 }
 
 /// One TCP client.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct CallerPlan {
+pub struct TcpClientSpec {
     /// Whether it has an IPv6 address.
     pub ipv6: bool,
     /// Its port.
     pub port: u16,
-    /// It comes in the place of the caller with this index, with the same address and port.
+    /// It takes the place of the client with this index: the same address and port.
     pub replaces: Option<usize>,
-    /// What its user does.
-    pub manners: Manners,
-    /// What TCP it has.
+    /// What its app does.
+    pub behaviour: Behaviour,
+    /// Its TCP.
     pub tcp: Tcp,
 }
 
 /// A client's TCP.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Tcp {
-    /// Made for these tests.
-    Plain(Habits),
+    /// The one written for these tests, [`TcpClient`](crate::tcp_client::TcpClient).
+    Plain(TcpConfig),
     /// smoltcp's, with buffers of these sizes, Nagle's algorithm, and delayed acknowledgements.
     Smoltcp {
         /// Receive and send buffer.
@@ -89,38 +89,53 @@ pub enum Tcp {
     },
 }
 
-/// What one TCP does in another way than the next.
+/// The settings of a TCP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Habits {
+pub struct TcpConfig {
     /// The maximum segment size option, if it sends one.
     pub mss: Option<u16>,
     /// The window scale option, if it sends one.
     pub scale: Option<u8>,
-    /// Octets that it keeps for a reader.
+    /// The size of its receive buffer, in bytes.
     pub buffer: usize,
-    /// Octets that it keeps until they are acknowledged.
+    /// The size of its send buffer, in bytes.
     pub queue: usize,
-    /// How long an acknowledgement waits for company.
+    /// The delay of its acknowledgements (RFC 9293, section 3.8.6.3).
     pub ack_delay: Duration,
-    /// How long it waits for an acknowledgement at first.
-    pub patience: Duration,
+    /// Its first retransmission timeout.
+    pub rto: Duration,
     /// Its initial sequence number.
     pub iss: u32,
+    /// What it sends when an acknowledgement does not come in time.
+    pub resends: Resends,
+    /// Its data carries the acknowledgement before the newest one, which it sends on its own: SEG.ACK < SND.UNA at the
+    /// server, where RFC 9293, section 3.10.7.4 has the data accepted.
+    pub old_acks: bool,
+}
+
+/// What a TCP sends when an acknowledgement does not come in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resends {
+    /// Everything from SND.UNA on, cut into segments anew.
+    FromUna,
+    /// The segments as they were, with what was acknowledged of the first one, as lwIP does. A FIN comes again together
+    /// with data that the server has.
+    WholeSegments,
 }
 
 /// One UDP client.
 #[derive(Debug, Clone, PartialEq)]
-pub struct AskerPlan {
+pub struct UdpClientSpec {
     /// Whether it has an IPv6 address.
     pub ipv6: bool,
     /// What it sends, in the order of time.
     pub requests: Vec<Request>,
 }
 
-impl Plan {
-    /// A server as it is by default, a link without faults, and nobody there.
-    pub fn new(seed: u64) -> Plan {
-        Plan {
+impl Scenario {
+    /// A server with default settings, a link without faults, and no clients.
+    pub fn new(seed: u64) -> Scenario {
+        Scenario {
             seed,
             begin: BEGIN,
             medium: Medium::Ip,
@@ -132,12 +147,12 @@ impl Plan {
             faults: Faults::none(),
             refusal: None,
             shutdown: None,
-            callers: Vec::new(),
-            askers: Vec::new(),
+            tcp_clients: Vec::new(),
+            udp_clients: Vec::new(),
         }
     }
 
-    /// The address of the client with this index; callers come first.
+    /// The address of the host with this index.
     pub fn address(index: usize, ipv6: bool) -> IpAddr {
         let host = u16::try_from(index).expect("fewer clients than addresses") + 0x100;
         let [high, low] = host.to_be_bytes();
@@ -158,29 +173,31 @@ impl Plan {
     }
 }
 
-impl CallerPlan {
-    /// A client that connects at this time, sends so many octets at once, reads as they come, and half-closes.
-    pub fn new(begin: Instant, octets: u32) -> CallerPlan {
-        CallerPlan {
+impl TcpClientSpec {
+    /// A client that connects at this time, sends this many bytes as fast as it can, half-closes, and reads to the end.
+    pub fn new(begin: Instant, bytes: u32) -> TcpClientSpec {
+        TcpClientSpec {
             ipv6: false,
             port: 40_000,
             replaces: None,
-            manners: Manners {
+            behaviour: Behaviour {
                 begin,
-                content: Content(octets),
-                octets,
+                content: Content(bytes),
+                bytes,
                 writes: Pace::FAST,
                 reads: Pace::FAST,
                 ending: Ending::HalfClose,
             },
-            tcp: Tcp::Plain(Habits {
+            tcp: Tcp::Plain(TcpConfig {
                 mss: Some(1460),
                 scale: None,
                 buffer: 65535,
                 queue: 65536,
                 ack_delay: Duration::from_millis(10),
-                patience: Duration::from_millis(300),
+                rto: Duration::from_millis(300),
                 iss: 0xffff_ff00,
+                resends: Resends::FromUna,
+                old_acks: false,
             }),
         }
     }
