@@ -22,10 +22,11 @@ pub(crate) enum Error {
     TunRefused(io::Error),
     /// No right to make the device, or to attach to it.
     #[error(
-        "the device {device} can be neither made nor attached to without CAP_NET_ADMIN: run shout with sudo, give it \
-         that right with `sudo setcap cap_net_admin+ep {program}`, have the device made beforehand with `sudo ip tuntap \
-         add dev {device} mode tun user $USER`, set it up and use --no-configure, or see it work in a private namespace \
-         with `{program} demo`"
+        "the device {device} can be neither made nor attached to without CAP_NET_ADMIN; one of these helps:\n  \
+         run shout with sudo\n  \
+         give it that right with `sudo setcap cap_net_admin+ep {program}`\n  \
+         make the device with `sudo ip tuntap add dev {device} mode tun user $USER`, set it up, and use --no-configure\n  \
+         see shout work in a private namespace, without any right, with `{program} demo`"
     )]
     NoPrivilege {
         /// The device.
@@ -87,7 +88,7 @@ pub(crate) enum Error {
         "this machine looks for {address} on {interface}, not on {device}: its subnet is that of {interface} too; choose \
          another with --address and --host-address"
     )]
-    OtherWay {
+    RoutedElsewhere {
         /// The address.
         address: IpAddr,
         /// The device that it should be found on.

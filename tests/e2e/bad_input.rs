@@ -5,6 +5,7 @@ use crate::program::run;
 use crate::server::shout;
 
 tests![
+    tips_stand_below_the_error,
     wrong_numbers,
     wrong_addresses,
     wrong_durations,
@@ -37,12 +38,27 @@ fn assert_refused(table: &[(&str, &[&str])]) {
     assert_eq!(snapshot(), before, "something was left behind");
 }
 
+fn tips_stand_below_the_error() {
+    for (line, tip) in [
+        ("--prot 1", "tip: a similar argument exists: '--port'"),
+        ("demo --drop 5 bash -i", "tip: a command to run goes after `--`: shout demo --drop 5 -- bash -i"),
+    ] {
+        let output = run(shout(&[]).args(line.split(' ')), b"");
+        assert_eq!(output.code(), Some(2), "{output}");
+        let lines: Vec<_> = output.stderr.lines().map(str::trim).collect();
+        assert!(lines.len() == 2 && lines[1] == tip, "{output}");
+    }
+}
+
 fn wrong_numbers() {
     assert_refused(&[
         ("--port 0", &["--port", "0"]),
-        ("--port 65536", &["--port", "65536"]),
-        ("--port http", &["--port", "http"]),
-        ("--port -1", &["-1"]),
+        ("--port 65536", &["--port", "65536", "1 to 65535"]),
+        ("--port http", &["--port", "http", "1 to 65535"]),
+        ("--port -1", &["--port", "-1", "1 to 65535"]),
+        ("demo --port http", &["--port", "http", "1 to 65535"]),
+        ("--drop 0.00001", &["--drop", "0.00001"]),
+        ("--corrupt 100.1", &["--corrupt", "100.1", "0 to 100"]),
         ("--mtu 10", &["--mtu", "10"]),
         ("--mtu 575", &["--mtu", "575"]),
         ("--mtu 65536", &["--mtu", "65536"]),
@@ -123,6 +139,8 @@ fn wrong_words() {
         ("serve frobnicate", &["frobnicate"]),
         ("--port", &["--port"]),
         ("--port 1 --port 2", &["--port"]),
+        ("demo --parent-is-demo", &["--parent-is-demo"]),
+        ("demo --pcap -", &["--pcap -", "standard output"]),
     ]);
 }
 
@@ -134,6 +152,10 @@ fn wrong_client_arguments() {
         ("tcp 127.0.0.1:99999", &["127.0.0.1:99999"]),
         ("tcp 127.0.0.1:0", &["127.0.0.1:0"]),
         ("tcp :8080", &[":8080"]),
-        ("tcp --timeout 2s 127.0.0.1:8080", &["--timeout"]),
+        ("tcp --timeout never 127.0.0.1:8080", &["--timeout", "never"]),
+        ("tcp --timeout 0 127.0.0.1:8080", &["--timeout"]),
+        ("tcp 127.0.0.1 0", &["127.0.0.1 0", "1 to 65535"]),
+        ("tcp tcp://127.0.0.1:8080", &["leave out tcp://"]),
+        ("udp [fe80::1]:8080", &["[fe80::1]:8080", "zone"]),
     ]);
 }

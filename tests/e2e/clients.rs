@@ -7,9 +7,11 @@ use std::net::{TcpListener, UdpSocket};
 use std::thread;
 use std::time::Instant;
 
+use nix::sys::signal::Signal;
+
 use crate::note_programs;
-use crate::program::{LIMIT, Output, run};
-use crate::server::{Server, V4, V6, shout, shout_on_a_terminal};
+use crate::program::{LIMIT, Output, Program, run};
+use crate::server::{Server, V4, V6, shout};
 use crate::sockets::uninterrupted;
 
 tests![
@@ -28,7 +30,11 @@ tests![
     a_late_udp_reply_is_named_as_late,
     a_closed_udp_port_is_said_and_it_goes_on,
     a_reply_from_elsewhere_is_not_taken,
-    whoever_types_gets_a_prompt,
+    a_server_that_does_not_answer_is_given_up,
+    host_and_port_may_be_two_words,
+    raw_lines_pass_as_they_are,
+    a_longer_datagram_than_the_server_reads_is_told,
+    sigusr1_does_no_harm,
 ];
 
 #[track_caller]
@@ -175,7 +181,7 @@ fn a_udp_reply_that_does_not_come_is_said_and_it_goes_on() {
     let start = Instant::now();
     let output = client(&["udp", "--timeout", "1s", &address], "lost\nfound\n");
     assert!(start.elapsed() >= Duration::from_secs(1));
-    assert_eq!((output.stdout().as_str(), output.code()), ("FOUND\n", Some(0)), "{output}");
+    assert_eq!((output.stdout().as_str(), output.code()), ("FOUND\n", Some(1)), "{output}");
     assert_complaint(&output, &["1s"]);
 }
 
@@ -190,7 +196,7 @@ fn a_late_udp_reply_is_named_as_late() {
         socket.send_to(&last, client).unwrap();
     });
     let output = client(&["udp", "--timeout", "1s", &address], "one\ntwo\nthree\n");
-    assert_eq!(output.code(), Some(0), "{output}");
+    assert_eq!(output.code(), Some(1), "{output}");
     let all = output.stdout() + &output.stderr;
     let late = |line: &str| line.contains("late") && line.contains("ONE");
     assert!(all.lines().any(late), "the reply to the first is late: {output}");
@@ -199,7 +205,7 @@ fn a_late_udp_reply_is_named_as_late() {
 
 fn a_closed_udp_port_is_said_and_it_goes_on() {
     let output = client(&["udp", "--timeout", "300ms", "127.0.0.1:8080"], "hello\n");
-    assert_eq!((output.stdout().as_str(), output.code()), ("", Some(0)), "{output}");
+    assert_eq!((output.stdout().as_str(), output.code()), ("", Some(1)), "{output}");
     assert_complaint(&output, &["127.0.0.1:8080"]);
 }
 
@@ -213,17 +219,53 @@ fn a_reply_from_elsewhere_is_not_taken() {
     assert_eq!((output.stdout().as_str(), output.code()), ("HELLO\n", Some(0)), "{output}");
 }
 
-fn whoever_types_gets_a_prompt() {
+/// Nobody has this address on the device, and nobody says so.
+fn a_server_that_does_not_answer_is_given_up() {
+    let _server = Server::start(&[]);
+    let output = client(&["tcp", "--timeout", "1500ms", "192.168.69.77:8080"], "never sent\n");
+    assert_eq!((output.stdout().as_str(), output.code()), ("", Some(1)), "{output}");
+    let lines: Vec<&str> = output.stderr.lines().collect();
+    let [waiting, error] = lines[..] else { panic!("{output}") };
+    assert_eq!(waiting, "note: connecting to 192.168.69.77:8080 ...");
+    assert!(error.starts_with("error: no answer from 192.168.69.77:8080 within 1.5s"), "{error}");
+}
+
+fn host_and_port_may_be_two_words() {
     let _server = Server::start(&[]);
     for protocol in ["tcp", "udp"] {
-        let mut typing = shout_on_a_terminal(&format!("{protocol} {V4}"));
-        typing.output.wait_until("the prompt", |text| text.contains(">>: "));
-        typing.say("typed\r");
-        let prompts_again =
-            |text: &str| text.split_once("TYPED").is_some_and(|(_, rest)| rest.contains(">>: "));
-        typing.output.wait_until("the reply and another prompt", prompts_again);
-        // Ctrl-D.
-        typing.say("\u{4}");
-        assert_eq!(typing.wait().code(), Some(0));
+        for host in ["192.168.69.1", "fd69::1"] {
+            let output = client(&[protocol, host, "8080"], "two words\n");
+            assert_eq!((output.stdout().as_str(), output.code()), ("TWO WORDS\n", Some(0)), "{output}");
+        }
+    }
+}
+
+fn raw_lines_pass_as_they_are() {
+    let _server = Server::start(&[]);
+    for protocol in ["tcp", "udp"] {
+        let output = client(&[protocol, "--raw", V4], " one\t\n\n  two ");
+        assert_eq!((output.stdout().as_str(), output.code()), (" ONE\t\n\n  TWO ", Some(0)), "{output}");
+    }
+}
+
+fn a_longer_datagram_than_the_server_reads_is_told() {
+    let _server = Server::start(&[]);
+    let output = client(&["udp", V4], &"x".repeat(1400));
+    assert_eq!((output.stdout(), output.code()), ("X".repeat(1024) + "\n", Some(0)), "{output}");
+    assert_complaint(&output, &["note:", "1024 of 1400 bytes"]);
+}
+
+/// `pkill -USR1 shout` is for servers.
+fn sigusr1_does_no_harm() {
+    let _server = Server::start(&[]);
+    for arguments in [&["tcp", V4][..], &["udp", V4], &["demo"], &["demo", "--udp"]] {
+        let mut client = Program::start(&mut shout(arguments));
+        client.say("before\n");
+        client.output.wait_for_line(&["BEFORE"]);
+        client.signal(Signal::SIGUSR1);
+        client.say("after\n");
+        client.output.wait_for_line(&["AFTER"]);
+        client.end_input();
+        assert_eq!(client.wait().code(), Some(0), "{arguments:?}");
     }
 }

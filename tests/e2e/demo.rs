@@ -1,4 +1,4 @@
-//! `shout demo`: a server and a client in a private network namespace.
+//! `shout demo`: a server and its client in a network of their own.
 
 use std::fs;
 use std::io;
@@ -14,7 +14,7 @@ use crate::namespace::{has_other_users, own_mounts, snapshot};
 use crate::outsider;
 use crate::privileges::assert_powerless;
 use crate::program::{LIMIT, Program, run};
-use crate::server::{shout, shout_on_a_terminal};
+use crate::server::{on_a_terminal, shout, shout_on_a_terminal};
 
 tests![
     lines_from_a_pipe_are_answered_over_either_protocol,
@@ -29,6 +29,12 @@ tests![
     a_user_without_rights_needs_none,
     the_server_holds_no_privilege,
     the_server_ends_with_a_demo_that_is_killed,
+    the_server_s_options_are_taken,
+    what_passes_goes_to_standard_output,
+    a_shell_is_told_where_the_server_is,
+    the_server_is_called_shout_and_gets_sigusr1,
+    the_prompt_ends_with_its_server,
+    a_command_is_told_that_its_server_has_ended,
     where_user_namespaces_are_not_allowed,
     where_the_device_file_is_missing_or_closed,
 ];
@@ -169,7 +175,7 @@ fn a_user_without_rights_needs_none() {
 fn server_of(demo: &Program) -> u32 {
     let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", demo.id())).unwrap();
     let is_server =
-        |id: &u32| fs::read_to_string(format!("/proc/{id}/cmdline")).unwrap().contains("--attended");
+        |id: &u32| fs::read_to_string(format!("/proc/{id}/cmdline")).unwrap().contains("--parent-is-demo");
     children.split_whitespace().map(|id| id.parse().unwrap()).find(is_server).expect("a server")
 }
 
@@ -194,6 +200,102 @@ fn the_server_ends_with_a_demo_that_is_killed() {
     let mut descriptors = [PollFd::new(reader.as_fd(), PollFlags::empty())];
     let timeout = PollTimeout::try_from(LIMIT).unwrap();
     assert_eq!(poll(&mut descriptors, timeout).unwrap(), 1, "the server lives on");
+}
+
+fn the_server_s_options_are_taken() {
+    let directory = std::env::temp_dir().join(format!("shout-demo-{}", std::process::id()));
+    fs::create_dir(&directory).unwrap();
+    let capture = directory.join("demo.pcap");
+    let capture = capture.to_str().unwrap();
+    let options =
+        ["-4", "--port", "7", "--tun", "other0", "--address", "10.0.0.1/8", "--host-address", "10.0.0.2/8"];
+    let arguments = [&["demo", "--pcap", capture][..], &options].concat();
+    let output = run(&mut shout(&arguments), b"hello\n");
+    assert_eq!((output.code(), output.stdout().as_str()), (Some(0), "HELLO\n"), "{output}");
+    assert!(fs::metadata(capture).unwrap().len() > 24, "nothing was captured");
+    fs::remove_dir_all(&directory).unwrap();
+    let addresses = ["--", "sh", "-c", "ip -o -4 addr show other0; ip -o -6 addr show other0 scope global"];
+    let shown = run(&mut shout(&[&["demo"][..], &options, &addresses].concat()), b"").stdout();
+    assert!(shown.contains("10.0.0.2/8") && shown.lines().count() == 1, "{shown}");
+    let lost = run(&mut shout(&["demo", "--udp", "--drop", "100"]), b"lost\n");
+    assert_eq!((lost.code(), lost.stdout().as_str()), (Some(1), ""), "{lost}");
+    assert!(lost.stderr.contains("100% lost") && lost.stderr.contains("no reply to \"lost\""), "{lost}");
+    // The reply is waited for longer where the server makes it wait.
+    let late = run(&mut shout(&["demo", "--udp", "--delay", "2500ms"]), b"late\n");
+    assert_eq!((late.code(), late.stdout().as_str()), (Some(0), "LATE\n"), "{late}");
+    let refused = run(&mut shout(&["demo", "--address", "10.0.0.1/8"]), b"");
+    assert_eq!(refused.code(), Some(2), "{refused}");
+}
+
+fn what_passes_goes_to_standard_output() {
+    let command = ["demo", "--pcap", "-", "--", "sh", "-c", "echo hi | nc -N 192.168.69.1 8080 > /dev/null"];
+    let output = run(&mut shout(&command), b"");
+    assert_eq!(output.code(), Some(0), "{output}");
+    assert_eq!(output.bytes[..4], 0xa1b2_c3d4_u32.to_ne_bytes());
+    assert!(output.bytes.windows(3).any(|bytes| bytes == b"HI\n"));
+}
+
+fn a_shell_is_told_where_the_server_is() {
+    outsider::open_machine();
+    let mut shell = shout_on_a_terminal("demo -- bash --norc -i");
+    let told = "the server is at 192.168.69.1:8080 and [fd69::1]:8080 (TCP and UDP), yours alone";
+    shell.output.wait_until("the greeting", |text| text.contains(told));
+    shell.say("exit 0\r");
+    assert_eq!(shell.wait().code(), Some(0));
+    // Whoever is root by right is told nothing of it, and in a user namespace, everybody is.
+    assert!(!shell.output.text().contains("root"), "{}", shell.output.text());
+    if has_other_users() {
+        let mut shell = on_a_terminal(&format!("{:?}", outsiders(&["demo", "--", "bash", "--norc", "-i"])));
+        let told =
+            format!("{told}; you seem to be root in here, with no more rights on the machine than before");
+        shell.output.wait_until("the greeting", |text| text.contains(&told));
+        shell.say("exit $(id -u)\r");
+        assert_eq!(shell.wait().code(), Some(0));
+    }
+}
+
+fn the_server_is_called_shout_and_gets_sigusr1() {
+    for command in [&["demo", "-v"][..], &["demo", "-v", "--", "cat"]] {
+        let mut demo = Program::start(&mut shout(command));
+        demo.say("hello\n");
+        demo.output.wait_until("an echo", |text| text.to_uppercase().contains("HELLO"));
+        let name = fs::read_to_string(format!("/proc/{}/comm", server_of(&demo))).unwrap();
+        assert_eq!(name, "shout\n");
+        demo.signal(Signal::SIGUSR1);
+        demo.errors.wait_for_line(&["rates over"]);
+        demo.end_input();
+        assert_eq!(demo.wait().code(), Some(0));
+    }
+}
+
+/// Kills the server of a demo.
+fn kill_server(demo: &Program) {
+    nix::sys::signal::kill(nix::unistd::Pid::from_raw(server_of(demo).cast_signed()), Signal::SIGKILL)
+        .unwrap();
+}
+
+fn the_prompt_ends_with_its_server() {
+    for arguments in [&["demo"][..], &["demo", "--udp"]] {
+        let mut demo = Program::start(&mut shout(arguments));
+        demo.say("hello\n");
+        demo.output.wait_for_line(&["HELLO"]);
+        kill_server(&demo);
+        assert_eq!(demo.wait().code(), Some(1));
+        let errors = demo.errors.text();
+        assert_eq!(errors, "error: the server of this demo has ended: SIGKILL\n");
+    }
+}
+
+fn a_command_is_told_that_its_server_has_ended() {
+    let mut demo = Program::start(&mut shout(&["demo", "--", "sh", "-c", "cat; exit 5"]));
+    demo.say("hello\n");
+    demo.output.wait_for_line(&["hello"]);
+    kill_server(&demo);
+    demo.errors.wait_for_line(&["error: the server of this demo has ended: SIGKILL; what runs here goes on"]);
+    demo.say("still here\n");
+    demo.output.wait_for_line(&["still here"]);
+    demo.end_input();
+    assert_eq!(demo.wait().code(), Some(5));
 }
 
 /// Checks that a demo is refused in one line that holds each of `parts`.

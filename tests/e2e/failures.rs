@@ -31,8 +31,10 @@ fn assert_fails(command: &mut Command, parts: &[&str]) {
     let output = run(command, b"");
     assert_eq!(output.code(), Some(1), "{output}");
     assert_eq!(output.stdout(), "");
-    let lines: Vec<_> = output.stderr.lines().collect();
-    let [line] = lines[..] else { panic!("not one line: {output}") };
+    // Remedies that are a list stand below it.
+    let lines = output.stderr.lines().filter(|line| !line.starts_with("  "));
+    assert_eq!(lines.count(), 1, "not one line: {output}");
+    let line = &output.stderr;
     for part in parts {
         assert!(line.contains(part), "{part:?} is missing in: {line}");
     }

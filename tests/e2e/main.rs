@@ -62,6 +62,7 @@ mod shutdown;
 mod sleep;
 mod sockets;
 mod syn_flood;
+mod terminal;
 mod watch;
 
 fn main() -> ExitCode {
@@ -99,6 +100,7 @@ fn main() -> ExitCode {
         note_rows::tests(),
         shutdown::tests(),
         sleep::tests(),
+        terminal::tests(),
         watch::tests(),
     ];
     let conclusion = libtest_mimic::run(&arguments, tests.into_iter().flatten().collect());

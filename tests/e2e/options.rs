@@ -169,7 +169,7 @@ fn quiet_says_nothing_and_verbose_more() {
     };
     assert!(lines(&["-vv"]) > lines(&[]), "no more is said than without -vv");
 
-    for command in [&mut shout(&["-q"]), shout(&[]).env("RUST_LOG", "error")] {
+    for command in [&mut shout(&["--quiet"]), shout(&[]).env("RUST_LOG", "error")] {
         let mut quiet = Program::start(command);
         // It says nothing, not even that it is ready; that a client is served shows that it is.
         while TcpStream::connect_timeout(&V4.parse().unwrap(), Duration::from_millis(50)).is_err() {}
@@ -184,6 +184,15 @@ fn version_and_help_say_what_is_asked() {
     assert!(version.status.success() && version.stdout().starts_with("shout "), "{version}");
     let help = run(&mut shout(&["--help"]), b"");
     assert_eq!(help.code(), Some(0));
+    let short = run(&mut shout(&["-h"]), b"");
+    assert!(short.code() == Some(0) && short.bytes.len() < help.bytes.len(), "{short}");
+    assert!(short.stdout().lines().all(|line| line.len() <= 100), "{short}");
+    for heading in ["Examples:", "Exit status:", "Signals:", "Environment:"] {
+        assert!(help.stdout().contains(heading) && !short.stdout().contains(heading), "{heading}");
+    }
+    assert_eq!(run(&mut shout(&["help"]), b"").stdout(), help.stdout());
+    let demo = run(&mut shout(&["help", "demo"]), b"").stdout();
+    assert!(demo.contains("[-- COMMAND...]") || demo.contains("-- COMMAND..."), "{demo}");
     for option in [
         "--tun",
         "--address",
@@ -204,6 +213,9 @@ fn version_and_help_say_what_is_asked() {
         "--rate-limit",
         "--shaping-interval",
         "--seed",
+        "-4",
+        "--verbose",
+        "--quiet",
     ] {
         assert!(help.stdout().contains(option), "{option} is missing in:\n{help}");
     }

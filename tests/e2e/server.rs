@@ -19,11 +19,15 @@ pub(crate) fn shout(arguments: &[&str]) -> Command {
     command
 }
 
-/// The same on a terminal of its own, by way of script(1), which has a shell read the arguments.
+/// The same on a terminal of its own.
 pub(crate) fn shout_on_a_terminal(arguments: &str) -> Program {
-    // Without `exec`, dash stays in between, and the terminal's Ctrl-C ends it: script(1) takes that for the program's
-    // end.
-    let line = format!("exec {} {arguments}", env!("CARGO_BIN_EXE_shout"));
+    on_a_terminal(&format!("{} {arguments}", env!("CARGO_BIN_EXE_shout")))
+}
+
+/// A command on a terminal of its own, by way of script(1), which has a shell read it.
+pub(crate) fn on_a_terminal(command: &str) -> Program {
+    // Without `exec`, dash stays in between, and the terminal's Ctrl-C ends it: script(1) takes that for the program's end.
+    let line = format!("exec {command}");
     let mut command = Command::new("script");
     command.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
     Program::start(command.env_remove("RUST_LOG"))

@@ -6,6 +6,7 @@ use std::fs;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
 use std::thread;
 use std::time::Instant;
 
@@ -20,7 +21,8 @@ use crate::sockets::{
 };
 
 tests![
-    sigterm_and_sigint_end_with_0_and_take_the_device_away,
+    sigterm_sigint_and_sighup_end_with_0_and_take_the_device_away,
+    under_nohup_sighup_is_ignored,
     sigterm_in_mid_transfer_leaves_a_correct_prefix_and_hangs_nobody,
     sigterm_under_full_load_leaves_correct_prefixes_and_hangs_nobody,
     a_client_that_never_reads_is_reset_not_left_hanging,
@@ -33,14 +35,27 @@ tests![
 /// The second that connections are given to end, and as much again for a busy machine.
 const SOON: Duration = Duration::from_secs(2);
 
-fn sigterm_and_sigint_end_with_0_and_take_the_device_away() {
-    for signal in [Signal::SIGTERM, Signal::SIGINT] {
+fn sigterm_sigint_and_sighup_end_with_0_and_take_the_device_away() {
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
         let mut server = Server::start(&[]);
         assert!(has_link("shout0"));
         server.signal(signal);
         assert_eq!(server.wait().code(), Some(0), "{signal}: {}", server.log().text());
         assert!(!has_link("shout0"), "{signal}");
+        assert!(server.log().text().contains("served for "), "{signal}: there is no summary");
     }
+}
+
+fn under_nohup_sighup_is_ignored() {
+    let mut command = Command::new("nohup");
+    command.arg(env!("CARGO_BIN_EXE_shout")).env_remove("RUST_LOG");
+    let server = Server::start_as(&mut command);
+    server.signal(Signal::SIGHUP);
+    // Two signals are read in the order of their numbers, so that this one comes after SIGHUP.
+    server.signal(Signal::SIGUSR1);
+    server.log().wait_for_line(&["rates over"]);
+    assert_echo(&mut connect(V4));
+    assert_eq!(server.terminate().code(), Some(0));
 }
 
 fn sigterm_in_mid_transfer_leaves_a_correct_prefix_and_hangs_nobody() {

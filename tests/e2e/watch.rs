@@ -16,7 +16,7 @@ use nix::unistd::mkfifo;
 
 use crate::namespace::own_mounts;
 use crate::program::{LIMIT, Program, run};
-use crate::server::{Server, V4, V6, shout};
+use crate::server::{Server, V4, V6, shout, shout_on_a_terminal};
 use crate::sockets::{ask, assert_echo, assert_shouted, bulk, connect, exchange, pattern, udp};
 
 tests![
@@ -29,6 +29,8 @@ tests![
     a_recording_that_cannot_be_begun_is_an_error,
     a_server_that_cannot_start_leaves_no_recording_and_an_old_one_alone,
     a_pipe_is_waited_for_at_first_and_never_again,
+    sigusr1_does_not_end_a_server_that_waits_for_a_reader,
+    a_terminal_is_no_place_for_a_recording,
     the_counters_come_every_period,
     sigusr1_shows_the_counters_and_the_rates_since,
     sigusr1_comes_in_between_packets,
@@ -261,6 +263,25 @@ fn a_pipe_is_waited_for_at_first_and_never_again() {
     server.errors.wait_for_line(&["WARN", " packets are missing in ", RECORDING]);
     let whole = whole_records(&recording);
     assert!(records(&recording[..whole]).len() > 20);
+}
+
+fn sigusr1_does_not_end_a_server_that_waits_for_a_reader() {
+    disk("1m");
+    mkfifo(RECORDING, Mode::from_bits_truncate(0o666)).unwrap();
+    let server = Program::start(&mut shout(&["--pcap", RECORDING]));
+    server.errors.wait_for_line(&["waiting until somebody reads", RECORDING]);
+    server.signal(Signal::SIGUSR1);
+    let _reader = File::open(RECORDING).unwrap();
+    server.errors.wait_for_line(&["listening on "]);
+    server.errors.wait_for_line(&["rates over"]);
+    assert_echo(&mut connect(V4));
+}
+
+fn a_terminal_is_no_place_for_a_recording() {
+    let mut server = shout_on_a_terminal("--pcap -");
+    assert_eq!(server.wait().code(), Some(1));
+    let text = server.output.text();
+    assert!(text.contains("error: /dev/stdout (--pcap)") && text.contains("terminal"), "{text}");
 }
 
 /// How far whole records reach.

@@ -1,98 +1,72 @@
-//! Which faults are asked for, as `faults` makes them.
+//! The options for faults on purpose.
 
 use core::fmt;
 use core::time::Duration;
 
-use clap::{ArgGroup, Args, value_parser};
+use clap::{ArgGroup, Args};
 
-use crate::cli::values::nonzero_duration;
-
-/// The interval of `--rate-limit` unless another is given.
-const DEFAULT_INTERVAL: Duration = Duration::from_secs(1);
+use crate::cli::values::{Chance, nonzero_duration, number};
 
 /// Where the options stand in the help.
 const HEADING: &str = "Faults on purpose, in each direction, for testing clients";
 
-/// The options as they were given.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+/// The faults that are asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
 #[command(group = ArgGroup::new("chance").multiple(true))]
-pub(crate) struct FaultArgs {
-    /// Lose so many in a hundred packets [default: 0]
-    #[arg(long, group = "chance", help_heading = HEADING, value_name = "PERCENT", value_parser = value_parser!(u8).range(..=100))]
-    drop: Option<u8>,
-    /// Flip a bit in so many in a hundred packets [default: 0]
-    #[arg(long, group = "chance", help_heading = HEADING, value_name = "PERCENT", value_parser = value_parser!(u8).range(..=100))]
-    corrupt: Option<u8>,
-    /// Lose packets longer than this [default: none]
-    #[arg(long, help_heading = HEADING, value_name = "BYTES", value_parser = value_parser!(u16).range(1..))]
-    size_limit: Option<u16>,
-    /// Lose what exceeds so many packets in each --shaping-interval [default: none]
-    #[arg(long, help_heading = HEADING, value_name = "N", value_parser = value_parser!(u32).range(1..))]
-    rate_limit: Option<u32>,
-    /// The interval of --rate-limit, such as 100ms [default: 1s]
-    #[arg(long, help_heading = HEADING, value_name = "D", value_parser = nonzero_duration, requires = "rate_limit")]
-    shaping_interval: Option<Duration>,
-    /// Repeat the faults of --drop and --corrupt of the run that told this seed [default: a new one]
-    #[arg(long, help_heading = HEADING, value_name = "N", requires = "chance")]
-    seed: Option<u64>,
-}
-
-/// The faults that are asked for, one at least.
-#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FaultOptions {
-    /// Packets lost in a hundred.
-    pub(crate) drop: u8,
-    /// Packets corrupted in a hundred.
-    pub(crate) corrupt: u8,
-    /// The longest packet that passes.
+    /// Lose so many in a hundred packets, such as 20 or 0.5
+    #[arg(long, group = "chance", help_heading = HEADING, value_name = "PERCENT", default_value = "0")]
+    pub(crate) drop: Chance,
+    /// Flip a bit in so many in a hundred packets
+    #[arg(long, group = "chance", help_heading = HEADING, value_name = "PERCENT", default_value = "0")]
+    pub(crate) corrupt: Chance,
+    /// Lose packets longer than this [default: none]
+    #[arg(long, help_heading = HEADING, value_name = "BYTES", value_parser = number(1..=u16::MAX))]
     pub(crate) size_limit: Option<u16>,
-    /// How many packets pass.
-    pub(crate) rate: Option<Rate>,
-    /// Which faults they are.
+    /// Lose what exceeds so many packets in each --shaping-interval [default: none]
+    #[arg(long, help_heading = HEADING, value_name = "N", value_parser = number(1..=u32::MAX))]
+    pub(crate) rate_limit: Option<u32>,
+    /// The interval of --rate-limit, such as 100ms
+    #[arg(long, help_heading = HEADING, value_name = "D", default_value = "1s", value_parser = nonzero_duration, requires = "rate_limit")]
+    pub(crate) shaping_interval: Duration,
+    /// Repeat the faults of --drop and --corrupt of the run that told this seed [default: a new one]
+    #[arg(long, help_heading = HEADING, value_name = "N", value_parser = number(0..=u64::MAX), requires = "chance")]
     pub(crate) seed: Option<u64>,
 }
 
-/// A number of packets in each interval.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Rate {
-    /// The packets.
-    pub(crate) packets: u32,
-    /// The interval.
-    pub(crate) interval: Duration,
-}
-
-impl FaultArgs {
-    /// What the options come to; None if that is no fault at all.
-    pub(crate) fn faults(&self) -> Option<FaultOptions> {
-        let interval = self.shaping_interval.unwrap_or(DEFAULT_INTERVAL);
-        let faults = FaultOptions {
-            drop: self.drop.unwrap_or(0),
-            corrupt: self.corrupt.unwrap_or(0),
-            size_limit: self.size_limit,
-            rate: self.rate_limit.map(|packets| Rate { packets, interval }),
-            seed: self.seed,
-        };
-        let none = FaultOptions { drop: 0, corrupt: 0, size_limit: None, rate: None, seed: self.seed };
-        (faults != none).then_some(faults)
-    }
-}
-
 impl FaultOptions {
+    /// No fault at all.
+    #[cfg(test)]
+    pub(crate) const NONE: Self = Self {
+        drop: Chance { ppm: 0 },
+        corrupt: Chance { ppm: 0 },
+        size_limit: None,
+        rate_limit: None,
+        shaping_interval: Duration::from_secs(1),
+        seed: None,
+    };
+
+    /// These, unless they come to no fault at all.
+    pub(crate) fn asked(&self) -> Option<&Self> {
+        let any = self.by_chance() || self.size_limit.is_some() || self.rate_limit.is_some();
+        any.then_some(self)
+    }
+
     /// Whether chance, and so the seed, has a part in it.
     pub(crate) fn by_chance(&self) -> bool {
-        self.drop > 0 || self.corrupt > 0
+        self.drop.ppm > 0 || self.corrupt.ppm > 0
     }
 }
 
 impl fmt::Display for FaultOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { drop, corrupt, size_limit, rate, seed: _ } = self;
-        let percent = |percent: u8, what| (percent > 0).then(|| format!("{percent}% {what}"));
+        let Self { drop, corrupt, size_limit, rate_limit, shaping_interval, seed: _ } = self;
+        let chance = |chance: &Chance, what| (chance.ppm > 0).then(|| format!("{chance} {what}"));
         let parts = [
-            percent(*drop, "lost"),
-            percent(*corrupt, "corrupted"),
-            size_limit.map(|octets| format!("none longer than {octets} octets")),
-            rate.map(|Rate { packets, interval }| format!("{packets} every {interval:?}")),
+            chance(drop, "lost"),
+            chance(corrupt, "corrupted"),
+            size_limit.map(|bytes| format!("none longer than {bytes} bytes")),
+            rate_limit.map(|packets| format!("{packets} every {shaping_interval:?}")),
         ];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
         f.write_str(&parts.join(", "))
@@ -104,25 +78,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_fault_is_asked_for_by_nothing_or_zeroes() {
-        assert_eq!(FaultArgs::default().faults(), None);
-        let zeroes = FaultArgs { drop: Some(0), corrupt: Some(0), seed: Some(1), ..FaultArgs::default() };
-        assert_eq!(zeroes.faults(), None);
+    fn no_fault_is_asked_for_by_nothing_or_a_seed_alone() {
+        assert_eq!(FaultOptions::NONE.asked(), None);
+        assert_eq!(FaultOptions { seed: Some(1), ..FaultOptions::NONE }.asked(), None);
+        let some = FaultOptions { rate_limit: Some(1), ..FaultOptions::NONE };
+        assert_eq!(some.asked(), Some(&some));
     }
 
     #[test]
     fn all_of_them_are_said() {
-        let arguments = FaultArgs {
-            drop: Some(1),
-            corrupt: Some(100),
+        let options = FaultOptions {
+            drop: Chance { ppm: 5_000 },
+            corrupt: Chance::percent(100),
             size_limit: Some(600),
             rate_limit: Some(4),
-            shaping_interval: Some(Duration::from_millis(50)),
+            shaping_interval: Duration::from_millis(50),
             seed: Some(0),
         };
-        let text = arguments.faults().unwrap().to_string();
-        assert_eq!(text, "1% lost, 100% corrupted, none longer than 600 octets, 4 every 50ms");
-        let rate_only = FaultArgs { rate_limit: Some(4), ..FaultArgs::default() };
-        assert_eq!(rate_only.faults().unwrap().to_string(), "4 every 1s");
+        assert_eq!(
+            options.to_string(),
+            "0.5% lost, 100% corrupted, none longer than 600 bytes, 4 every 50ms"
+        );
+        let rate_only = FaultOptions { rate_limit: Some(4), ..FaultOptions::NONE };
+        assert_eq!(rate_only.to_string(), "4 every 1s");
     }
 }

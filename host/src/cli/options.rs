@@ -1,333 +1,135 @@
-//! What `serve` has been asked for, checked: addresses that fit each other, and the defaults where nothing was given.
+//! The options of `serve`: each is declared here once, with its default, its range and its help.
 
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::time::Duration;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-use shout_core::MAX_ADDRESSES;
-use thiserror::Error;
+use clap::parser::ValueSource;
+use clap::{ArgAction, ArgMatches, Args};
+use ipnet::IpNet;
 
-use crate::cli::ServeArgs;
+use crate::cli::addresses::{Ends, Link, UsageError};
 use crate::cli::faults::FaultOptions;
-
-/// The smallest MTU of a link that carries IPv6 (RFC 8200, section 5).
-const LEAST_IPV6_MTU: u16 = 1280;
+use crate::cli::values::{cidr, device_name, duration, nonzero_duration, number};
 
 /// What `serve` has been asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// Each option is right in itself. Whether they fit each other, and the default addresses, is what
+/// [`complete`](Self::complete) sees to.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub(crate) struct ServeOptions {
-    /// The name of the TUN device.
+    /// The TUN device: made if absent, attached to if it is there
+    ///
+    /// A device that shout makes is gone when it ends. One that was there before stays, as it is set up then.
+    #[arg(long, value_name = "NAME", default_value = "shout0", value_parser = device_name)]
     pub(crate) tun: String,
-    /// The server's own addresses, 1 to 8, no two alike.
+    /// The server's own address; may be repeated, 8 at most [default: 192.168.69.1/24 and fd69::1/64]
+    ///
+    /// With the prefix length of its subnet. The default of a family applies where neither --address nor --host-address names
+    /// an address of that family.
+    #[arg(long = "address", value_name = "CIDR", value_parser = cidr)]
     pub(crate) addresses: Vec<IpNet>,
-    /// This machine's end of the link; unless `configure` is false, one in the subnet of each address.
+    /// This machine's end of the link; may be repeated [default: 192.168.69.100/24 and fd69::100/64]
+    ///
+    /// Each --address needs one in its subnet.
+    #[arg(long = "host-address", value_name = "CIDR", value_parser = cidr)]
     pub(crate) host_addresses: Vec<IpNet>,
-    /// The port of both TCP and UDP, not 0.
+    /// No IPv6: leave the default IPv6 addresses out
+    #[arg(short = '4')]
+    pub(crate) ipv4_only: bool,
+    /// The port, TCP and UDP, 1 to 65535
+    #[arg(long, value_name = "PORT", default_value = "8080", value_parser = number(1..=u16::MAX))]
     pub(crate) port: u16,
-    /// Octets in the longest packet.
+    /// The link's MTU, 576 to 65535; below 1280 IPv4 only
+    #[arg(long, value_name = "BYTES", default_value = "1500", value_parser = number(576..=u16::MAX))]
     pub(crate) mtu: u16,
-    /// TCP slots, not 0.
+    /// TCP connections at once, 1 to 65535
+    ///
+    /// All their memory is taken at the start. A client that finds all of them taken is let in when one is free.
+    #[arg(long, value_name = "N", default_value = "1024", value_parser = number(1..=u16::MAX))]
     pub(crate) connections: u16,
-    /// Octets a direction a TCP socket.
+    /// Bytes a direction of a TCP connection, 64 to 1048576
+    ///
+    /// More is faster over links with a long delay.
+    #[arg(long, value_name = "BYTES", default_value = "1024", value_parser = number(64..=1_048_576_u32))]
     pub(crate) buffer: u32,
-    /// Close a connection without payload for this long.
+    /// Close a connection that carries nothing for this long, such as 10m [default: never]
+    #[arg(long, value_name = "D", value_parser = nonzero_duration)]
     pub(crate) idle_timeout: Option<Duration>,
-    /// Send each UDP reply this long after its request.
+    /// Send each UDP reply this long after its request, such as 10s or 250ms [default: at once]
+    ///
+    /// Neither TCP nor other clients wait.
+    #[arg(long, value_name = "D", value_parser = duration)]
     pub(crate) delay: Option<Duration>,
-    /// Keep looking at the device this long before sleeping.
+    /// Keep looking at the device this long before sleeping: less delay for more CPU
+    #[arg(long, value_name = "D", default_value = "0", value_parser = duration)]
     pub(crate) busy_poll: Duration,
-    /// Whether to set addresses, MTU and link state of the device.
+    /// The device has been set up already: set no address, MTU or link state
+    #[arg(long = "no-configure", action = ArgAction::SetFalse)]
     pub(crate) configure: bool,
-    /// Where to record what passes.
+    /// Write what passes to this file, for Wireshark; - for standard output
+    ///
+    /// A FIFO is waited for until somebody reads it. From then on a reader that is too slow misses packets, and never holds up
+    /// the server. The file is good at any moment, for tshark and tcpdump too.
+    #[arg(long, value_name = "FILE")]
     pub(crate) pcap: Option<PathBuf>,
-    /// Log the counters this often.
+    /// Log the counters this often, such as 10s (SIGUSR1 logs them at once) [default: never]
+    #[arg(long, value_name = "D", value_parser = nonzero_duration)]
     pub(crate) stats: Option<Duration>,
     /// What to do to packets.
-    pub(crate) faults: Option<FaultOptions>,
-    /// Started by `shout demo`: tell it when ready, and end with it.
-    pub(crate) attended: bool,
+    #[command(flatten)]
+    pub(crate) faults: FaultOptions,
+    /// Started by `shout demo`: tell it when ready, and end with it. See [`parent_is_demo`](super::definition::parent_is_demo).
+    #[arg(skip)]
+    pub(crate) parent_is_demo: bool,
 }
 
-/// Options that do not fit each other.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub(crate) enum UsageError {
-    /// An address that no single host can have.
-    #[error("{option} {address} is {fault}: give the address of a single host")]
-    NotAHost {
-        /// The option that it was given with.
-        option: &'static str,
-        /// The address with its prefix.
-        address: IpNet,
-        /// What it is instead.
-        fault: &'static str,
-    },
-    /// The same address twice.
-    #[error("{option} {address} is given twice: once is enough")]
-    Twice {
-        /// The option that it was given with.
-        option: &'static str,
-        /// The address.
-        address: IpAddr,
-    },
-    /// One address for both ends.
-    #[error("{0} is both an --address and a --host-address: each end of the link needs its own")]
-    BothEnds(IpAddr),
-    /// An address that this machine would not reach.
-    #[error("--address {address} needs a --host-address in its subnet {}", .address.trunc())]
-    NoHostAddress {
-        /// The address.
-        address: IpNet,
-    },
-    /// A host address of a family that the server has no address of.
-    #[error("--host-address {0} leads to no server: give an --address in its subnet")]
-    NoAddress(IpNet),
-    /// A ninth address.
-    #[error("{0} addresses are too many: the server can have {MAX_ADDRESSES}")]
-    TooMany(usize),
-    /// IPv6 on a link that is too narrow for it.
-    #[error("IPv6 needs --mtu {LEAST_IPV6_MTU} or more: raise it, or leave {0} out")]
-    TooNarrow(IpNet),
-}
-
-impl TryFrom<ServeArgs> for ServeOptions {
-    type Error = UsageError;
-
-    fn try_from(arguments: ServeArgs) -> Result<Self, UsageError> {
-        let mtu = arguments.mtu.unwrap_or(1500);
-        let configure = !arguments.no_configure;
-        let mut addresses = arguments.addresses;
-        let mut host_addresses = arguments.host_addresses;
-        if addresses.len() > MAX_ADDRESSES {
-            return Err(UsageError::TooMany(addresses.len()));
-        }
-        add_defaults(&mut addresses, &mut host_addresses, mtu);
-        check_each("--address", &addresses, mtu)?;
-        check_each("--host-address", &host_addresses, mtu)?;
-        check_together(&addresses, &host_addresses, configure)?;
-        Ok(ServeOptions {
-            tun: arguments.tun.unwrap_or_else(|| "shout0".to_owned()),
-            addresses,
-            host_addresses,
-            port: arguments.port.unwrap_or(8080),
-            mtu,
-            connections: arguments.connections.unwrap_or(1024),
-            buffer: arguments.buffer.unwrap_or(1024),
-            idle_timeout: arguments.idle_timeout,
-            delay: arguments.delay.filter(|delay| !delay.is_zero()),
-            busy_poll: arguments.busy_poll.unwrap_or_default(),
-            configure,
-            pcap: arguments.pcap,
-            stats: arguments.stats,
-            faults: arguments.faults.faults(),
-            attended: arguments.attended,
-        })
+impl ServeOptions {
+    /// Adds the default addresses and checks that the options fit each other.
+    pub(super) fn complete(mut self) -> Result<Self, UsageError> {
+        let link = Link { mtu: self.mtu, ipv4_only: self.ipv4_only, configure: self.configure };
+        let ends = Ends { addresses: self.addresses, host_addresses: self.host_addresses };
+        Ends { addresses: self.addresses, host_addresses: self.host_addresses } = ends.complete(link)?;
+        self.delay = self.delay.filter(|delay| !delay.is_zero());
+        Ok(self)
     }
-}
 
-/// The pair of defaults of each family that neither option names, as far as the link and the eight places take them.
-fn add_defaults(addresses: &mut Vec<IpNet>, host_addresses: &mut Vec<IpNet>, mtu: u16) {
-    let v4 = |host| IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(192, 168, 69, host), 24));
-    let v6 = |host| IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(0xfd69, 0, 0, 0, 0, 0, 0, host), 64));
-    let is_v4 = |net: &IpNet| net.addr().is_ipv4();
-    let is_v6 = |net: &IpNet| net.addr().is_ipv6();
-    let given_v4 = addresses.iter().chain(host_addresses.iter()).any(is_v4);
-    let given_v6 = addresses.iter().chain(host_addresses.iter()).any(is_v6);
-    if !given_v4 && addresses.len() < MAX_ADDRESSES {
-        addresses.insert(0, v4(1));
-        host_addresses.insert(0, v4(100));
-    }
-    if !given_v6 && addresses.len() < MAX_ADDRESSES && mtu >= LEAST_IPV6_MTU {
-        addresses.push(v6(1));
-        host_addresses.push(v6(0x100));
-    }
-}
-
-fn check_each(option: &'static str, nets: &[IpNet], mtu: u16) -> Result<(), UsageError> {
-    for (position, &net) in nets.iter().enumerate() {
-        if let Some(fault) = fault(&net) {
-            return Err(UsageError::NotAHost { option, address: net, fault });
-        }
-        if nets.iter().take(position).any(|other| other.addr() == net.addr()) {
-            return Err(UsageError::Twice { option, address: net.addr() });
-        }
-        if net.addr().is_ipv6() && mtu < LEAST_IPV6_MTU {
-            return Err(UsageError::TooNarrow(net));
-        }
-    }
-    Ok(())
-}
-
-/// What an address is if it is not one that a host can have on a link.
-fn fault(net: &IpNet) -> Option<&'static str> {
-    match net {
-        IpNet::V4(net) => {
-            let address = net.addr();
-            // A subnet of 31 or 32 bits has neither (RFC 3021).
-            let wide = net.prefix_len() < 31;
-            match address.octets()[0] {
-                _ if address.is_loopback() => Some("a loopback address"),
-                _ if address.is_multicast() => Some("a multicast address"),
-                _ if address.is_broadcast() => Some("the broadcast address"),
-                0 | 240.. => Some("a reserved address"),
-                _ if wide && address == net.network() => Some("the network address of its subnet"),
-                _ if wide && address == net.broadcast() => Some("the broadcast address of its subnet"),
-                _ => None,
+    /// Those of these options that stand on the command line, as words for another one.
+    pub(super) fn given(matches: &ArgMatches) -> Vec<OsString> {
+        let declared = Self::augment_args(clap::Command::new("serve"));
+        let mut words = Vec::new();
+        for option in declared.get_arguments() {
+            let id = option.get_id().as_str();
+            if matches.value_source(id) != Some(ValueSource::CommandLine) {
+                continue;
+            }
+            let name = match (option.get_long(), option.get_short()) {
+                (Some(long), _) => format!("--{long}"),
+                (None, Some(short)) => format!("-{short}"),
+                (None, None) => continue,
+            };
+            if option.get_action().takes_values() {
+                for value in matches.get_raw(id).into_iter().flatten() {
+                    // In one word, so that a value may begin with a hyphen.
+                    let mut word = OsString::from(format!("{name}="));
+                    word.push(value);
+                    words.push(word);
+                }
+            } else {
+                words.push(name.into());
             }
         }
-        IpNet::V6(net) => match net.addr() {
-            address if address.is_unspecified() => Some("the unspecified address"),
-            address if address.is_loopback() => Some("the loopback address"),
-            address if address.is_multicast() => Some("a multicast address"),
-            address if address.to_ipv4_mapped().is_some() => Some("an IPv4-mapped address"),
-            // RFC 4291, section 2.6.1; a subnet of 127 bits has none (RFC 6164).
-            address if net.prefix_len() < 127 && address == net.network() => {
-                Some("the subnet-router anycast address")
-            }
-            _ => None,
-        },
+        words
     }
 }
 
-fn check_together(addresses: &[IpNet], host_addresses: &[IpNet], configure: bool) -> Result<(), UsageError> {
-    for &address in addresses {
-        if host_addresses.iter().any(|host| host.addr() == address.addr()) {
-            return Err(UsageError::BothEnds(address.addr()));
-        }
-        // Both ways: it is by the host address's prefix that this machine finds the server.
-        let reaches = |host: &IpNet| address.contains(&host.addr()) && host.contains(&address.addr());
-        // Whoever set the device up has seen to the way.
-        if configure && !host_addresses.iter().any(reaches) {
-            return Err(UsageError::NoHostAddress { address });
-        }
-    }
-    let served = |host: &IpNet| addresses.iter().any(|a| a.addr().is_ipv4() == host.addr().is_ipv4());
-    match host_addresses.iter().find(|host| !served(host)) {
-        Some(&host) => Err(UsageError::NoAddress(host)),
-        None => Ok(()),
-    }
-}
-
+/// The options of an empty command line.
 #[cfg(test)]
-mod tests {
-    use super::*;
+impl Default for ServeOptions {
+    fn default() -> Self {
+        use clap::FromArgMatches;
 
-    fn nets(list: &str) -> Vec<IpNet> {
-        list.split_whitespace().map(|net| net.parse().unwrap()).collect()
-    }
-
-    fn arguments(addresses: &str, host_addresses: &str) -> ServeArgs {
-        ServeArgs { addresses: nets(addresses), host_addresses: nets(host_addresses), ..ServeArgs::default() }
-    }
-
-    #[track_caller]
-    fn accepted(addresses: &str, host_addresses: &str) -> ServeOptions {
-        ServeOptions::try_from(arguments(addresses, host_addresses)).unwrap()
-    }
-
-    #[track_caller]
-    fn refused(addresses: &str, host_addresses: &str) -> UsageError {
-        ServeOptions::try_from(arguments(addresses, host_addresses)).unwrap_err()
-    }
-
-    #[test]
-    fn the_defaults_apply_per_family() {
-        let both = accepted("", "");
-        assert_eq!(both.addresses, nets("192.168.69.1/24 fd69::1/64"));
-        assert_eq!(both.host_addresses, nets("192.168.69.100/24 fd69::100/64"));
-
-        let own_v4 = accepted("10.0.0.1/8", "10.9.9.9/8");
-        assert_eq!(own_v4.addresses, nets("10.0.0.1/8 fd69::1/64"));
-        assert_eq!(own_v4.host_addresses, nets("10.9.9.9/8 fd69::100/64"));
-
-        let own_v6 = accepted("fd00::1/64", "fd00::2/64");
-        assert_eq!(own_v6.addresses, nets("192.168.69.1/24 fd00::1/64"));
-    }
-
-    #[test]
-    fn one_option_of_a_family_takes_its_defaults_away() {
-        assert!(matches!(refused("10.0.0.1/8", ""), UsageError::NoHostAddress { .. }));
-        assert_eq!(refused("", "10.0.0.1/8"), UsageError::NoAddress(nets("10.0.0.1/8")[0]));
-    }
-
-    #[test]
-    fn a_narrow_link_carries_ipv4_only() {
-        let narrow = |addresses, host_addresses| {
-            ServeOptions::try_from(ServeArgs { mtu: Some(1279), ..arguments(addresses, host_addresses) })
-        };
-        assert_eq!(narrow("", "").unwrap().addresses, nets("192.168.69.1/24"));
-        assert_eq!(narrow("", "").unwrap().host_addresses, nets("192.168.69.100/24"));
-        assert!(matches!(narrow("fd00::1/64", "fd00::2/64"), Err(UsageError::TooNarrow(_))));
-        assert!(matches!(narrow("", "fd00::2/64"), Err(UsageError::TooNarrow(_))));
-        let wide = ServeArgs { mtu: Some(1280), ..ServeArgs::default() };
-        assert_eq!(ServeOptions::try_from(wide).unwrap().addresses.len(), 2);
-    }
-
-    #[test]
-    fn an_address_needs_a_host_address_that_reaches_it() {
-        accepted("10.0.0.1/31", "10.0.0.0/31");
-        accepted("10.0.0.1/24 10.0.0.2/24", "10.0.0.9/24");
-        for (address, host) in [
-            ("10.0.0.1/24", "10.0.1.2/24"),
-            ("10.0.0.1/24", "fd00::2/64"),
-            // The server would find the machine, but not the other way round.
-            ("10.0.0.1/8", "10.9.9.9/24"),
-            ("10.0.0.1/32", "10.0.0.2/24"),
-        ] {
-            assert!(matches!(refused(address, host), UsageError::NoHostAddress { .. }), "{address} {host}");
-        }
-    }
-
-    #[test]
-    fn a_device_that_is_set_up_already_needs_no_host_address() {
-        let given = ServeArgs { no_configure: true, ..arguments("10.0.0.1/8", "") };
-        assert_eq!(ServeOptions::try_from(given).unwrap().addresses, nets("10.0.0.1/8 fd69::1/64"));
-    }
-
-    #[test]
-    fn an_address_stands_once() {
-        assert!(matches!(
-            refused("10.0.0.1/8 10.0.0.1/9", "10.0.0.2/8"),
-            UsageError::Twice { option: "--address", .. }
-        ));
-        assert!(matches!(
-            refused("10.0.0.1/8", "10.0.0.2/8 10.0.0.2/8"),
-            UsageError::Twice { option: "--host-address", .. }
-        ));
-        assert!(matches!(refused("10.0.0.1/8", "10.0.0.1/8"), UsageError::BothEnds(_)));
-    }
-
-    #[test]
-    fn eight_addresses_and_no_more() {
-        let eight = "10.0.0.1/8 10.0.0.2/8 10.0.0.3/8 10.0.0.4/8 10.0.0.5/8 10.0.0.6/8 10.0.0.7/8 10.0.0.8/8";
-        // No place is left for the default of the other family.
-        assert_eq!(accepted(eight, "10.0.0.9/8").addresses, nets(eight));
-        assert_eq!(accepted(eight, "10.0.0.9/8").host_addresses, nets("10.0.0.9/8"));
-        assert_eq!(refused(&format!("{eight} 10.0.0.9/8"), "10.0.0.10/8"), UsageError::TooMany(9));
-    }
-
-    #[test]
-    fn only_addresses_that_a_host_can_have() {
-        for (address, what) in [
-            ("127.0.0.1/8", "loopback"),
-            ("224.0.0.1/24", "multicast"),
-            ("255.255.255.255/8", "broadcast"),
-            ("0.0.0.0/8", "reserved"),
-            ("0.1.2.3/8", "reserved"),
-            ("240.0.0.1/8", "reserved"),
-            ("10.0.0.0/24", "network"),
-            ("10.0.0.255/24", "broadcast"),
-            ("::/64", "unspecified"),
-            ("::1/64", "loopback"),
-            ("ff02::1/64", "multicast"),
-            ("fd00::/64", "anycast"),
-            ("::ffff:10.0.0.1/64", "IPv4-mapped"),
-        ] {
-            let message = refused(address, "").to_string();
-            assert!(message.contains("--address") && message.contains(what), "{address}: {message}");
-            let message = refused("10.3.0.1/16 fd33::1/64", address).to_string();
-            assert!(message.contains("--host-address") && message.contains(what), "{address}: {message}");
-        }
-        accepted("fe80::1/64", "fe80::2/64");
+        let matches = Self::augment_args(clap::Command::new("serve")).get_matches_from(["serve"]);
+        Self::from_arg_matches(&matches).unwrap().complete().unwrap()
     }
 }

@@ -1,12 +1,27 @@
-//! The values of options, each right in itself.
+//! Parsers for single option values.
 
+use core::fmt::{self, Display};
+use core::ops::RangeInclusive;
+use core::str::FromStr;
 use core::time::Duration;
-use std::ffi::OsString;
 
 use ipnet::IpNet;
 
+/// A parser for the whole numbers in `range`.
+pub(super) fn number<T>(
+    range: RangeInclusive<T>,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static
+where
+    T: FromStr + PartialOrd + Display + Clone + Send + Sync + 'static,
+{
+    move |text| match text.parse() {
+        Ok(number) if range.contains(&number) => Ok(number),
+        _ => Err(format!("give a whole number from {} to {}", range.start(), range.end())),
+    }
+}
+
 /// An address with the prefix length of its subnet.
-pub(crate) fn cidr(text: &str) -> Result<IpNet, String> {
+pub(super) fn cidr(text: &str) -> Result<IpNet, String> {
     text.parse().map_err(|_| {
         "give an address and the prefix length of its subnet, such as 192.168.69.1/24 or fd69::1/64"
             .to_owned()
@@ -15,7 +30,7 @@ pub(crate) fn cidr(text: &str) -> Result<IpNet, String> {
 
 /// What the kernel takes as the name of a network device. It would cut a longer one at 15 characters in silence, and
 /// replace a `%d` by a number.
-pub(crate) fn device_name(text: &str) -> Result<String, String> {
+pub(super) fn device_name(text: &str) -> Result<String, String> {
     let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '/' | ':' | '%');
     if text.is_empty() || text.len() > 15 {
         Err("a device name has 1 to 15 characters".to_owned())
@@ -30,7 +45,7 @@ pub(crate) fn device_name(text: &str) -> Result<String, String> {
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// A duration, which may be 0.
-pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let duration =
         humantime::parse_duration(text).map_err(|_| "give a duration such as 10s or 250ms".to_owned())?;
     if duration > LONGEST {
@@ -39,8 +54,8 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
-/// A duration that is not nothing.
-pub(crate) fn nonzero_duration(text: &str) -> Result<Duration, String> {
+/// A duration that is not 0.
+pub(super) fn nonzero_duration(text: &str) -> Result<Duration, String> {
     match duration(text)? {
         // The core counts in microseconds.
         tiny if tiny.as_micros() == 0 => Err("it must be 1us at least; leave it out for none".to_owned()),
@@ -48,25 +63,73 @@ pub(crate) fn nonzero_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// Who speaks to the server of `shout demo`.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Visitor {
-    /// The interactive TCP client.
-    Tcp,
-    /// The interactive UDP client.
-    Udp,
-    /// A program and its arguments.
-    Program(OsString, Vec<OsString>),
+/// How likely something is: a percentage with up to four decimals.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Chance {
+    /// Parts per million, 1,000,000 at most.
+    pub(crate) ppm: u32,
 }
 
-impl Visitor {
-    /// The command if one was given, else the prompt.
-    pub(crate) fn new(udp: bool, command: Vec<OsString>) -> Self {
-        let mut words = command.into_iter();
-        match words.next() {
-            Some(program) => Self::Program(program, words.collect()),
-            None if udp => Self::Udp,
-            None => Self::Tcp,
+impl Chance {
+    /// The parts per million in a percent.
+    const PERCENT: u32 = 10_000;
+
+    /// So many in a hundred, 100 at most.
+    #[cfg(test)]
+    pub(crate) fn percent(percent: u8) -> Self {
+        Self { ppm: u32::from(percent) * Self::PERCENT }
+    }
+}
+
+impl FromStr for Chance {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || "give a percentage from 0 to 100, such as 20 or 0.5, four decimals at most".to_owned();
+        let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        if !digits(whole) || !digits(decimals) || decimals.len() > 4 {
+            return Err(wrong());
+        }
+        let ppm = format!("{whole}{decimals:0<4}").parse().map_err(|_| wrong())?;
+        if ppm > 100 * Self::PERCENT {
+            return Err(wrong());
+        }
+        Ok(Self { ppm })
+    }
+}
+
+impl Display for Chance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (whole, decimals) = (self.ppm / Self::PERCENT, self.ppm % Self::PERCENT);
+        if decimals == 0 {
+            return write!(f, "{whole}%");
+        }
+        write!(f, "{whole}.{}%", format!("{decimals:04}").trim_end_matches('0'))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chance_is_a_percentage_with_decimals() {
+        for (text, ppm, shown) in [
+            ("0", 0, "0%"),
+            ("0.5", 5_000, "0.5%"),
+            ("0.0001", 1, "0.0001%"),
+            ("20", 200_000, "20%"),
+            ("33.30", 333_000, "33.3%"),
+            ("100.0", 1_000_000, "100%"),
+        ] {
+            let chance: Chance = text.parse().unwrap();
+            assert_eq!((chance.ppm, chance.to_string().as_str()), (ppm, shown), "{text}");
+        }
+        for text in
+            ["", ".", ".5", "5.", "-1", "+1", "5%", "100.0001", "101", "1e1", "0.00001", "NaN", "1.2.3"]
+        {
+            assert!(text.parse::<Chance>().is_err(), "{text}");
         }
     }
 }

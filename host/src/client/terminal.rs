@@ -1,8 +1,14 @@
 //! Lines that a person types, with line editing and history.
 //!
-//! The editor blocks until a line is complete, so it runs on a thread of its
-//! own, and the client can watch its sockets meanwhile. It shows a prompt only
-//! when asked to: the reply to one line comes before the prompt for the next.
+//! The editor blocks until a line is complete, so it runs on a thread of its own, and the client can watch its sockets
+//! meanwhile. It shows a prompt only when asked to: the reply to one line comes before the prompt for the next.
+//!
+//! On Ctrl-Z the editor gives the terminal back, sends SIGTSTP, and takes the terminal again when that returns, which must not
+//! be before the process has been stopped and continued. So its thread is the only one that has the signal unblocked: then
+//! kill(2) does not return before the signal is delivered (POSIX). With another thread to deliver it to, the editor would be
+//! stopped somewhere behind it, with the terminal in raw mode, which the shell then resets. Where another process stops this
+//! one, the editor does not know of it: on SIGCONT the terminal is put into raw mode again, and the editor told to show the
+//! line anew.
 
 use core::cell::Cell;
 use core::mem;
@@ -12,16 +18,19 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
+use nix::sys::signal::{SigSet, Signal};
 use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
 use rustyline::config::Behavior;
 use rustyline::error::ReadlineError;
 use rustyline::{Config, DefaultEditor, ExternalPrinter, Prompt};
 
-use super::Output;
-use super::input::{Entry, strip};
-use super::output;
+use super::line::{Entry, trim};
+use super::output::{self, Output};
 
 const PROMPT: &str = ">>: ";
+
+/// Locked while the editor takes the terminal over. Holds the mode that the terminal is in while the editor has it.
+type Gate = Arc<Mutex<Option<Termios>>>;
 
 /// The client's end of the editor's thread.
 pub(super) struct Terminal {
@@ -31,8 +40,7 @@ pub(super) struct Terminal {
     bell: PipeReader,
     /// Whether a line was asked for that has not come yet.
     asked: bool,
-    /// Locked while the editor takes the terminal over.
-    gate: Arc<Mutex<()>>,
+    gate: Gate,
     /// The terminal as it was found.
     mode: Termios,
     /// Prints above the prompt, where standard error is that terminal, too.
@@ -40,8 +48,10 @@ pub(super) struct Terminal {
 }
 
 impl Terminal {
-    /// Takes the terminal on standard input.
-    pub(super) fn open() -> io::Result<Self> {
+    /// Takes the terminal on standard input. `raw`: lines come as they are, with a line feed.
+    pub(super) fn open(raw: bool) -> io::Result<Self> {
+        // Before the threads are started, which inherit it.
+        SigSet::from_iter([Signal::SIGTSTP, Signal::SIGCONT]).thread_block()?;
         let mode = tcgetattr(io::stdin())?;
         let mut editor = DefaultEditor::with_config(config()).map_err(into_io)?;
         let printer = match editor.create_external_printer() {
@@ -52,11 +62,15 @@ impl Terminal {
         let (bell, ringer) = io::pipe()?;
         let (requests, asked_for) = mpsc::channel();
         let (answers, entries) = mpsc::channel();
-        let gate = Arc::new(Mutex::new(()));
-        let editors_gate = Arc::clone(&gate);
+        let gate = Gate::default();
+        let (editors_gate, resumers_gate) = (Arc::clone(&gate), Arc::clone(&gate));
+        let resumers_printer = printer.clone();
+        thread::Builder::new()
+            .name("resumer".to_owned())
+            .spawn(move || resume(&resumers_gate, resumers_printer.as_ref()))?;
         thread::Builder::new()
             .name("editor".to_owned())
-            .spawn(move || edit(editor, &editors_gate, &asked_for, &answers, ringer))?;
+            .spawn(move || edit(editor, raw, &editors_gate, &asked_for, &answers, ringer))?;
         Ok(Self { requests, entries, bell, asked: false, gate, mode, printer })
     }
 
@@ -89,14 +103,13 @@ impl AsFd for Terminal {
 }
 
 impl Drop for Terminal {
-    /// Gives the terminal back, also from under the editor, which nothing but
-    /// a key can stop: when the server closes, nobody should have to press one.
+    /// Gives the terminal back, also from under the editor, which nothing but a key can stop: when the server closes, nobody
+    /// should have to press one.
     fn drop(&mut self) {
         if !self.asked {
             return;
         }
-        // Never unlocked again: the editor either has taken the terminal, and
-        // it is taken back below, or never will.
+        // Never unlocked again: the editor either has taken the terminal, and it is taken back below, or never will.
         mem::forget(self.gate.lock());
         // If it fails the terminal is gone, and its mode with it.
         let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &self.mode);
@@ -106,22 +119,25 @@ impl Drop for Terminal {
     }
 }
 
-/// A prompt that unlocks the gate when it is first looked at. The editor does
-/// that right after it has put the terminal into raw mode.
+/// A prompt that unlocks the gate when it is first looked at. The editor does that right after it has put the terminal into
+/// raw mode.
 struct GatedPrompt<'a> {
-    gate: Cell<Option<MutexGuard<'a, ()>>>,
+    gate: Cell<Option<MutexGuard<'a, Option<Termios>>>>,
 }
 
 impl Prompt for GatedPrompt<'_> {
     fn raw(&self) -> &str {
-        drop(self.gate.take());
+        if let Some(mut mode) = self.gate.take() {
+            // If it fails the terminal is gone.
+            *mode = tcgetattr(io::stdin()).ok();
+        }
         PROMPT
     }
 }
 
 fn config() -> Config {
-    // A prompt does not belong into a file or another program's input: where
-    // standard output is not the terminal, the terminal itself is opened.
+    // A prompt does not belong into a file or another program's input: where standard output is not the terminal, the terminal
+    // itself is opened.
     let behavior = if io::stdout().is_terminal() { Behavior::Stdio } else { Behavior::PreferTerm };
     Config::builder()
         .behavior(behavior)
@@ -133,13 +149,19 @@ fn config() -> Config {
 /// The editor's thread: one entry for each request.
 fn edit(
     mut editor: DefaultEditor,
-    gate: &Mutex<()>,
+    raw: bool,
+    gate: &Mutex<Option<Termios>>,
     requests: &Receiver<()>,
     entries: &Sender<io::Result<Entry>>,
     mut bell: PipeWriter,
 ) {
+    if let Err(error) = SigSet::from(Signal::SIGTSTP).thread_unblock() {
+        // The client is gone when it does not listen.
+        let _ = entries.send(Err(error.into())).map(|()| bell.write_all(b"\n"));
+        return;
+    }
     for () in requests {
-        let entry = read_entry(&mut editor, gate);
+        let entry = read_entry(&mut editor, raw, gate);
         // The client is gone when it does not listen.
         if entries.send(entry).is_err() || bell.write_all(b"\n").is_err() {
             return;
@@ -147,14 +169,16 @@ fn edit(
     }
 }
 
-fn read_entry(editor: &mut DefaultEditor, gate: &Mutex<()>) -> io::Result<Entry> {
+fn read_entry(editor: &mut DefaultEditor, raw: bool, gate: &Mutex<Option<Termios>>) -> io::Result<Entry> {
     loop {
-        let locked = gate.lock().unwrap_or_else(PoisonError::into_inner);
-        let prompt = GatedPrompt { gate: Cell::new(Some(locked)) };
-        match editor.readline(&prompt) {
+        let prompt = GatedPrompt { gate: Cell::new(Some(lock(gate))) };
+        let line = editor.readline(&prompt);
+        *lock(gate) = None;
+        match line {
             Ok(text) => {
-                let line = strip(text.as_bytes()).to_vec();
-                if !line.is_empty() {
+                let trimmed = trim(text.as_bytes());
+                let line = if raw { format!("{text}\n").into_bytes() } else { trimmed.to_vec() };
+                if !trimmed.is_empty() {
                     editor.add_history_entry(text).map_err(into_io)?;
                 }
                 return Ok(Entry::Line(line));
@@ -171,9 +195,25 @@ fn read_entry(editor: &mut DefaultEditor, gate: &Mutex<()>) -> io::Result<Entry>
     }
 }
 
-/// Starts what prints above the prompt. Its own thread, because the printer
-/// blocks while the editor has not shown an earlier message yet, which it may
-/// not do before the client asks it for the next line.
+fn lock(gate: &Mutex<Option<Termios>>) -> MutexGuard<'_, Option<Termios>> {
+    // Nothing under the lock leaves it in a bad state.
+    gate.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes the terminal again for the editor whenever the process is continued. If a call fails, the terminal is gone.
+fn resume(gate: &Mutex<Option<Termios>>, printer: Option<&Sender<String>>) {
+    let continued = SigSet::from(Signal::SIGCONT);
+    while continued.wait().is_ok() {
+        if let Some(mode) = &*lock(gate) {
+            let _ = tcsetattr(io::stdin(), SetArg::TCSADRAIN, mode);
+            // Whatever is printed above it, the editor shows the line anew.
+            let _ = printer.map(|printer| printer.send(String::new()));
+        }
+    }
+}
+
+/// Starts what prints above the prompt. Its own thread, because the printer blocks while the editor has not shown an earlier
+/// message yet, which it may not do before the client asks it for the next line.
 fn start_printer(mut printer: impl ExternalPrinter + Send + 'static) -> io::Result<Sender<String>> {
     let (sender, messages) = mpsc::channel();
     thread::Builder::new().name("printer".to_owned()).spawn(move || {

@@ -1,13 +1,10 @@
-//! The UDP client: each line is a datagram, an empty one too, and its reply is
-//! the next datagram that comes back within the timeout (S2 and S6 of the
-//! seed note, where a lost datagram made the client wait for ever).
+//! The UDP client: each line is a datagram, an empty one too, and its reply is the next datagram that comes back within the
+//! timeout. (A client without a timeout waits for ever when a datagram is lost.)
 //!
-//! Nothing in a datagram says which message it answers, but the port that it
-//! comes to can: a message that was not answered in time keeps its socket, and
-//! the next message gets a new one. What comes to the old one is late, and can
-//! never be taken for another message's reply. While replies come in time one
-//! socket serves for all, since to many servers (`nc -u -l` for one) a new port
-//! is a new client; with such a server choose a `--timeout` that it can keep.
+//! Nothing in a datagram says which message it answers, but the port that it comes to can: a message that was not answered in
+//! time keeps its socket, and the next message gets a new one. What comes to the old one is late, and can never be taken for
+//! another message's reply. While replies come in time one socket serves for all, since to many servers (`nc -u -l` for one) a
+//! new port is a new client; with such a server choose a `--timeout` that it can keep.
 
 use core::iter;
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -21,41 +18,45 @@ use std::time::Instant;
 
 use nix::errno::Errno;
 
-use super::input::{Entry, Input};
+use super::ended::Ended;
+use super::input::Input;
+use super::line::Entry;
+use super::output::Output;
+use super::session::{greet, run as run_session};
 use super::target::Target;
-use super::wait::{Interest, wait};
-use super::{Ended, Output, conclude};
+use super::wait::{Background, Interest, Waiter};
+use crate::cli::ClientOptions;
 
-/// How many unanswered messages are listened for at once. The oldest is given
-/// up for the next one.
+/// How many unanswered messages are listened for at once. The oldest is given up for the next one.
 const UNANSWERED: usize = 16;
 
 /// No datagram is longer: its length field has 16 bits (RFC 768).
 const LONGEST: usize = 65_535;
 
-/// How many stray datagrams of one socket are named at a time, so that a flood
-/// of them does not hold up everything else.
+/// How many stray datagrams of one socket are named at a time, so that a flood of them does not hold up everything else.
 const BURST: usize = 64;
+
+/// A server with a buffer of this size answers so much of a longer datagram, and shout is one.
+const USUAL_BUFFER: usize = 1024;
 
 /// How much of a message stands for it in a note, in characters.
 const QUOTED: usize = 32;
 
-/// Runs `shout udp`.
-pub(crate) fn run(target: &str, timeout: Duration) -> ExitCode {
-    let mut output = Output { replies: &mut io::stdout(), notes: &mut io::stderr() };
-    let result = resolve_and_converse(target, timeout, &mut output);
-    conclude(result, &mut output)
-}
-
-fn resolve_and_converse(target: &str, timeout: Duration, output: &mut Output<'_>) -> Result<(), Ended> {
-    let target: Target = target.parse()?;
-    let mut conversation = Conversation::new(&target, timeout)?;
-    let mut input = Input::standard()?;
-    conversation.converse(&mut input, output)
+/// Runs `shout udp`, looking after a background meanwhile if there is one.
+pub(crate) fn run(options: &ClientOptions, background: Option<&dyn Background>) -> ExitCode {
+    run_session(options.raw, |output| {
+        let target = Target::from_words(&options.target)?;
+        let mut conversation = Conversation::new(&target, options.timeout, Waiter(background))?;
+        let mut input = Input::standard(options.raw)?;
+        if background.is_none() {
+            greet("datagrams to", &conversation.peer, &input, output);
+        }
+        conversation.converse(&mut input, output)
+    })
 }
 
 /// The exchange of datagrams with one server.
-struct Conversation {
+struct Conversation<'a> {
     peer: String,
     /// The server's addresses, at least one, the one to use next in front.
     addresses: VecDeque<SocketAddr>,
@@ -64,7 +65,10 @@ struct Conversation {
     answered: Option<Asked>,
     /// What messages without an answer were sent on, oldest first.
     unanswered: VecDeque<Asked>,
+    /// Whether some message had no reply in time.
+    failed: bool,
     datagram: Vec<u8>,
+    waiter: Waiter<'a>,
 }
 
 /// What became of a message.
@@ -77,21 +81,23 @@ enum Outcome {
     Undelivered(io::Error),
 }
 
-/// A socket, and the last message that was sent on it. It does not block and is
-/// connected: others' datagrams do not come to it, but errors do.
+/// A socket, and the last message that was sent on it. It does not block and is connected: others' datagrams do not come to
+/// it, but errors do.
 struct Asked {
     socket: UdpSocket,
     message: String,
 }
 
-impl Conversation {
-    fn new(target: &Target, timeout: Duration) -> Result<Self, Ended> {
+impl<'a> Conversation<'a> {
+    fn new(target: &Target, timeout: Duration, waiter: Waiter<'a>) -> Result<Self, Ended> {
         Ok(Self {
             peer: target.to_string(),
             addresses: target.resolve()?.into(),
             timeout,
             answered: None,
             unanswered: VecDeque::new(),
+            failed: false,
+            waiter,
             datagram: vec![0; LONGEST],
         })
     }
@@ -101,6 +107,8 @@ impl Conversation {
             match self.next_entry(input, output)? {
                 Entry::Line(message) => self.exchange(&message, output)?,
                 Entry::Interrupted => return Err(Ended::Interrupted),
+                // Whoever types has seen the notes; a script sees the exit code.
+                Entry::End if self.failed && !input.is_terminal() => return Err(Ended::Unanswered),
                 Entry::End => return Ok(()),
             }
         }
@@ -114,7 +122,7 @@ impl Conversation {
         loop {
             let mut sources = vec![(input.as_fd(), Interest::POLLIN)];
             sources.extend(readable(self.answered.iter().chain(&self.unanswered)));
-            if wait(&sources, None)?[0]
+            if self.waiter.wait(&sources, None)?[0]
                 && let Some(entry) = input.read()?
             {
                 return Ok(entry);
@@ -125,8 +133,7 @@ impl Conversation {
         }
     }
 
-    /// Sends one message and passes its reply on, or says what became of it.
-    /// Whatever did, the conversation goes on.
+    /// Sends one message and passes its reply on, or says what became of it. Whatever did, the conversation goes on.
     fn exchange(&mut self, message: &[u8], output: &mut Output<'_>) -> Result<(), Ended> {
         for note in self.strays() {
             output.note(&note);
@@ -137,19 +144,24 @@ impl Conversation {
             match self.attempt(message, &quoted, output)? {
                 Outcome::Reply(length) => {
                     output.reply(&self.datagram[..length])?;
-                    return output.reply(b"\n");
+                    output.end_reply()?;
+                    if let Some(sentence) = shortfall(&quoted, message.len(), length) {
+                        output.note(&sentence);
+                    }
+                    return Ok(());
                 }
                 Outcome::NoReply => {
+                    self.failed = true;
                     let timeout = self.timeout;
                     output.note(&format_args!("no reply to {quoted} within {timeout:?}"));
                     return Ok(());
                 }
                 Outcome::Undelivered(error) => {
-                    // Another address may have a server: a name such as
-                    // localhost stands for one of each family.
+                    // Another address may have a server: a name such as localhost stands for one of each family.
                     self.addresses.rotate_left(1);
                     addresses_left -= 1;
                     if addresses_left == 0 {
+                        self.failed = true;
                         let (peer, reason) = (&self.peer, explain(&error));
                         output.note(&format_args!("{quoted} did not reach {peer}: {reason}"));
                         return Ok(());
@@ -169,7 +181,7 @@ impl Conversation {
         let deadline = Instant::now().checked_add(self.timeout);
         loop {
             let sockets = iter::once(&asked).chain(&self.unanswered);
-            if wait(&readable(sockets), deadline)?[0] {
+            if self.waiter.wait(&readable(sockets), deadline)?[0] {
                 match asked.socket.recv(&mut self.datagram) {
                     Ok(length) => {
                         self.answered = Some(asked);
@@ -208,8 +220,7 @@ impl Conversation {
         let further = self.answered.iter().map(|asked| ("another", asked));
         for (which, Asked { socket, message }) in late.chain(further) {
             for _ in 0..BURST {
-                // An error is as good as silence: what it is about was said to
-                // be without a reply before.
+                // An error is as good as silence: what it is about was said to be without a reply before.
                 let Ok(length) = socket.recv(&mut self.datagram) else {
                     break;
                 };
@@ -238,6 +249,12 @@ fn readable<'a>(asked: impl Iterator<Item = &'a Asked>) -> Vec<(BorrowedFd<'a>, 
 
 fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}
+
+/// What is to be said of a reply that is shorter than its message.
+fn shortfall(quoted: &str, sent: usize, received: usize) -> Option<String> {
+    let why = if received == USUAL_BUFFER { ": the server reads no more of a datagram" } else { "" };
+    (received < sent).then(|| format!("the reply to {quoted} has {received} of {sent} bytes{why}"))
 }
 
 /// The beginning of a message, fit for a line of text.

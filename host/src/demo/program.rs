@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::{CString, OsStr, OsString};
-use std::io;
+use std::io::{self, IsTerminal, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 
@@ -12,19 +12,23 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 
-use super::DemoError;
+use super::failure::DemoError;
+use super::server::{Server, signals};
 
-/// Runs a program to its end and gives its exit code, or 128 and the signal that ended it.
-pub(super) fn run(name: &OsStr, arguments: &[OsString]) -> Result<ExitCode, DemoError> {
-    let watched = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGCHLD]
-        .into_iter()
-        .collect::<SigSet>();
+/// Runs a program, with `mask` as its blocked signals, to its end and gives its exit code, or 128 and the signal that ended it.
+pub(super) fn run(
+    name: &OsStr,
+    arguments: &[OsString],
+    mask: &SigSet,
+    server: &Server,
+) -> Result<ExitCode, DemoError> {
+    let mut watched = signals();
+    watched.extend([Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM]);
     // Before the program is there: what it has on the screen may be answered with Ctrl-C before this process runs again.
-    let inherited =
-        watched.thread_swap_mask(SigmaskHow::SIG_BLOCK).map_err(DemoError::system("blocking signals"))?;
+    watched.thread_swap_mask(SigmaskHow::SIG_BLOCK).map_err(DemoError::system("blocking signals"))?;
     let program =
-        start(name, arguments, &inherited).map_err(|source| DemoError::Program(name.to_owned(), source))?;
-    wait_for(program, &watched).map_err(DemoError::system("waiting for the program"))
+        start(name, arguments, mask).map_err(|source| DemoError::Program(name.to_owned(), source))?;
+    wait_for(program, &watched, server).map_err(DemoError::system("waiting for the program"))
 }
 
 /// Starts a program with signals as they were: `std::process::Command` would hand on that they are blocked here.
@@ -46,9 +50,10 @@ fn start(name: &OsStr, arguments: &[OsString], mask: &SigSet) -> io::Result<Pid>
 }
 
 /// Waits for a program's end. Signals that would end this process first do not; those that the program would not get
-/// otherwise are passed on.
-fn wait_for(program: Pid, watched: &SigSet) -> io::Result<ExitCode> {
+/// otherwise are passed on, and SIGUSR1 to the server, whose end is told.
+fn wait_for(program: Pid, watched: &SigSet, server: &Server) -> io::Result<ExitCode> {
     let signals = SignalFd::with_flags(watched, SfdFlags::SFD_CLOEXEC)?;
+    let mut is_served = true;
     loop {
         let code = match waitpid(program, Some(WaitPidFlag::WNOHANG))? {
             WaitStatus::Exited(_, code) => Some(code),
@@ -58,10 +63,21 @@ fn wait_for(program: Pid, watched: &SigSet) -> io::Result<ExitCode> {
         if let Some(code) = code {
             return Ok(ExitCode::from(u8::try_from(code).unwrap_or(u8::MAX)));
         }
-        if let Some(info) = signals.read_signal()?
+        if is_served && let Some(ending) = server.how_it_ended() {
+            is_served = false;
+            // On a terminal a shell's prompt may stand there, in a mode in which a line feed does not return the carriage.
+            let [before, after] = if io::stderr().is_terminal() { ["\r\n"; 2] } else { ["", "\n"] };
+            let line = format!("{before}error: {ending}; what runs here goes on without it{after}");
+            // Without standard error there is nobody to tell.
+            let _ = io::stderr().write_all(line.as_bytes());
+        }
+        let Some(info) = signals.read_signal()? else { continue };
+        let Ok(Ok(signal)) = i32::try_from(info.ssi_signo).map(Signal::try_from) else { continue };
+        if signal == Signal::SIGUSR1 {
+            server.show_counters();
+        } else if signal != Signal::SIGCHLD
             // What the terminal sends, it sends to the program as well; what a process sends (SI_USER and below), not.
             && info.ssi_code <= 0
-            && let Ok(Ok(signal)) = i32::try_from(info.ssi_signo).map(Signal::try_from)
         {
             kill(program, signal)?;
         }

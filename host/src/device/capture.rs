@@ -12,7 +12,7 @@
 
 use core::cell::RefCell;
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ pub(crate) struct Captured<I> {
 pub(crate) struct Capture {
     file: File,
     path: PathBuf,
-    /// Whether the file was made for this capture, which has not begun: then it goes again.
+    /// True while the file was created by us and nothing was captured yet: it is removed if the start fails.
     provisional: bool,
     /// The octets of whole records, in a file that can be cut back to them. Others, such as pipes, may take a part.
     length: Option<u64>,
@@ -104,10 +104,15 @@ impl<I: AsFd> AsFd for Captured<I> {
 
 impl Capture {
     /// Opens the file, or a pipe once somebody reads it. Until [`begin`](Self::begin) nothing is changed: a file stays as
-    /// it is, and one that was not there is gone when this is dropped.
+    /// it is, and one that was not there is gone when this is dropped. `-` is standard output.
     pub(crate) fn open(path: &Path) -> Result<Capture, Error> {
+        // By its name and not its descriptor: others who write to the same pipe are not made non-blocking with it.
+        let path = if path == Path::new("-") { Path::new("/dev/stdout") } else { path };
         let failed = |source| Error::Capture { path: path.display().to_string(), source };
         let (file, provisional) = open(path).map_err(failed)?;
+        if file.is_terminal() {
+            return Err(failed(io::Error::other("a terminal cannot show packets")));
+        }
         let is_file = file.metadata().map_err(failed)?.is_file();
         Ok(Capture {
             file,

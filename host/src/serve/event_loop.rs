@@ -174,7 +174,6 @@ mod tests {
     use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr};
 
     use super::*;
-    use crate::cli::ServeArgs;
     use crate::cli::options::ServeOptions;
     use crate::device::{PacketDevice, PacketIo};
     use crate::serve::memory;
@@ -188,7 +187,7 @@ mod tests {
 
     fn looping<I: PacketIo>(io: I, busy_poll: Duration) -> EventLoop<PacketDevice<I>> {
         let mut device = PacketDevice::new(io, 1500);
-        let storage = memory::allocate(&ServeOptions::try_from(ServeArgs::default()).unwrap()).unwrap();
+        let storage = memory::allocate(&ServeOptions::default()).unwrap();
         let mut config = Config::new(HardwareAddress::Ip, [7; 16]);
         config.addresses.push(IpCidr::new(IpAddress::v4(10, 0, 0, 1), 8)).unwrap();
         let server = Server::new(&config, storage, &mut device, Instant::ZERO).unwrap();

@@ -123,12 +123,9 @@ mod tests {
     use core::time::Duration;
 
     use super::*;
-    use crate::cli::ServeArgs;
 
     fn options(connections: u16, buffer: u32) -> ServeOptions {
-        let arguments =
-            ServeArgs { connections: Some(connections), buffer: Some(buffer), ..ServeArgs::default() };
-        ServeOptions::try_from(arguments).unwrap()
+        ServeOptions { connections, buffer, ..ServeOptions::default() }
     }
 
     #[test]

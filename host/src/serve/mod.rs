@@ -31,7 +31,7 @@ use crate::system::link::{self, Setup};
 use crate::system::netlink::{Link, Netlink};
 use crate::system::privileges;
 
-/// Serves until SIGINT or SIGTERM.
+/// Serves until SIGINT, SIGTERM or SIGHUP.
 pub(crate) fn run(mut options: ServeOptions, log: &Log) -> Result<(), Error> {
     let clock = Clock::start();
     // Before the signals are blocked: a pipe is waited for here until somebody reads it.
@@ -76,7 +76,7 @@ pub(crate) fn run(mut options: ServeOptions, log: &Log) -> Result<(), Error> {
         // Without a privilege left, there is no way to take its addresses away again.
         log::info!("attached to {}, which stays when shout ends, as it is set up now", options.tun);
     }
-    let faults = options.faults.take().map(settle_seed).transpose()?;
+    let faults = options.faults.asked().cloned().map(settle_seed).transpose()?;
     if let Some((faults, seed)) = &faults {
         let again = if faults.by_chance() { format!(" (--seed {seed})") } else { String::new() };
         log::warn!("faults on purpose, in each direction: {faults}{again}");
@@ -84,7 +84,7 @@ pub(crate) fn run(mut options: ServeOptions, log: &Log) -> Result<(), Error> {
     log::info!("{}", greeting(&options));
     log::info!("{}", suggestion(&options));
     notify::ready();
-    if options.attended {
+    if options.parent_is_demo {
         demo::report_readiness().map_err(Error::system("telling `shout demo` that the server is ready"))?;
     }
     let report = Report::new(options.stats, clock.now());
@@ -176,12 +176,10 @@ fn suggestion(options: &ServeOptions) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::ServeArgs;
 
     fn options(addresses: &str) -> ServeOptions {
         let addresses = addresses.split_whitespace().map(|net| net.parse().unwrap()).collect();
-        let defaults = ServeOptions::try_from(ServeArgs::default()).unwrap();
-        ServeOptions { addresses, ..defaults }
+        ServeOptions { addresses, ..ServeOptions::default() }
     }
 
     #[test]
@@ -209,7 +207,7 @@ mod tests {
 
     #[test]
     fn without_ipv6_its_addresses_are_left_out() {
-        let mut both = ServeOptions::try_from(ServeArgs::default()).unwrap();
+        let mut both = ServeOptions::default();
         leave_ipv6_out(&mut both).unwrap();
         assert!(both.addresses.iter().chain(&both.host_addresses).all(|net| net.addr().is_ipv4()));
         assert!(matches!(leave_ipv6_out(&mut options("fd69::1/64")), Err(Error::NoIpv6)));

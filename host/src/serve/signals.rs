@@ -1,18 +1,22 @@
 //! Signals as a descriptor, so that they arrive between two packets and never within one.
 
-use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::{fs, io};
 
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-/// SIGINT, SIGTERM and SIGUSR1, blocked in this thread and in those that it starts from now on.
+/// SIGINT, SIGTERM, SIGHUP and SIGUSR1, blocked in this thread and in those that it starts from now on.
 pub(crate) struct Signals(SignalFd);
 
 impl Signals {
     /// Blocks the signals; from now on they wait to be read here. Call it before any thread is started.
     pub(crate) fn block() -> io::Result<Self> {
-        let signals = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM, Signal::SIGUSR1]);
+        let mut signals = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM, Signal::SIGUSR1]);
+        // The kernel keeps a signal that is both blocked and ignored, and nohup(1) has its programs ignore this one.
+        if !is_ignored(Signal::SIGHUP)? {
+            signals.add(Signal::SIGHUP);
+        }
         signals.thread_block()?;
         Ok(Self(SignalFd::with_flags(&signals, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)?))
     }
@@ -23,6 +27,14 @@ impl Signals {
         let signal = i32::try_from(info.ssi_signo).map_err(io::Error::other)?;
         Ok(Some(Signal::try_from(signal)?))
     }
+}
+
+/// Whether whoever started the program has a signal ignored. sigaction(2), which says so too, takes unsafe code.
+fn is_ignored(signal: Signal) -> io::Result<bool> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    Ok(mask >> (signal as i32 - 1) & 1 == 1)
 }
 
 impl AsFd for Signals {
@@ -40,12 +52,13 @@ mod tests {
         let signals = Signals::block().unwrap();
         assert_eq!(signals.next().unwrap(), None);
         // To this thread only: others of the test run do not block them.
-        for signal in [Signal::SIGUSR1, Signal::SIGTERM] {
+        let all = [Signal::SIGHUP, Signal::SIGUSR1, Signal::SIGTERM];
+        for signal in all {
             nix::sys::signal::raise(signal).unwrap();
         }
-        let mut came = [signals.next().unwrap(), signals.next().unwrap()];
+        let mut came = all.map(|_| signals.next().unwrap());
         came.sort();
-        assert_eq!(came, [Some(Signal::SIGUSR1), Some(Signal::SIGTERM)]);
+        assert_eq!(came, all.map(Some));
         assert_eq!(signals.next().unwrap(), None);
     }
 }

@@ -140,7 +140,7 @@ impl Setup {
         }
         await_addresses(&setup.netlink, device)?;
         for &net in &options.addresses {
-            setup.check_way(net)?;
+            setup.check_route(net)?;
         }
         Ok(setup)
     }
@@ -223,7 +223,7 @@ impl Setup {
     }
 
     /// Refuses an address of the server that this machine would look for elsewhere: in the subnet of another device.
-    fn check_way(&self, net: IpNet) -> Result<(), Error> {
+    fn check_route(&self, net: IpNet) -> Result<(), Error> {
         let address = net.addr();
         let Some(device) = route(&self.netlink, address)?.and_then(|route| route.device) else {
             return Ok(());
@@ -231,7 +231,11 @@ impl Setup {
         if device == self.index || is_link_local(address) {
             return Ok(());
         }
-        Err(Error::OtherWay { address, device: self.device.clone(), interface: name(&self.netlink, device) })
+        Err(Error::RoutedElsewhere {
+            address,
+            device: self.device.clone(),
+            interface: name(&self.netlink, device),
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, PipeReader, Write};
 use std::os::fd::OwnedFd;
 use std::thread;
 
-use super::super::input::Pipe;
+use super::super::pipe::Pipe;
 use super::*;
 
 /// For a reply that is sure to come, and for a test that waits for it.
@@ -13,15 +13,17 @@ const LONG: Duration = Duration::from_secs(30);
 /// For one that is sure not to.
 const SHORT: Duration = Duration::from_millis(1);
 
+const ALONE: Waiter<'_> = Waiter(None);
+
 fn server() -> UdpSocket {
     let server = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     server.set_read_timeout(Some(LONG)).unwrap();
     server
 }
 
-fn conversation(server: &UdpSocket, timeout: Duration) -> Conversation {
+fn conversation(server: &UdpSocket, timeout: Duration) -> Conversation<'static> {
     let target = server.local_addr().unwrap().to_string();
-    Conversation::new(&target.parse().unwrap(), timeout).unwrap()
+    Conversation::new(&target.parse().unwrap(), timeout, ALONE).unwrap()
 }
 
 fn receive(server: &UdpSocket) -> (Vec<u8>, SocketAddr) {
@@ -39,16 +41,16 @@ fn echo(server: &UdpSocket, times: usize) {
 }
 
 /// Sends one message; returns what was replied and what was noted.
-fn exchange(conversation: &mut Conversation, message: &[u8]) -> (Vec<u8>, String) {
+fn exchange(conversation: &mut Conversation<'_>, message: &[u8]) -> (Vec<u8>, String) {
     let (mut replies, mut notes) = (Vec::new(), Vec::new());
-    let mut output = Output { replies: &mut replies, notes: &mut notes };
+    let mut output = Output { replies: &mut replies, notes: &mut notes, raw: false };
     conversation.exchange(message, &mut output).unwrap();
     (replies, String::from_utf8(notes).unwrap())
 }
 
 fn next_note(notes: &mut BufReader<PipeReader>) -> String {
     let source = [(notes.get_ref().as_fd(), Interest::POLLIN)];
-    let there = !notes.buffer().is_empty() || wait(&source, Some(Instant::now() + LONG)).unwrap()[0];
+    let there = !notes.buffer().is_empty() || ALONE.wait(&source, Some(Instant::now() + LONG)).unwrap()[0];
     assert!(there, "a note is missing");
     let mut line = String::new();
     notes.read_line(&mut line).unwrap();
@@ -59,13 +61,13 @@ fn next_note(notes: &mut BufReader<PipeReader>) -> String {
 fn each_line_is_a_datagram_and_its_reply_a_line_empty_ones_too() {
     let server = server();
     let (reader, mut writer) = io::pipe().unwrap();
-    let mut input = Input::Pipe(Pipe::new(File::from(OwnedFd::from(reader))));
+    let mut input = Input::Pipe(Pipe::new(File::from(OwnedFd::from(reader)), false));
     writer.write_all("hello\n\n  \n größe \n".as_bytes()).unwrap();
     drop(writer);
     let (mut replies, mut notes) = (Vec::new(), Vec::new());
     thread::scope(|scope| {
         scope.spawn(|| echo(&server, 4));
-        let mut output = Output { replies: &mut replies, notes: &mut notes };
+        let mut output = Output { replies: &mut replies, notes: &mut notes, raw: false };
         let mut conversation = conversation(&server, LONG);
         conversation.converse(&mut input, &mut output).unwrap();
     });
@@ -95,7 +97,7 @@ fn a_late_reply_is_named_and_not_taken_for_the_next_one() {
             assert_eq!(note, "note: late reply to \"one\": \"ONE\"\n");
             server.send_to(b"TWO", second).unwrap();
         });
-        let mut output = Output { replies: &mut replies, notes: &mut writer };
+        let mut output = Output { replies: &mut replies, notes: &mut writer, raw: false };
         conversation.exchange(b"two", &mut output).unwrap();
     });
     assert_eq!(replies, b"TWO\n");
@@ -105,12 +107,12 @@ fn a_late_reply_is_named_and_not_taken_for_the_next_one() {
 fn a_late_reply_is_named_while_the_client_waits_for_input() {
     let server = server();
     let (reader, mut typing) = io::pipe().unwrap();
-    let mut input = Input::Pipe(Pipe::new(File::from(OwnedFd::from(reader))));
+    let mut input = Input::Pipe(Pipe::new(File::from(OwnedFd::from(reader)), false));
     let (reader, mut writer) = io::pipe().unwrap();
     let mut notes = BufReader::new(reader);
     thread::scope(|scope| {
         let client = scope.spawn(|| {
-            let mut output = Output { replies: &mut io::sink(), notes: &mut writer };
+            let mut output = Output { replies: &mut io::sink(), notes: &mut writer, raw: false };
             conversation(&server, SHORT).converse(&mut input, &mut output)
         });
         typing.write_all(b"one\n").unwrap();
@@ -119,7 +121,8 @@ fn a_late_reply_is_named_while_the_client_waits_for_input() {
         server.send_to(b"ONE", peer).unwrap();
         assert!(next_note(&mut notes).contains("late reply"));
         drop(typing);
-        client.join().unwrap().unwrap();
+        let ended = client.join().unwrap().unwrap_err();
+        assert!(matches!(ended, Ended::Unanswered), "{ended:?}");
     });
 }
 
@@ -182,7 +185,7 @@ fn a_server_on_another_address_of_the_name_is_found() {
 fn the_longest_datagram_is_exchanged_and_a_longer_one_said_to_be_too_long() {
     let server = server();
     let mut conversation = conversation(&server, LONG);
-    // 65,535 octets of IPv4, of which 28 are headers.
+    // 65,535 bytes of IPv4, of which 28 are headers.
     let longest = vec![b'x'; 65_507];
     thread::scope(|scope| {
         scope.spawn(|| echo(&server, 1));
@@ -211,6 +214,54 @@ fn a_timeout_beyond_the_clock_s_range_waits() {
         scope.spawn(|| echo(&server, 1));
         assert_eq!(exchange(&mut conversation, b"hello").0, b"HELLO\n");
     });
+}
+
+/// Lines from a pipe, to a server that answers the first and is gone then.
+#[test]
+fn a_line_that_gets_no_reply_is_told_by_the_exit_code() {
+    let server = server();
+    for (timeout, lines, code) in [(LONG, "one\n", None), (SHORT, "one\ntwo\n", Some(1))] {
+        let (reader, mut writer) = io::pipe().unwrap();
+        let mut input = Input::Pipe(Pipe::new(File::from(OwnedFd::from(reader)), false));
+        writer.write_all(lines.as_bytes()).unwrap();
+        drop(writer);
+        let mut output = Output { replies: &mut io::sink(), notes: &mut io::sink(), raw: false };
+        let result = thread::scope(|scope| {
+            scope.spawn(|| echo(&server, 1));
+            conversation(&server, timeout).converse(&mut input, &mut output)
+        });
+        assert_eq!(result.err().map(|ended| ended.exit_code()), code);
+    }
+    let (reader, mut writer) = io::pipe().unwrap();
+    let mut input = Input::Pipe(Pipe::new(File::from(OwnedFd::from(reader)), false));
+    writer.write_all(&[[b'x'; 65_508].as_slice(), b"\n"].concat()).unwrap_or_default();
+    drop(writer);
+    let mut output = Output { replies: &mut io::sink(), notes: &mut io::sink(), raw: false };
+    let ended = conversation(&server, LONG).converse(&mut input, &mut output).unwrap_err();
+    assert!(matches!(ended, Ended::Unanswered) && !ended.is_news(), "too long to be sent: {ended:?}");
+}
+
+#[test]
+fn a_reply_that_is_shorter_than_its_message_gets_a_note() {
+    let server = server();
+    let mut conversation = conversation(&server, LONG);
+    for (sent, received, note) in [
+        (1024, 1024, ""),
+        (1025, 1024, "has 1024 of 1025 bytes: the server reads no more of a datagram\n"),
+        (5, 3, "note: the reply to \"xxxxx\" has 3 of 5 bytes\n"),
+        (5, 9, ""),
+    ] {
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let (_, peer) = receive(&server);
+                server.send_to(&vec![b'X'; received], peer).unwrap();
+            });
+            let (replies, notes) = exchange(&mut conversation, &vec![b'x'; sent]);
+            assert_eq!(replies.len(), received + 1);
+            assert!(notes.ends_with(note) && notes.is_empty() == note.is_empty(), "{notes}");
+        });
+        assert!(!conversation.failed);
+    }
 }
 
 #[test]

@@ -4,13 +4,14 @@ use core::fmt;
 
 use smoltcp::time::{Duration, Instant};
 
-use crate::cli::faults::{FaultOptions, Rate};
+use crate::cli::faults::FaultOptions;
+use crate::cli::values::Chance;
 
 /// One direction: what may happen to its packets, and what has.
 #[derive(Debug)]
 pub(super) struct Direction {
-    drop: u8,
-    corrupt: u8,
+    drop: Chance,
+    corrupt: Chance,
     size_limit: usize,
     bucket: Option<Bucket>,
     dice: fastrand::Rng,
@@ -51,7 +52,7 @@ impl Direction {
             drop: options.drop,
             corrupt: options.corrupt,
             size_limit: options.size_limit.map_or(usize::MAX, usize::from),
-            bucket: options.rate.map(Bucket::new),
+            bucket: options.rate_limit.map(|packets| Bucket::new(packets, options.shaping_interval)),
             dice,
             lost: 0,
             corrupted: 0,
@@ -62,15 +63,15 @@ impl Direction {
     pub(super) fn fate(&mut self, now: Instant, length: usize) -> Fate {
         // As many throws for each packet, whatever its length and the time: so the n-th packet meets the same
         // fault whenever the seed is the same.
-        let [loss, corruption] = [(); 2].map(|()| self.dice.u8(0..100));
+        let [loss, corruption] = [(); 2].map(|()| self.dice.u32(0..1_000_000));
         let (octet, bit) = (self.dice.usize(..), self.dice.u8(0..8));
         if length > self.size_limit
-            || loss < self.drop
+            || loss < self.drop.ppm
             || !self.bucket.as_mut().is_none_or(|bucket| bucket.admits(now))
         {
             self.lost += 1;
             Fate::Lost
-        } else if corruption < self.corrupt && length > 0 {
+        } else if corruption < self.corrupt.ppm && length > 0 {
             self.corrupted += 1;
             Fate::Corrupt(Flip { octet: octet % length, mask: 1 << bit })
         } else {
@@ -92,11 +93,11 @@ impl Flip {
 }
 
 impl Bucket {
-    fn new(rate: Rate) -> Self {
+    fn new(packets: u32, interval: core::time::Duration) -> Self {
         // The command line takes no more than a year.
-        let micros = u64::try_from(rate.interval.as_micros()).unwrap_or(u64::MAX);
+        let micros = u64::try_from(interval.as_micros()).unwrap_or(u64::MAX);
         let interval = Duration::from_micros(micros);
-        Self { packets: rate.packets, interval, left: 0, refill_at: Instant::ZERO }
+        Self { packets, interval, left: 0, refill_at: Instant::ZERO }
     }
 
     fn admits(&mut self, now: Instant) -> bool {
@@ -122,26 +123,33 @@ mod tests {
         !matches!(direction.fate(Instant::from_millis(millis), length), Fate::Lost)
     }
 
-    const NONE: FaultOptions = FaultOptions { drop: 0, corrupt: 0, size_limit: None, rate: None, seed: None };
-
     #[test]
     fn the_size_limit_is_the_longest_that_passes() {
-        let mut direction = direction(&FaultOptions { size_limit: Some(600), ..NONE });
+        let mut direction = direction(&FaultOptions { size_limit: Some(600), ..FaultOptions::NONE });
         assert!(passes(&mut direction, 0, 600));
         assert!(!passes(&mut direction, 0, 601));
     }
 
     #[test]
     fn the_rate_is_a_number_of_packets_in_each_interval() {
-        let rate = Rate { packets: 3, interval: core::time::Duration::from_millis(10) };
-        let mut direction = direction(&FaultOptions { rate: Some(rate), ..NONE });
+        let shaping_interval = core::time::Duration::from_millis(10);
+        let mut direction =
+            direction(&FaultOptions { rate_limit: Some(3), shaping_interval, ..FaultOptions::NONE });
         let mut passed = |millis: i64| (0..5).filter(|_| passes(&mut direction, millis, 1)).count();
         assert_eq!([0, 9, 10, 19, 20, 100].map(&mut passed), [3, 0, 3, 0, 3, 3]);
     }
 
     #[test]
+    fn a_chance_below_one_in_a_hundred_is_met_too() {
+        let options = FaultOptions { drop: Chance { ppm: 5_000 }, ..FaultOptions::NONE };
+        let mut direction = direction(&options);
+        let lost = (0..100_000).filter(|_| !passes(&mut direction, 0, 1)).count();
+        assert!((400..600).contains(&lost), "{lost} of 100000 at 0.5%");
+    }
+
+    #[test]
     fn an_empty_packet_cannot_be_corrupted() {
-        let mut direction = direction(&FaultOptions { corrupt: 100, ..NONE });
+        let mut direction = direction(&FaultOptions { corrupt: Chance::percent(100), ..FaultOptions::NONE });
         assert!(matches!(direction.fate(Instant::ZERO, 0), Fate::Intact));
     }
 }

@@ -163,12 +163,13 @@ mod tests {
     use smoltcp::phy::{RxToken as _, TxToken as _};
 
     use super::*;
+    use crate::cli::values::Chance;
     use crate::device::PacketDevice;
 
     const NOW: Instant = Instant::ZERO;
     const PACKET: [u8; 100] = [7; 100];
 
-    const NONE: FaultOptions = FaultOptions { drop: 0, corrupt: 0, size_limit: None, rate: None, seed: None };
+    const NONE: FaultOptions = FaultOptions::NONE;
 
     /// A faulty device, and the end that its packets come out of.
     fn pair(options: &FaultOptions, seed: u64) -> (Faulty<PacketDevice<UnixDatagram>>, UnixDatagram) {
@@ -208,7 +209,7 @@ mod tests {
 
     #[test]
     fn a_certain_loss_spares_nothing_in_either_direction() {
-        let (mut device, theirs) = pair(&FaultOptions { drop: 100, ..NONE }, 0);
+        let (mut device, theirs) = pair(&FaultOptions { drop: Chance::percent(100), ..NONE }, 0);
         for _ in 0..100 {
             assert_eq!(sent(&mut device, &theirs), None);
             assert_eq!(received(&mut device, &theirs), None);
@@ -221,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_certain_corruption_flips_one_bit_of_each_packet_in_either_direction() {
-        let (mut device, theirs) = pair(&FaultOptions { corrupt: 100, ..NONE }, 0);
+        let (mut device, theirs) = pair(&FaultOptions { corrupt: Chance::percent(100), ..NONE }, 0);
         for _ in 0..100 {
             assert_eq!(flipped_bits(&sent(&mut device, &theirs).unwrap()), 1);
             assert_eq!(flipped_bits(&received(&mut device, &theirs).unwrap()), 1);
@@ -230,7 +231,7 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_faults_however_the_directions_mix() {
-        let options = FaultOptions { drop: 30, corrupt: 30, ..NONE };
+        let options = FaultOptions { drop: Chance::percent(30), corrupt: Chance::percent(30), ..NONE };
         let fates = |seed: u64, received_before_each: usize| -> Vec<Option<Vec<u8>>> {
             let (mut device, theirs) = pair(&options, seed);
             let send = |_| {
@@ -249,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_full_device_refuses_and_its_held_packet_meets_no_second_fault() {
-        let (mut device, theirs) = pair(&FaultOptions { corrupt: 100, ..NONE }, 0);
+        let (mut device, theirs) = pair(&FaultOptions { corrupt: Chance::percent(100), ..NONE }, 0);
         let mut count = 0;
         while device.refusal().is_none() {
             device.transmit(NOW).unwrap().consume(PACKET.len(), |packet| packet.copy_from_slice(&PACKET));
