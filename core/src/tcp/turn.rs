@@ -69,8 +69,7 @@ impl<S> Connections<'_, S> {
             // It passes bytes, and nothing else.
             let _ = slot.converse(cx, segment.tuple.remote, true);
             slot.socket.refresh_window(cx, segment);
-            let fits = !slot.socket.needs_room(segment) || slot.socket.recv_queue() > 0;
-            if fits || !slot.socket.take_piece(cx, segment) {
+            if !slot.socket.needs_room(segment) || !slot.socket.take_piece(cx, segment) {
                 return;
             }
         }

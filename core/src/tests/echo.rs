@@ -17,7 +17,7 @@ fn an_echo_leaves_in_one_segment_with_its_acknowledgement() {
         peer.send(&mut net, Psh, b"Hello, \xc3\xbc!");
         let echo = peer.take(&mut net);
         assert_eq!(echo.data, b"HELLO, \xc3\xbc!");
-        assert_eq!((echo.control, echo.ack, echo.window), (Psh, Some(11), 1024));
+        assert_eq!((echo.control, echo.ack, echo.window), (Psh, Some(11), 2048 - 10));
         net.nothing_sent();
         assert_eq!((net.stats().octets_in, net.stats().octets_out), (10, 10));
     }

@@ -44,6 +44,7 @@ mod config;
 mod deadlines;
 mod drops;
 mod echo;
+mod echo_window;
 mod ethernet;
 mod events;
 mod fixture;

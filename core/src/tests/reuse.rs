@@ -76,7 +76,7 @@ fn nothing_is_left_in_the_buffers() {
     assert_eq!(net.stats().reset, 1);
 
     let mut new = peer(40_001);
-    assert_eq!(new.syn(&mut net).window, 1024);
+    assert_eq!(new.syn(&mut net).window, 2048);
     new.ack(&mut net);
     let data = letters(5000);
     assert!(new.exchange(&mut net, &data, 512) == upper(&data));

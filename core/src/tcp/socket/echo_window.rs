@@ -25,7 +25,6 @@ impl Tcb {
     /// Offers both buffers, each of this size.
     pub(super) fn offer_both(&mut self, size: usize) {
         self.both = Some(2 * wrapped(size));
-        self.edge_step = super::silly_window::step(2 * size, self.rcv_shift);
     }
 }
 
@@ -45,7 +44,7 @@ pub(super) fn widen(tcb: &Tcb, packet: &mut [u8], segment: &mut SentSegment) {
 }
 
 impl Socket<'_> {
-    /// True if smoltcp would cut a segment that there is room for, once the handler has passed on what lies in the receive
+    /// True if smoltcp would cut a segment within the window that was offered: there is room for it, once the handler has passed on what lies in the receive
     /// buffer.
     #[inline]
     pub(crate) fn needs_room(&self, segment: &Segment<'_>) -> bool {
@@ -53,6 +52,7 @@ impl Socket<'_> {
         tcb.both.is_some()
             && !segment.tcp.payload.is_empty()
             && segment.end().is_after(tcb.smoltcp_edge)
+            && !segment.end().is_after(tcb.rcv_edge)
             && !segment.seq().is_after(tcb.rcv_nxt)
             && self.judge_numbers(segment).is_none()
     }

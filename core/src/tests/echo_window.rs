@@ -1,0 +1,153 @@
+//! The window of both buffers, which a handler offers that passes bytes through: never more than can be kept, and its right
+//! edge never moves left (which `Peer::take` looks at with each segment).
+
+use core::net::SocketAddr;
+use std::vec::Vec;
+
+use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh};
+
+use super::fixture::{FAMILIES, Net, net, net_from, net_with_handler, storage};
+use super::peer::{Peer, letters, peer, peer_from, upper};
+use super::states::open;
+use crate::{Handler, Next, Stream};
+
+/// Takes all that is sent, and acknowledges it, until nothing more comes.
+#[track_caller]
+fn take_all(net: &mut Net, peer: &mut Peer) -> Vec<u8> {
+    let mut taken = Vec::new();
+    loop {
+        while !net.wire.sent.is_empty() {
+            taken.extend_from_slice(&peer.take(net).data);
+        }
+        peer.ack(net);
+        if net.wire.sent.is_empty() {
+            return taken;
+        }
+    }
+}
+
+#[test]
+fn both_buffers_are_offered_and_taken_from_a_client_that_acknowledges_nothing() {
+    for &(client, server) in FAMILIES {
+        for size in [1, 7, 100, 512, 1000, 1024, 1448] {
+            let (mut net, mut peer) = (net(), peer_from(client, server, 40_000));
+            assert_eq!(peer.syn(&mut net).window, 2048);
+            peer.ack(&mut net);
+            let data = letters(2048);
+            let mut echo = Vec::new();
+            for part in data.chunks(size) {
+                assert!(peer.edge - peer.next >= i32::try_from(part.len()).unwrap(), "no room was offered");
+                net.arrive(peer.segment(Psh, peer.next, Some(1), part));
+                peer.next += i32::try_from(part.len()).unwrap();
+                while !net.wire.sent.is_empty() {
+                    let seg = peer.take(&mut net);
+                    assert_eq!(seg.ack, Some(peer.next), "not all of it was taken, in parts of {size}");
+                    echo.extend_from_slice(&seg.data);
+                }
+            }
+            assert_eq!(peer.edge, peer.next, "there is no more room");
+            echo.extend_from_slice(&take_all(&mut net, &mut peer));
+            assert!(echo == upper(&data), "in parts of {size}");
+        }
+    }
+}
+
+#[test]
+fn a_fin_with_the_last_byte_of_the_window_is_taken() {
+    for size in [1, 512, 1024, 1448, 2048] {
+        let (mut net, mut peer) = open();
+        let data = letters(2048);
+        let (first, last) = data.split_at(2048 - size);
+        let mut echo = Vec::new();
+        for (control, part) in first.chunks(512).map(|part| (Psh, part)).chain([(Fin, last)]) {
+            net.arrive(peer.segment(control, peer.next, Some(1), part));
+            peer.next += i32::try_from(part.len()).unwrap() + i32::from(control == Fin);
+            while !net.wire.sent.is_empty() {
+                let seg = peer.take(&mut net);
+                assert_eq!(seg.ack, Some(peer.next), "with a last segment of {size}");
+                echo.extend_from_slice(&seg.data);
+            }
+        }
+        echo.extend_from_slice(&take_all(&mut net, &mut peer));
+        assert!(echo == upper(&data));
+        assert_eq!(net.stats().closed, 1);
+    }
+}
+
+#[test]
+fn a_segment_that_is_longer_than_a_buffer_is_taken_in_order_and_out_of_order() {
+    let (mut net, mut peer) = open();
+    let data = letters(10_000);
+    let mut echo = Vec::new();
+    for part in data.chunks(1460) {
+        peer.send(&mut net, Psh, part);
+        echo.extend_from_slice(&take_all(&mut net, &mut peer));
+    }
+    assert!(echo == upper(&data));
+
+    // Of a hole's other side, what lies beyond the receive buffer comes again.
+    net.arrive(peer.segment(Psh, peer.next + 100, Some(peer.acked), &data[100..1560]));
+    peer.take(&mut net);
+    net.arrive(peer.segment(Psh, peer.next, Some(peer.acked), &data[..100]));
+    let seg = peer.take(&mut net);
+    let taken = seg.ack.unwrap() - peer.next;
+    assert!((100..=1560).contains(&taken), "{taken}");
+    peer.next += taken;
+    let mut echo = seg.data;
+    echo.extend_from_slice(&take_all(&mut net, &mut peer));
+    peer.send(&mut net, Psh, &data[usize::try_from(taken).unwrap()..1560]);
+    echo.extend_from_slice(&take_all(&mut net, &mut peer));
+    assert!(echo == upper(&data[..1560]));
+}
+
+#[test]
+fn every_buffer_size_keeps_what_it_offers() {
+    for buffer in [64, 66, 536, 1460, 4096, 65_534] {
+        let mut net = net_from(storage(1, buffer, 0), 1500, |_| {});
+        let mut peer = peer(40_000);
+        let window = usize::from(peer.syn(&mut net).window);
+        assert_eq!(window, (2 * buffer).min(65_535));
+        peer.ack(&mut net);
+        let data = letters(window);
+        let mut echo = Vec::new();
+        for part in data.chunks(1460) {
+            net.arrive(peer.segment(Psh, peer.next, Some(1), part));
+            peer.next += i32::try_from(part.len()).unwrap();
+            while !net.wire.sent.is_empty() {
+                let seg = peer.take(&mut net);
+                assert_eq!(seg.ack, Some(peer.next), "with buffers of {buffer}");
+                echo.extend_from_slice(&seg.data);
+            }
+        }
+        echo.extend_from_slice(&take_all(&mut net, &mut peer));
+        assert!(echo == upper(&data), "with buffers of {buffer}");
+    }
+}
+
+#[test]
+fn a_handler_that_does_not_pass_bytes_offers_the_receive_buffer() {
+    struct Upper;
+
+    impl Handler for Upper {
+        type State = ();
+
+        fn open(&mut self, _: SocketAddr) -> Option<()> {
+            Some(())
+        }
+
+        fn stream(&mut self, (): &mut (), stream: &mut Stream<'_, '_>) -> Next {
+            stream.pass(<[u8]>::make_ascii_uppercase);
+            Next::Continue
+        }
+    }
+
+    let mut net = net_with_handler::<1024, _>(Upper);
+    let mut peer = peer(40_000);
+    assert_eq!(peer.syn(&mut net).window, 1024);
+    peer.ack(&mut net);
+    peer.send(&mut net, Psh, b"abc");
+    let echo = peer.take(&mut net);
+    assert_eq!((&echo.data[..], echo.window), (&b"ABC"[..], 1024));
+    peer.send(&mut net, Plain, b"");
+    net.nothing_sent();
+}
