@@ -14,6 +14,9 @@ use crate::tcp::seq::Seq;
 /// 32.8 ms in sequence numbers, of 4 µs each.
 const TICK: u32 = 1 << 13;
 
+/// No segment that comes up to this many bytes after another has its tag, unless a number wraps between them.
+pub(crate) const TAGGED: u32 = TICK - 2;
+
 /// How many ticks the number of a connection that follows another with its 4-tuple may be ahead of the clock, and still be
 /// recognised.
 const AHEAD: u32 = 8;

@@ -28,7 +28,7 @@
 use smoltcp::time::Instant;
 use smoltcp::wire::{TcpControl, TcpRepr};
 
-use crate::tcp::isn::{Given, Origin};
+use crate::tcp::isn::{self, Given, Origin};
 use crate::tcp::policy::COOKIE_AGE;
 use crate::tcp::segment::Segment;
 
@@ -56,10 +56,12 @@ pub(crate) enum Verdict {
 }
 
 impl CookieKind {
-    /// Those of a SYN as it is given to smoltcp; `ordinary`: the segment size of one that does not ask for any.
-    pub(crate) fn of(syn: &TcpRepr<'_>, ordinary: u16) -> CookieKind {
+    /// That of a SYN as it is given to smoltcp; `default_size`: the segment size of one that does not ask for any.
+    pub(crate) fn of(syn: &TcpRepr<'_>, default_size: u16) -> CookieKind {
         match syn.window_scale {
-            _ if syn.max_seg_size < Some(ordinary) => CookieKind::Special,
+            // The tag of a number does not survive the wrap of the peer's numbers: a later segment could pass for the first.
+            _ if syn.seq_number.0.cast_unsigned() >= u32::MAX - isn::TAGGED => CookieKind::Special,
+            _ if syn.max_seg_size < Some(default_size) => CookieKind::Special,
             None => CookieKind::Unscaled,
             Some(..7) => CookieKind::Scaled,
             Some(7..) => CookieKind::ScaledBy7,

@@ -1,7 +1,7 @@
 //! The handler's turn on a connection, and what the server makes of what it says.
 
 use crate::cx::Cx;
-use crate::handler::{Handler, Next, peer_address};
+use crate::handler::{End, Handler, Next, peer_address};
 use crate::tcp::Connections;
 use smoltcp::wire::IpEndpoint;
 
@@ -64,14 +64,21 @@ impl<S> Connections<'_, S> {
         id: SlotId,
         segment: &Segment<'_>,
     ) {
-        let slot = &mut self.slots[id];
-        while slot.phase() == Phase::Open {
-            // It passes bytes, and nothing else.
-            let _ = slot.converse(cx, segment.tuple.remote, true);
-            slot.socket.refresh_window(cx, segment);
+        loop {
+            let slot = &mut self.slots[id];
+            match slot.phase() {
+                Phase::Open => {
+                    // It passes bytes, and nothing else.
+                    let _ = slot.converse(cx, segment.tuple.remote, true);
+                    slot.socket.refresh_window(cx, segment);
+                }
+                Phase::HalfOpen if !slot.socket.is_doubtful(segment) => {}
+                Phase::Free | Phase::HalfOpen | Phase::TimeWait => return,
+            }
             if !slot.socket.needs_room(segment) || !slot.socket.take_piece(cx, segment) {
                 return;
             }
+            self.settle(cx, id, End::Closed);
         }
     }
 }

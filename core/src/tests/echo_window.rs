@@ -101,6 +101,20 @@ fn a_segment_that_is_longer_than_a_buffer_is_taken_in_order_and_out_of_order() {
 }
 
 #[test]
+fn the_first_segment_may_be_longer_than_a_buffer() {
+    for control in [Psh, Fin] {
+        let mut net = net_from(storage(1, 64, 0), 1500, |_| {});
+        let mut peer = peer(40_000);
+        peer.syn(&mut net);
+        let data = letters(128);
+        net.arrive(peer.segment(control, 1, Some(1), &data));
+        peer.next += 128 + i32::from(control == Fin);
+        assert!(take_all(&mut net, &mut peer) == upper(&data));
+        assert_eq!((net.stats().opened, net.stats().closed), (1, u64::from(control == Fin)));
+    }
+}
+
+#[test]
 fn every_buffer_size_keeps_what_it_offers() {
     for buffer in [64, 66, 536, 1460, 4096, 65_534] {
         let mut net = net_from(storage(1, buffer, 0), 1500, |_| {});

@@ -461,7 +461,7 @@ fn who_takes_only_smaller_segments_is_not_known_again() {
 #[test]
 fn a_first_segment_that_cannot_be_taken_keeps_no_slot() {
     let (mut net, peer) = evicted();
-    net.arrive(peer.segment(Fin, 1, Some(1), &letters(1025)));
+    net.arrive(peer.segment(Fin, 1, Some(1), &letters(2049)));
     assert_eq!((net.stats().revived, net.stats().opened), (1, 0));
     net.wire.sent.clear();
     net.pass(HALF_OPEN);
@@ -469,7 +469,7 @@ fn a_first_segment_that_cannot_be_taken_keeps_no_slot() {
     assert_eq!((net.last.deadline, net.stats().abandoned), (None, 4));
 
     let (mut net, mut peer) = evicted();
-    net.arrive(peer.segment(Fin, 1, Some(1), &letters(1025)));
+    net.arrive(peer.segment(Fin, 1, Some(1), &letters(2049)));
     net.wire.sent.clear();
     peer.ack(&mut net);
     assert_eq!(peer.exchange(&mut net, b"as it should", 12), b"AS IT SHOULD");
