@@ -10,6 +10,7 @@ use smoltcp::wire::{
 use smoltcp::wire::{Icmpv6Message, Icmpv6Packet, Ipv6Address, Ipv6Packet};
 
 use crate::config::{Config, MAX_ADDRESSES};
+use crate::ip::address;
 use crate::stats::DropReason;
 use crate::tcp::demux::Tuple;
 use crate::tcp::segment::Segment;
@@ -140,7 +141,7 @@ impl Filter {
         if self.ipv4.iter().any(|own| own.address == source) {
             return Err(DropReason::OwnSource);
         }
-        if !is_ipv4_host(source) || self.is_broadcast(source) {
+        if !address::is_ipv4_host(source) || self.is_broadcast(source) {
             return Err(DropReason::Source);
         }
         let protocol = packet.next_header();
@@ -241,35 +242,10 @@ impl Filter {
         if self.ipv6.contains(&source) {
             return Err(DropReason::OwnSource);
         }
-        if is_ipv6_host(source) { Ok(()) } else { Err(DropReason::Source) }
+        if address::is_ipv6_host(source) { Ok(()) } else { Err(DropReason::Source) }
     }
 
     fn is_broadcast(&self, address: Ipv4Address) -> bool {
         address.is_broadcast() || self.ipv4.iter().any(|own| own.broadcast == Some(address))
     }
-}
-
-/// True if it can be the address of a host.
-pub(crate) fn is_host(address: IpAddress) -> bool {
-    match address {
-        IpAddress::Ipv4(address) => is_ipv4_host(address),
-        #[cfg(feature = "ipv6")]
-        IpAddress::Ipv6(address) => is_ipv6_host(address),
-    }
-}
-
-/// Not "this network", loopback, multicast, nor reserved, which the broadcast address is part of (RFC 1122, section
-/// 3.2.1.3; RFC 6890).
-fn is_ipv4_host(address: Ipv4Address) -> bool {
-    let first = address.octets()[0];
-    first != 0 && first != 127 && first < 224
-}
-
-/// Not unspecified, loopback, multicast, nor IPv4 in disguise.
-#[cfg(feature = "ipv6")]
-fn is_ipv6_host(address: Ipv6Address) -> bool {
-    !address.is_unspecified()
-        && !address.is_loopback()
-        && !address.is_multicast()
-        && address.to_ipv4_mapped().is_none()
 }
