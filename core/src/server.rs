@@ -221,19 +221,21 @@ impl<'a, H: Handler> Server<'a, H> {
         // Goes on at most once: what has been rebuilt has nothing in it that is to be rebuilt. Do not be tempted to call
         // this function again instead: the compiler would no longer inline the way of each packet into one.
         loop {
-            let admitted = self.filter.admit(packet);
+            let mut admitted = self.filter.admit(packet);
             let (connections, datagrams, mut cx) = self.parts(now);
-            return match admitted {
+            // By reference, as a segment is large.
+            return match &mut admitted {
                 Err(reason) => {
-                    cx.stats.drop(reason);
+                    cx.stats.drop(*reason);
                     Turn::Nothing
                 }
                 Ok(Admitted::Segment(segment)) => {
+                    segment.packet = packet;
                     cx.learn_neighbour(packet, segment.tuple.remote.addr, segment.tuple.local);
-                    connections.segment(&mut cx, &segment, tx).map_or(Turn::Nothing, Turn::Slot)
+                    connections.segment(&mut cx, segment, tx).map_or(Turn::Nothing, Turn::Slot)
                 }
                 Ok(Admitted::Datagram(from, to)) => {
-                    cx.learn_neighbour(packet, from, to);
+                    cx.learn_neighbour(packet, *from, *to);
                     cx.interface.process(now, packet, tx, datagrams.sockets(), &mut ());
                     Turn::Datagrams
                 }
@@ -246,12 +248,12 @@ impl<'a, H: Handler> Server<'a, H> {
                     Turn::Neighbours
                 }
                 Ok(Admitted::Unwanted(unwanted)) => {
-                    self.answers.send(now, packet, &unwanted, tx, &mut self.interface, &mut self.stats);
+                    self.answers.send(now, packet, unwanted, tx, &mut self.interface, &mut self.stats);
                     Turn::Nothing
                 }
                 #[cfg(feature = "fragments")]
                 Ok(Admitted::Fragment(fragment, link_header)) => {
-                    match self.reassembly.add(now, link_header, &fragment) {
+                    match self.reassembly.add(now, link_header, fragment) {
                         Ok(Some(whole)) => {
                             rebuilt = whole;
                             packet = &rebuilt;

@@ -1,4 +1,17 @@
 //! Filter: validates each packet, and decides whether it goes to a TCP slot, to the UDP socket, to smoltcp alone, or nowhere.
+//!
+//! # What is answered without a socket
+//!
+//! | packet | answer | by | RFC |
+//! |---|---|---|---|
+//! | segment to a closed TCP port | RST, within a limit | [`closed_port`](super::closed_port) | 9293, section 3.10.7.1 |
+//! | datagram to a closed UDP port | port unreachable, within a limit | [`icmp`](super::icmp) | 1122, section 4.1.3.1; 4443, section 3.1 |
+//! | unknown protocol or next header | protocol unreachable, parameter problem, within a limit | `icmp` | 1122, section 3.2.2.1; 8200, section 4 |
+//! | IPv6 option or route that calls for it | parameter problem, within a limit | `extension_headers` and `icmp` | 8200, sections 4.2 and 4.4 |
+//! | ping | echo reply; type of service 0 and no options, whatever the request has | smoltcp | 1122, section 3.2.2.6; 4443, section 4.2 |
+//! | ARP request, neighbour solicitation | reply, advertisement | smoltcp | 826; 4861, section 7.2.4 |
+//! | ICMP errors, redirects, timestamps, what else there is of ICMP | none | smoltcp | 1122, section 3.2.2; 4443, section 2.4(b) |
+//! | fragments of which others are missing | none, though section 3.3.2 has an error after the timeout | nobody | 1122 |
 
 use heapless::Vec;
 use smoltcp::phy::ChecksumCapabilities;
@@ -82,14 +95,11 @@ impl Filter {
         filter
     }
 
+    #[inline(always)]
     pub(crate) fn admit<'p>(&self, packet: &'p [u8]) -> Result<Admitted<'p>, DropReason> {
-        let admitted = match self.hardware_addr {
+        match self.hardware_addr {
             HardwareAddress::Ip => self.ip(&[], packet, true),
             HardwareAddress::Ethernet(own) => self.ethernet(own, packet),
-        };
-        match admitted {
-            Ok(Admitted::Segment(segment)) => Ok(Admitted::Segment(Segment { packet, ..segment })),
-            other => other,
         }
     }
 
