@@ -7,7 +7,7 @@ use smoltcp::phy::{DeviceCapabilities, Medium};
 use smoltcp::time::Duration;
 use smoltcp::wire::{ETHERNET_HEADER_LEN, HardwareAddress, IpAddress, IpCidr};
 
-use crate::ip::filter;
+use crate::ip::address;
 
 /// The most addresses that a server can have (smoltcp's `iface-max-addr-count-8`).
 pub const MAX_ADDRESSES: usize = 8;
@@ -74,7 +74,7 @@ impl Config {
         if self.addresses.is_empty() {
             return Err(ConfigError::NoAddress);
         }
-        if let Some(&gateway) = self.gateways.iter().find(|&&gateway| !filter::is_host(gateway)) {
+        if let Some(&gateway) = self.gateways.iter().find(|&&gateway| !address::is_host(gateway)) {
             return Err(ConfigError::NotUnicast(gateway));
         }
         if device.max_transmission_unit < least_mtu + link_header {
@@ -90,11 +90,11 @@ fn is_host_of(own: &IpCidr) -> bool {
         IpCidr::Ipv4(cidr) => {
             let host_bits = u32::MAX.checked_shr(cidr.prefix_len().into()).unwrap_or(0);
             let host = cidr.address().to_bits() & host_bits;
-            filter::is_host(cidr.address().into())
+            address::is_host(cidr.address().into())
                 && (cidr.prefix_len() > 30 || host != 0 && host != host_bits)
         }
         #[cfg(feature = "ipv6")]
-        IpCidr::Ipv6(cidr) => filter::is_host(cidr.address().into()),
+        IpCidr::Ipv6(cidr) => address::is_host(cidr.address().into()),
     }
 }
 

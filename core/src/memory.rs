@@ -19,9 +19,12 @@ pub const BUFFER_SIZE: usize = 1024;
 /// The smallest buffer of a TCP socket: smoltcp takes no smaller segment size than 48.
 pub(crate) const MIN_BUFFER_SIZE: usize = 64;
 
-/// The longest payload of a packet that is put together from fragments (`reassembly-buffer-size-2048`).
+/// The longest payload of a packet that is put together from fragments.
 pub(crate) fn longest_reassembled() -> usize {
-    if cfg!(feature = "fragments") { 2048 } else { 0 }
+    #[cfg(feature = "fragments")]
+    return crate::ip::LONGEST_REBUILT;
+    #[cfg(not(feature = "fragments"))]
+    0
 }
 
 /// All memory of a [`Server`](crate::Server), borrowed for as long as it lives; `S` is what the handler keeps of a connection

@@ -10,8 +10,11 @@ use smoltcp::time::{Duration, Instant};
 use crate::config::{Config, ConfigError};
 use crate::cx::Cx;
 use crate::handler::Handler;
+use crate::ip::answer::Answers;
 use crate::ip::filter::{Admitted, Filter};
 use crate::ip::interface::{Interface, Sent};
+#[cfg(feature = "fragments")]
+use crate::ip::reassembly::Reassembly;
 use crate::memory::{self, Storage};
 use crate::stats::{DropReason, Stats};
 use crate::tcp::Connections;
@@ -34,6 +37,9 @@ const SHUTDOWN: Duration = Duration::from_secs(1);
 pub struct Server<'a, H: Handler = Uppercase> {
     handler: H,
     filter: Filter,
+    answers: Answers,
+    #[cfg(feature = "fragments")]
+    reassembly: Reassembly,
     connections: Connections<'a, H::State>,
     datagrams: Datagrams<'a>,
     interface: Interface,
@@ -106,7 +112,7 @@ impl<'a, H: Handler> Server<'a, H> {
             let (rx, tx) = buffers.split_at_mut(buffer_size);
             slot.furnish(socket, rx, tx);
         }
-        let ([demux_hasher, isn_hasher], seed) = secrets(config.entropy);
+        let ([demux_hasher, isn_hasher], [answer_key, echo_key], seed) = secrets(config.entropy);
         let demux = Demux::new(demux, buckets, demux_hasher);
         let (slots, timers) = (Slots::new(slots), Timers::new(deadlines));
         let mut connections = Connections::new(slots, demux, timers, isn_hasher, buffer_size);
@@ -115,8 +121,11 @@ impl<'a, H: Handler> Server<'a, H> {
             handler,
             interface: Interface::new(config, &capabilities, seed, now),
             filter: Filter::new(config, capabilities.checksum),
+            answers: Answers::new(answer_key),
+            #[cfg(feature = "fragments")]
+            reassembly: Reassembly::new(),
             connections,
-            datagrams: Datagrams::new(udp, config.port, config.delay),
+            datagrams: Datagrams::new(udp, config.port, config.delay, echo_key),
             stats: Stats::default(),
             abort_at: None,
             blocked: false,
@@ -205,30 +214,67 @@ impl<'a, H: Handler> Server<'a, H> {
 
     /// Hands a packet to whom it is for; returns whose turn it is then.
     fn admit(&mut self, now: Instant, packet: &[u8], tx: impl TxToken) -> Turn {
-        let admitted = self.filter.admit(packet);
-        let (connections, datagrams, mut cx) = self.parts(now);
-        match admitted {
-            Err(reason) => {
-                cx.stats.drop(reason);
-                Turn::Nothing
-            }
-            Ok(Admitted::Segment(segment)) => {
-                cx.learn_neighbour(packet, segment.tuple.remote.addr, segment.tuple.local);
-                connections.segment(&mut cx, &segment, tx).map_or(Turn::Nothing, Turn::Slot)
-            }
-            Ok(Admitted::Datagram(from, to)) => {
-                cx.learn_neighbour(packet, from, to);
-                cx.interface.process(now, packet, tx, datagrams.sockets(), &mut ());
-                Turn::Datagrams
-            }
-            Ok(Admitted::Stack) => {
-                cx.interface.process_without_sockets(now, packet, tx);
-                Turn::Fragments
-            }
-            Ok(Admitted::Neighbour) => {
-                cx.interface.process_without_sockets(now, packet, tx);
-                Turn::Neighbours
-            }
+        #[cfg(any(feature = "ipv6", feature = "fragments"))]
+        let mut rebuilt;
+        #[cfg(any(feature = "ipv6", feature = "fragments"))]
+        let mut packet = packet;
+        // Goes on at most once: what has been rebuilt has nothing in it that is to be rebuilt. Do not be tempted to call
+        // this function again instead: the compiler would no longer inline the way of each packet into one.
+        loop {
+            let mut admitted = self.filter.admit(packet);
+            let (connections, datagrams, mut cx) = self.parts(now);
+            // By reference, as a segment is large.
+            return match &mut admitted {
+                Err(reason) => {
+                    cx.stats.drop(*reason);
+                    Turn::Nothing
+                }
+                Ok(Admitted::Segment(segment)) => {
+                    segment.packet = packet;
+                    cx.learn_neighbour(packet, segment.tuple.remote.addr, segment.tuple.local);
+                    connections.segment(&mut cx, segment, tx).map_or(Turn::Nothing, Turn::Slot)
+                }
+                Ok(Admitted::Datagram(from, to)) => {
+                    cx.learn_neighbour(packet, *from, *to);
+                    cx.interface.process(now, packet, tx, datagrams.sockets(), &mut ());
+                    Turn::Datagrams
+                }
+                Ok(Admitted::Stack) => {
+                    cx.interface.process_without_sockets(now, packet, tx);
+                    Turn::Fragments
+                }
+                Ok(Admitted::Neighbour) => {
+                    cx.interface.process_without_sockets(now, packet, tx);
+                    Turn::Neighbours
+                }
+                Ok(Admitted::Unwanted(unwanted)) => {
+                    self.answers.send(now, packet, unwanted, tx, &mut self.interface, &mut self.stats);
+                    Turn::Nothing
+                }
+                #[cfg(feature = "fragments")]
+                Ok(Admitted::Fragment(fragment, link_header)) => {
+                    match self.reassembly.add(now, link_header, fragment) {
+                        Ok(Some(whole)) => {
+                            rebuilt = whole;
+                            packet = &rebuilt;
+                            continue;
+                        }
+                        Ok(None) => {}
+                        Err(reason) => self.stats.drop(reason),
+                    }
+                    Turn::Nothing
+                }
+                #[cfg(feature = "ipv6")]
+                Ok(Admitted::Extended(extended)) => {
+                    if let Some(plain) = extended.plain() {
+                        rebuilt = plain;
+                        packet = &rebuilt;
+                        continue;
+                    }
+                    self.stats.drop(DropReason::ExtensionHeader);
+                    Turn::Nothing
+                }
+            };
         }
     }
 
@@ -325,8 +371,11 @@ impl<H: Handler> fmt::Debug for Server<'_, H> {
     }
 }
 
-/// Two hashes and a seed from one secret, none of which tells another.
-fn secrets(entropy: [u8; 16]) -> ([SipHasher13; 2], u64) {
+/// Two hashes, two keys for others, and a seed from one secret, none of which tells another.
+fn secrets(entropy: [u8; 16]) -> ([SipHasher13; 2], [[u8; 16]; 2], u64) {
     let hash = |label: u8| SipHasher13::new_with_key(&entropy).hash(&[label]);
-    ([(0, 1), (2, 3)].map(|(low, high)| SipHasher13::new_with_keys(hash(low), hash(high))), hash(4))
+    let hashers = [(0, 1), (2, 3)].map(|(low, high)| SipHasher13::new_with_keys(hash(low), hash(high)));
+    let keys = [(5, 6), (7, 8)]
+        .map(|(low, high)| (u128::from(hash(low)) << 64 | u128::from(hash(high))).to_ne_bytes());
+    (hashers, keys, hash(4))
 }

@@ -18,9 +18,11 @@ pub enum DropReason {
     Source,
     /// From one of the server's own addresses (LAND).
     OwnSource,
-    /// A fragment of something other than UDP or ICMP, of IPv6, or any without the feature `fragments`.
+    /// A fragment of IPv6, one that cannot be put together with others (too long, contradictory, or no buffer is free), or
+    /// any without the feature `fragments`.
     Fragment,
-    /// Behind IPv6 extension headers.
+    /// An IPv6 packet whose extension headers ask for it to be dropped, or lead to nothing; one with more than 8 of them;
+    /// one of more than 2048 bytes without them; neighbour discovery behind them.
     ExtensionHeader,
     /// A SYN, or an evicted client's acknowledgement, when every slot has an open connection.
     NoSlot,
@@ -28,8 +30,14 @@ pub enum DropReason {
     ShuttingDown,
     /// A segment that its connection must not act upon (RFC 5961), such as a SYN or an inexact RST.
     Unacceptable,
-    /// A datagram from port 0 or from the server's own port number: a reply might be answered for ever.
+    /// A datagram from port 0, from the server's own port number, or from the port of a service that answers whatever it
+    /// gets: a reply might be answered for ever.
     EchoLoop,
+    /// A datagram to which the reply would add nothing, from a source that has sent many of them: it may be an echo
+    /// itself.
+    EchoLimit,
+    /// A packet that deserves an ICMP error or, at a closed port, a RST, but there have been too many of these.
+    AnswerLimit,
     /// A datagram whose reply found no room.
     ReplyQueue,
     /// A reply to a neighbour that does not answer ARP or neighbour solicitations.
@@ -38,7 +46,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// All reasons, in the order of their declaration.
-    pub const ALL: [DropReason; 14] = [
+    pub const ALL: [DropReason; 16] = [
         Self::Malformed,
         Self::Checksum,
         Self::NotOurs,
@@ -51,6 +59,8 @@ impl DropReason {
         Self::ShuttingDown,
         Self::Unacceptable,
         Self::EchoLoop,
+        Self::EchoLimit,
+        Self::AnswerLimit,
         Self::ReplyQueue,
         Self::Neighbour,
     ];
@@ -70,6 +80,8 @@ impl DropReason {
             Self::ShuttingDown => "shutting down",
             Self::Unacceptable => "unacceptable segment",
             Self::EchoLoop => "echo loop",
+            Self::EchoLimit => "echo limit",
+            Self::AnswerLimit => "answer limit",
             Self::ReplyQueue => "reply queue",
             Self::Neighbour => "no neighbour",
         }

@@ -114,7 +114,8 @@ fn is_gentle(scenario: &Scenario) -> bool {
 fn check_datagrams(scenario: &Scenario, network: &Network<'_>) {
     let stats = network.stats();
     assert!(stats.datagrams_out <= stats.datagrams_in, "{stats}");
-    let lost = [DropReason::ReplyQueue, DropReason::Neighbour].map(|reason| stats.dropped(reason));
+    let lost = [DropReason::ReplyQueue, DropReason::Neighbour, DropReason::EchoLimit]
+        .map(|reason| stats.dropped(reason));
     if scenario.shutdown.is_none() && scenario.medium == Medium::Ip {
         assert_eq!(stats.datagrams_in, stats.datagrams_out + lost.iter().sum::<u64>(), "{stats}");
     }
@@ -122,7 +123,7 @@ fn check_datagrams(scenario: &Scenario, network: &Network<'_>) {
     for request in network.udp_clients().flat_map(|udp_client| &udp_client.requests) {
         assert!(request.replies <= 1 || faults.duplicated > 0, "a datagram was answered twice");
         let no_loss =
-            (faults.lost, faults.corrupted) == (0, 0) && lost == [0, 0] && scenario.shutdown.is_none();
+            (faults.lost, faults.corrupted) == (0, 0) && lost == [0, 0, 0] && scenario.shutdown.is_none();
         // Fragments may be lost: only four datagrams are reassembled at the same time.
         let whole = request.payload.len() + 48 <= scenario.mtu;
         assert!(request.replies >= 1 || !no_loss || !whole, "a datagram was lost in the server:\n{stats}");

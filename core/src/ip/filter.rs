@@ -1,4 +1,17 @@
 //! Filter: validates each packet, and decides whether it goes to a TCP slot, to the UDP socket, to smoltcp alone, or nowhere.
+//!
+//! # What is answered without a socket
+//!
+//! | packet | answer | by | RFC |
+//! |---|---|---|---|
+//! | segment to a closed TCP port | RST, within a limit | [`closed_port`](super::closed_port) | 9293, section 3.10.7.1 |
+//! | datagram to a closed UDP port | port unreachable, within a limit | [`icmp`](super::icmp) | 1122, section 4.1.3.1; 4443, section 3.1 |
+//! | unknown protocol or next header | protocol unreachable, parameter problem, within a limit | `icmp` | 1122, section 3.2.2.1; 8200, section 4 |
+//! | IPv6 option or route that calls for it | parameter problem, within a limit | `extension_headers` and `icmp` | 8200, sections 4.2 and 4.4 |
+//! | ping | echo reply; type of service 0 and no options, whatever the request has | smoltcp | 1122, section 3.2.2.6; 4443, section 4.2 |
+//! | ARP request, neighbour solicitation | reply, advertisement | smoltcp | 826; 4861, section 7.2.4 |
+//! | ICMP errors, redirects, timestamps, what else there is of ICMP | none | smoltcp | 1122, section 3.2.2; 4443, section 2.4(b) |
+//! | fragments of which others are missing | none, though section 3.3.2 has an error after the timeout | nobody | 1122 |
 
 use heapless::Vec;
 use smoltcp::phy::ChecksumCapabilities;
@@ -10,6 +23,10 @@ use smoltcp::wire::{
 use smoltcp::wire::{Icmpv6Message, Icmpv6Packet, Ipv6Address, Ipv6Packet};
 
 use crate::config::{Config, MAX_ADDRESSES};
+use crate::ip::address;
+use crate::ip::answer::{Answer, Unwanted};
+#[cfg(feature = "ipv6")]
+use crate::ip::extension_headers::{self, Extended, Fault};
 use crate::stats::DropReason;
 use crate::tcp::demux::Tuple;
 use crate::tcp::segment::Segment;
@@ -18,12 +35,20 @@ use crate::tcp::segment::Segment;
 pub(crate) enum Admitted<'p> {
     /// A TCP segment to the server's port.
     Segment(Segment<'p>),
-    /// A UDP datagram to the server's port, or a fragment that may belong to one, from and to these addresses.
+    /// A UDP datagram to the server's port, from and to these addresses.
     Datagram(IpAddress, IpAddress),
-    /// For smoltcp to answer without a socket: ping, closed ports, unknown protocols.
+    /// For smoltcp to answer without a socket: ping. What else there is of ICMP it leaves alone.
     Stack,
     /// The same, and neighbours may be known afterwards that were not before: ARP, neighbour discovery.
     Neighbour,
+    /// For the server itself to answer.
+    Unwanted(Unwanted<'p>),
+    /// An IPv4 fragment and its link header: the datagram that it completes is to be admitted.
+    #[cfg(feature = "fragments")]
+    Fragment(Ipv4Packet<&'p [u8]>, &'p [u8]),
+    /// To be admitted without its extension headers.
+    #[cfg(feature = "ipv6")]
+    Extended(Extended<'p>),
 }
 
 #[derive(Debug)]
@@ -70,14 +95,11 @@ impl Filter {
         filter
     }
 
+    #[inline(always)]
     pub(crate) fn admit<'p>(&self, packet: &'p [u8]) -> Result<Admitted<'p>, DropReason> {
-        let admitted = match self.hardware_addr {
+        match self.hardware_addr {
             HardwareAddress::Ip => self.ip(&[], packet, true),
             HardwareAddress::Ethernet(own) => self.ethernet(own, packet),
-        };
-        match admitted {
-            Ok(Admitted::Segment(segment)) => Ok(Admitted::Segment(Segment { packet, ..segment })),
-            other => other,
         }
     }
 
@@ -137,22 +159,24 @@ impl Filter {
         if !to_us {
             return Err(DropReason::Broadcast);
         }
-        if self.ipv4.iter().any(|own| own.address == source) {
-            return Err(DropReason::OwnSource);
-        }
-        if !is_ipv4_host(source) || self.is_broadcast(source) {
+        if !address::is_ipv4_host(source) {
             return Err(DropReason::Source);
         }
-        let protocol = packet.next_header();
-        if packet.more_frags() || packet.frag_offset() != 0 {
-            return match protocol {
-                _ if !cfg!(feature = "fragments") => Err(DropReason::Fragment),
-                IpProtocol::Udp => Ok(Admitted::Datagram(source.into(), destination.into())),
-                IpProtocol::Icmp => Ok(Admitted::Stack),
-                // The filter could not see what TCP would be put together from fragments.
-                _ => Err(DropReason::Fragment),
-            };
+        for own in &self.ipv4 {
+            if own.address == source {
+                return Err(DropReason::OwnSource);
+            }
+            if own.broadcast == Some(source) {
+                return Err(DropReason::Source);
+            }
         }
+        if packet.more_frags() || packet.frag_offset() != 0 {
+            #[cfg(feature = "fragments")]
+            return Ok(Admitted::Fragment(packet, link_header));
+            #[cfg(not(feature = "fragments"))]
+            return Err(DropReason::Fragment);
+        }
+        let protocol = packet.next_header();
         self.transport(protocol, source.into(), destination.into(), packet.payload(), link_header)
     }
 
@@ -183,13 +207,51 @@ impl Filter {
         }
         self.sane_ipv6_source(source)?;
         match protocol {
-            IpProtocol::Ipv6Frag => Err(DropReason::Fragment),
-            IpProtocol::HopByHop
-            | IpProtocol::Ipv6Route
-            | IpProtocol::Ipv6Opts
-            | IpProtocol::IpSecAh
-            | IpProtocol::IpSecEsp => Err(DropReason::ExtensionHeader),
-            _ => self.transport(protocol, source.into(), destination.into(), packet.payload(), link_header),
+            IpProtocol::Tcp | IpProtocol::Udp | IpProtocol::Icmpv6 => {
+                self.transport(protocol, source.into(), destination.into(), packet.payload(), link_header)
+            }
+            _ => self.extended(source, destination, packet, link_header),
+        }
+    }
+
+    /// An IPv6 packet that does not begin with what it carries.
+    ///
+    /// Do not be tempted to let it be inlined: every packet would pay.
+    #[cfg(feature = "ipv6")]
+    #[inline(never)]
+    fn extended<'p>(
+        &self,
+        source: Ipv6Address,
+        destination: Ipv6Address,
+        packet: Ipv6Packet<&'p [u8]>,
+        link_header: &'p [u8],
+    ) -> Result<Admitted<'p>, DropReason> {
+        let length = packet.total_len();
+        let packet = &packet.into_inner()[..length];
+        let (source, destination) = (source.into(), destination.into());
+        let upper = match extension_headers::walk(packet) {
+            Ok(upper) => upper,
+            Err(Fault::Drop(reason)) => return Err(reason),
+            Err(Fault::Problem(problem, at)) => {
+                let answer = Answer::ParameterProblem(problem, at);
+                return Ok(Admitted::Unwanted(Unwanted {
+                    answer,
+                    link_header,
+                    payload: &[],
+                    source,
+                    destination,
+                }));
+            }
+        };
+        let payload = &packet[upper.offset..];
+        // Neighbour discovery does not come in fragments (RFC 6980), nor behind other headers.
+        if upper.protocol == IpProtocol::Icmpv6 && payload.first() != Some(&Icmpv6Message::EchoRequest.into())
+        {
+            return Err(DropReason::ExtensionHeader);
+        }
+        match self.transport(upper.protocol, source, destination, payload, link_header)? {
+            unwanted @ Admitted::Unwanted(_) => Ok(unwanted),
+            _ => Ok(Admitted::Extended(Extended { link_header, packet, upper })),
         }
     }
 
@@ -201,38 +263,43 @@ impl Filter {
         payload: &'p [u8],
         link_header: &'p [u8],
     ) -> Result<Admitted<'p>, DropReason> {
+        let unwanted =
+            |answer| Admitted::Unwanted(Unwanted { answer, link_header, payload, source, destination });
         match protocol {
             IpProtocol::Tcp => {
                 let packet = TcpPacket::new_checked(payload).map_err(|_| DropReason::Malformed)?;
                 if self.checksum.tcp.rx() && !packet.verify_checksum(&source, &destination) {
                     return Err(DropReason::Checksum);
                 }
+                if packet.dst_port() != self.port {
+                    return closed_tcp_port(&packet).map(unwanted);
+                }
                 let tcp = TcpRepr::parse(&packet, &source, &destination, &ChecksumCapabilities::ignored())
                     .map_err(|_| DropReason::Malformed)?;
-                if tcp.dst_port != self.port {
-                    return Ok(Admitted::Stack);
-                }
                 let remote = IpEndpoint::new(source, tcp.src_port);
                 let tuple = Tuple { remote, local: destination };
                 Ok(Admitted::Segment(Segment { packet: &[], link_header, tuple, tcp }))
             }
             IpProtocol::Udp => {
-                let packet = UdpPacket::new_checked(payload).map_err(|_| DropReason::Malformed)?;
+                let udp = UdpPacket::new_checked(payload).map_err(|_| DropReason::Malformed)?;
                 let due = !matches!(source, IpAddress::Ipv4(_));
-                let absent = packet.checksum() == 0;
-                let right = !self.checksum.udp.rx() || packet.verify_checksum(&source, &destination);
+                let absent = udp.checksum() == 0;
+                let right = !self.checksum.udp.rx() || udp.verify_checksum(&source, &destination);
                 if !right || absent && due {
                     return Err(DropReason::Checksum);
                 }
-                match packet.dst_port() {
+                match udp.dst_port() {
                     0 => Err(DropReason::Malformed),
                     port if port == self.port => Ok(Admitted::Datagram(source, destination)),
                     // No port unreachable to where nobody can have asked from.
-                    _ if packet.src_port() == 0 => Err(DropReason::EchoLoop),
-                    _ => Ok(Admitted::Stack),
+                    _ if udp.src_port() == 0 => Err(DropReason::EchoLoop),
+                    _ => Ok(unwanted(Answer::PortUnreachable)),
                 }
             }
-            _ => Ok(Admitted::Stack),
+            IpProtocol::Icmp if matches!(source, IpAddress::Ipv4(_)) => Ok(Admitted::Stack),
+            #[cfg(feature = "ipv6")]
+            IpProtocol::Icmpv6 if matches!(source, IpAddress::Ipv6(_)) => Ok(Admitted::Stack),
+            _ => Ok(unwanted(Answer::ProtocolUnreachable)),
         }
     }
 
@@ -241,7 +308,7 @@ impl Filter {
         if self.ipv6.contains(&source) {
             return Err(DropReason::OwnSource);
         }
-        if is_ipv6_host(source) { Ok(()) } else { Err(DropReason::Source) }
+        if address::is_ipv6_host(source) { Ok(()) } else { Err(DropReason::Source) }
     }
 
     fn is_broadcast(&self, address: Ipv4Address) -> bool {
@@ -249,27 +316,14 @@ impl Filter {
     }
 }
 
-/// True if it can be the address of a host.
-pub(crate) fn is_host(address: IpAddress) -> bool {
-    match address {
-        IpAddress::Ipv4(address) => is_ipv4_host(address),
-        #[cfg(feature = "ipv6")]
-        IpAddress::Ipv6(address) => is_ipv6_host(address),
+/// What a segment to a closed port draws: a RST, unless it is one (RFC 9293, section 3.10.7.1).
+#[cold]
+fn closed_tcp_port(tcp: &TcpPacket<&[u8]>) -> Result<Answer, DropReason> {
+    if tcp.rst() {
+        return Err(DropReason::Unacceptable);
     }
-}
-
-/// Not "this network", loopback, multicast, nor reserved, which the broadcast address is part of (RFC 1122, section
-/// 3.2.1.3; RFC 6890).
-fn is_ipv4_host(address: Ipv4Address) -> bool {
-    let first = address.octets()[0];
-    first != 0 && first != 127 && first < 224
-}
-
-/// Not unspecified, loopback, multicast, nor IPv4 in disguise.
-#[cfg(feature = "ipv6")]
-fn is_ipv6_host(address: Ipv6Address) -> bool {
-    !address.is_unspecified()
-        && !address.is_loopback()
-        && !address.is_multicast()
-        && address.to_ipv4_mapped().is_none()
+    if tcp.src_port() == 0 || tcp.dst_port() == 0 {
+        return Err(DropReason::Malformed);
+    }
+    Ok(Answer::Reset)
 }

@@ -21,10 +21,6 @@ const PACKETS_A_TURN: usize = 1 << 16;
 /// smoltcp remembers a neighbour for a minute.
 const NEIGHBOUR: Duration = Duration::from_secs(30);
 
-/// An orphaned fragment holds one of four reassembly buffers for this long (RFC 791 has 15 s, RFC 8900 says why not).
-#[cfg(feature = "fragments")]
-const REASSEMBLY: Duration = Duration::from_secs(2);
-
 /// smoltcp's interface, and what is needed to make others like it.
 pub(crate) struct Interface {
     interface: iface::Interface,
@@ -69,8 +65,6 @@ impl Interface {
             packets_sent: 0,
             neighbour: (Announcement::new(), now),
         };
-        #[cfg(feature = "fragments")]
-        interface.interface.set_reassembly_timeout(REASSEMBLY);
         for gateway in &config.gateways {
             let routes = interface.interface.routes_mut();
             // Cannot fail: smoltcp keeps two routes by default, and `gateways` has two at most.
@@ -106,6 +100,12 @@ impl Interface {
         let tx = Watched { token: tx, sent: &mut self.packets_sent, watch };
         let mut device = OnePacket::new(packet, tx, &self.capabilities);
         self.interface.poll_ingress_single(now, &mut device, sockets);
+    }
+
+    /// Sends a packet of this length that smoltcp has no part in; `emit` writes it.
+    pub(crate) fn emit(&mut self, tx: impl TxToken, length: usize, emit: impl FnOnce(&mut [u8])) {
+        self.packets_sent += 1;
+        tx.consume(length, emit);
     }
 
     /// Lets smoltcp answer a packet that is for no socket.

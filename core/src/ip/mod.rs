@@ -1,6 +1,32 @@
 //! Everything below TCP and UDP: which packets count, smoltcp's interface, and neighbours on Ethernet.
 
+#[cfg(any(feature = "ipv6", feature = "fragments"))]
+use heapless::Vec;
+#[cfg(any(feature = "ipv6", feature = "fragments"))]
+use smoltcp::wire::ETHERNET_HEADER_LEN;
+
+pub(crate) mod address;
+pub(crate) mod answer;
+mod closed_port;
 pub(crate) mod device;
+#[cfg(feature = "ipv6")]
+pub(crate) mod extension_headers;
 pub(crate) mod filter;
+mod icmp;
 pub(crate) mod interface;
 pub(crate) mod neighbours;
+#[cfg(feature = "fragments")]
+pub(crate) mod reassembly;
+pub(crate) mod token_bucket;
+
+/// The longest payload of an IPv4 packet, and the longest IPv6 packet, that are rebuilt.
+#[cfg(any(feature = "ipv6", feature = "fragments"))]
+pub(crate) const LONGEST_REBUILT: usize = 2048;
+
+/// A packet that was put together anew, as smoltcp takes it, behind its link header.
+#[cfg(any(feature = "ipv6", feature = "fragments"))]
+pub(crate) type Rebuilt = Vec<u8, { ETHERNET_HEADER_LEN + LONGEST_IPV4_HEADER + LONGEST_REBUILT }>;
+
+/// An IPv4 header with all the options that it has room for.
+#[cfg(any(feature = "ipv6", feature = "fragments"))]
+const LONGEST_IPV4_HEADER: usize = 60;

@@ -29,7 +29,10 @@
 //! | clients that read or send nothing, beside others | `slow_clients` |
 //! | shutdown | `shutdown` |
 //! | UDP, delayed replies | `udp` |
-//! | ping, ICMP errors, RST for a closed port | `icmp` |
+//! | UDP: echo loops | `echo_loops` |
+//! | ping, ICMP errors | `icmp` |
+//! | RST for a closed port | `closed_ports` |
+//! | IPv6 extension headers | `extension_headers` |
 //! | IPv4 fragments | `fragments` |
 //! | Ethernet, ARP; IPv6 neighbour discovery | `ethernet`; `ndisc` |
 //! | packets that are dropped, one test for each `DropReason` | `drops` |
@@ -40,13 +43,17 @@
 
 mod acknowledgements;
 mod back_pressure;
+mod closed_ports;
 mod config;
 mod deadlines;
 mod drops;
 mod echo;
+mod echo_loops;
 mod echo_window;
 mod ethernet;
 mod events;
+#[cfg(feature = "ipv6")]
+mod extension_headers;
 mod fixture;
 #[cfg(feature = "fragments")]
 mod fragments;

@@ -201,20 +201,6 @@ fn replies_beyond_the_delay_queue_are_dropped_and_counted() {
 }
 
 #[test]
-fn source_ports_that_might_answer_for_ever_get_no_reply() {
-    for &(client, server) in FAMILIES {
-        let mut net = net();
-        for (port, count) in [(0, 1), (PORT, 2)] {
-            net.arrive(question(client, port, server, b"echo"));
-            net.nothing_sent();
-            net.dropped_only(DropReason::EchoLoop, count);
-        }
-        assert_eq!(ask(&mut net, client, server, b"echo"), b"ECHO");
-        assert_eq!(net.stats().datagrams_in, 1);
-    }
-}
-
-#[test]
 fn the_port_is_configured() {
     let mut net = net_with::<2>(|config| config.port = 7);
     net.arrive(udp_packet(IpEndpoint::new(CLIENT, PORT), IpEndpoint::new(SERVER, 7), b"x"));

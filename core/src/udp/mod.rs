@@ -1,5 +1,7 @@
 //! UDP: one socket for everybody, and the replies that wait for their delay.
 
+mod echo_loop;
+
 use smoltcp::iface::{SocketHandle, SocketSet};
 use smoltcp::phy::PacketMeta;
 use smoltcp::socket::udp::{self, UdpMetadata};
@@ -12,6 +14,7 @@ use crate::handler::{self, Handler, Reply};
 use crate::memory::UdpStorage;
 use crate::stats::DropReason;
 use crate::tcp::timers::NEVER;
+use crate::udp::echo_loop::EchoLoop;
 
 /// What is kept of each reply that waits for its delay.
 pub type DelayedMetadata = PacketMetadata<Delayed>;
@@ -28,6 +31,7 @@ pub struct Delayed {
 pub(crate) struct Datagrams<'a> {
     sockets: SocketSet<'a>,
     port: u16,
+    echo_loop: EchoLoop,
     delay: Option<Duration>,
     delayed: PacketBuffer<'a, Delayed>,
     /// Replies in the socket: none but while their neighbour is unknown or the device has no room.
@@ -38,14 +42,27 @@ pub(crate) struct Datagrams<'a> {
 
 impl<'a> Datagrams<'a> {
     /// `port` must not be 0.
-    pub(crate) fn new(storage: UdpStorage<'a>, port: u16, delay: Option<Duration>) -> Datagrams<'a> {
+    pub(crate) fn new(
+        storage: UdpStorage<'a>,
+        port: u16,
+        delay: Option<Duration>,
+        key: [u8; 16],
+    ) -> Datagrams<'a> {
         let mut sockets = SocketSet::new(core::slice::from_mut(storage.socket));
         sockets.add(udp::Socket::new(
             udp::PacketBuffer::new(storage.rx_metadata, storage.rx),
             udp::PacketBuffer::new(storage.tx_metadata, storage.tx),
         ));
         let delayed = PacketBuffer::new(storage.delayed_metadata, storage.delayed);
-        let mut datagrams = Datagrams { sockets, port, delay, delayed, pending: 0, waits_until: NEVER };
+        let mut datagrams = Datagrams {
+            sockets,
+            port,
+            echo_loop: EchoLoop::new(port, key),
+            delay,
+            delayed,
+            pending: 0,
+            waits_until: NEVER,
+        };
         datagrams.bind();
         datagrams
     }
@@ -61,14 +78,17 @@ impl<'a> Datagrams<'a> {
         while let Ok((request, from)) =
             self.sockets.get_mut::<udp::Socket<'_>>(SocketHandle::default()).recv()
         {
-            // Here and not at the door, as datagrams put together from fragments pass here only (CVE-2024-2169).
-            if from.endpoint.port == 0 || from.endpoint.port == self.port {
-                cx.stats.drop(DropReason::EchoLoop);
+            if let Err(reason) = self.echo_loop.check_source(from.endpoint) {
+                cx.stats.drop(reason);
                 continue;
             }
             cx.stats.datagrams_in += 1;
             reply.clear();
             if !cx.handler.datagram(handler::peer_address(from.endpoint), request, &mut reply) {
+                continue;
+            }
+            if let Err(reason) = self.echo_loop.check_reply(cx.now, from.endpoint, request, &reply) {
+                cx.stats.drop(reason);
                 continue;
             }
             let sent = match self.delay {

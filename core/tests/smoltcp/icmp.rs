@@ -36,7 +36,7 @@ fn resets_have_no_limit() {
     for _ in 0..MANY {
         peer.sends(syn(-1));
     }
-    repaired_by("ip/icmp.rs", peer.receives().len() == MANY);
+    repaired_by("ip/closed_port.rs", peer.receives().len() == MANY);
 }
 
 /// The header that an ICMP error quotes is made anew: type of service, identification and time to live are
@@ -65,5 +65,5 @@ fn the_reset_of_a_segment_without_ack_acknowledges_nothing() {
     peer.sends(Segment { ack: None, ..fin(0, b"") });
     let segments = peer.receives();
     assert_eq!(segments[0].control, TcpControl::Rst);
-    repaired_by("tcp/segment.rs", segments[0].ack.is_none());
+    repaired_by("ip/closed_port.rs", segments[0].ack.is_none());
 }

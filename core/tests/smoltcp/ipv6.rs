@@ -71,21 +71,21 @@ fn control_a_datagram_behind_hop_by_hop_padding_is_taken() {
 /// 4: a node must accept extension headers in any order, and section 4.6 defines this one.
 #[test]
 fn destination_options_are_refused() {
-    repaired_by("ip/extensions.rs", !received(behind(DESTINATION_OPTIONS, PADDING)).0);
+    repaired_by("ip/extension_headers.rs", !received(behind(DESTINATION_OPTIONS, PADDING)).0);
 }
 
 /// A routing header with nothing left is refused. RFC 8200, section 4.4: an unknown routing type with
 /// Segments Left = 0 is ignored, and the next header processed.
 #[test]
 fn a_routing_header_with_nothing_left_is_refused() {
-    repaired_by("ip/extensions.rs", !received(behind(ROUTING, [253, 0, 0, 0, 0, 0])).0);
+    repaired_by("ip/extension_headers.rs", !received(behind(ROUTING, [253, 0, 0, 0, 0, 0])).0);
 }
 
 /// A fragment that is the whole packet is refused. RFC 6946, section 4: atomic fragments are processed apart
 /// from all others.
 #[test]
 fn an_atomic_fragment_is_refused() {
-    repaired_by("ip/extensions.rs", !received(behind(FRAGMENT, [0, 0, 0, 0, 0, 7])).0);
+    repaired_by("ip/extension_headers.rs", !received(behind(FRAGMENT, [0, 0, 0, 0, 0, 7])).0);
 }
 
 /// The error about an unknown hop-by-hop option points at the header behind the fixed one, not at the option.

@@ -1,0 +1,127 @@
+//! What the server itself answers to a packet that nothing here takes, and how often.
+
+use smoltcp::phy::TxToken;
+use smoltcp::time::{Duration, Instant};
+use smoltcp::wire::{IpAddress, IpProtocol, IpRepr};
+
+use crate::ip::interface::Interface;
+use crate::ip::token_bucket::{PerSource, Rate, TokenBucket};
+use crate::ip::{closed_port, icmp};
+use crate::stats::{DropReason, Stats};
+
+/// ICMP errors to one source: Linux's `icmp_ratelimit`, a burst of 6 and then one a second.
+const ERRORS_A_SOURCE: Rate = Rate { burst: 6, interval: Duration::from_secs(1) };
+
+/// ICMP errors to all sources: Linux's `icmp_msgs_burst` and `icmp_msgs_per_sec`. RFC 4443, section 2.4(f) demands a
+/// limit, RFC 1812, section 4.3.2.8 advises it.
+const ERRORS: Rate = Rate { burst: 50, interval: Duration::from_millis(1) };
+
+/// RSTs to closed ports, to all sources: FreeBSD's `net.inet.icmp.icmplim`. There is no limit a source: a client whose
+/// connection is refused waits for its RST each time.
+const RESETS: Rate = Rate { burst: 200, interval: Duration::from_millis(5) };
+
+/// What is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// To a TCP segment for a closed port, which must not be a RST.
+    Reset,
+    /// To a UDP datagram for a closed port.
+    PortUnreachable,
+    /// To an IPv4 packet with a protocol that nothing here speaks.
+    ProtocolUnreachable,
+    /// To an IPv6 packet: what is wrong, and at which of its bytes.
+    #[cfg(feature = "ipv6")]
+    ParameterProblem(Problem, u16),
+}
+
+/// The codes of ICMPv6's Parameter Problem (RFC 4443, section 3.4).
+#[cfg(feature = "ipv6")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Problem {
+    HeaderField = 0,
+    NextHeader = 1,
+    Option = 2,
+}
+
+/// A packet that nothing here takes, and that is to be answered.
+#[derive(Debug)]
+pub(crate) struct Unwanted<'p> {
+    pub(crate) answer: Answer,
+    /// Nothing, or the Ethernet header.
+    pub(crate) link_header: &'p [u8],
+    /// What stands behind the packet's IP header and extension headers.
+    pub(crate) payload: &'p [u8],
+    pub(crate) source: IpAddress,
+    pub(crate) destination: IpAddress,
+}
+
+impl Unwanted<'_> {
+    /// Sends a packet of this protocol back, from the address that was asked. `emit` writes its payload, of this length;
+    /// it gets the whole packet, whose IP header has been written, and where the payload begins.
+    ///
+    /// On Ethernet it goes to where the frame came from, and nobody has to be asked where that is.
+    pub(crate) fn reply(
+        &self,
+        protocol: IpProtocol,
+        length: usize,
+        tx: impl TxToken,
+        interface: &mut Interface,
+        emit: impl FnOnce(&mut [u8], usize),
+    ) {
+        let ip = IpRepr::new(self.destination, self.source, protocol, length, 64);
+        let link = self.link_header.len();
+        interface.emit(tx, link + ip.buffer_len(), |frame| {
+            let (link_header, packet) = frame.split_at_mut(link);
+            link_header.copy_from_slice(self.link_header);
+            if let Some((addresses, _)) = link_header.split_at_mut_checked(12) {
+                addresses.rotate_left(6);
+            }
+            ip.emit(&mut *packet, &Default::default());
+            emit(packet, ip.header_len());
+        });
+    }
+}
+
+/// Sends answers, within limits.
+#[derive(Debug)]
+pub(crate) struct Answers {
+    errors_a_source: PerSource,
+    errors: TokenBucket,
+    resets: TokenBucket,
+}
+
+impl Answers {
+    pub(crate) const fn new(key: [u8; 16]) -> Answers {
+        Answers { errors_a_source: PerSource::new(key), errors: TokenBucket::FULL, resets: TokenBucket::FULL }
+    }
+
+    /// Answers a packet, which came in this frame, or counts that it does not.
+    ///
+    /// Do not be tempted to let it be inlined: every packet would pay.
+    #[inline(never)]
+    pub(crate) fn send(
+        &mut self,
+        now: Instant,
+        frame: &[u8],
+        packet: &Unwanted<'_>,
+        tx: impl TxToken,
+        interface: &mut Interface,
+        stats: &mut Stats,
+    ) {
+        let allowed = match packet.answer {
+            Answer::Reset => self.resets.take(now, &RESETS),
+            _ => {
+                self.errors_a_source.take(now, &ERRORS_A_SOURCE, packet.source, 0)
+                    && self.errors.take(now, &ERRORS)
+            }
+        };
+        if !allowed {
+            stats.drop(DropReason::AnswerLimit);
+            return;
+        }
+        match packet.answer {
+            Answer::Reset => closed_port::reset(packet, tx, interface),
+            _ => icmp::error(&frame[packet.link_header.len()..], packet, tx, interface),
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! The RST that answers a segment to a closed port.
+
+use smoltcp::phy::TxToken;
+use smoltcp::wire::{IpProtocol, TCP_HEADER_LEN, TcpPacket, TcpSeqNumber};
+
+use crate::ip::answer::Unwanted;
+use crate::ip::interface::Interface;
+
+/// RFC 9293, section 3.10.7.1. smoltcp's answer lacks the ACK where the segment has neither SYN nor ACK, and no peer
+/// takes such a RST.
+pub(crate) fn reset(unwanted: &Unwanted<'_>, tx: impl TxToken, interface: &mut Interface) {
+    let segment = TcpPacket::new_unchecked(unwanted.payload);
+    let acknowledgement = segment.seq_number() + segment.segment_len();
+    unwanted.reply(IpProtocol::Tcp, TCP_HEADER_LEN, tx, interface, |packet, header| {
+        let mut rst = TcpPacket::new_unchecked(&mut packet[header..]);
+        rst.set_src_port(segment.dst_port());
+        rst.set_dst_port(segment.src_port());
+        rst.clear_flags();
+        rst.set_header_len(20);
+        rst.set_rst(true);
+        // <SEQ=SEG.ACK><CTL=RST>, or <SEQ=0><ACK=SEG.SEQ+SEG.LEN><CTL=RST,ACK>.
+        rst.set_ack(!segment.ack());
+        let (sequence, acknowledgement) = if segment.ack() {
+            (segment.ack_number(), TcpSeqNumber(0))
+        } else {
+            (TcpSeqNumber(0), acknowledgement)
+        };
+        rst.set_seq_number(sequence);
+        rst.set_ack_number(acknowledgement);
+        rst.set_window_len(0);
+        rst.set_urgent_at(0);
+        rst.fill_checksum(&unwanted.destination, &unwanted.source);
+    });
+}
