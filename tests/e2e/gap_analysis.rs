@@ -1,9 +1,9 @@
-//! Whose doing a silence on a connection is.
+//! Decides which side caused a silence on a connection.
 //!
-//! After each segment it is known what either side has been given and what it may send. A silence is the server's when
-//! the server had something to do, or when nobody had but for the server's making: a peer may delay the acknowledgement
-//! of a single segment by 40 ms and more (RFC 1122, section 4.2.3.2), so who sends all that he may as one segment and
-//! then waits has made the silence himself.
+//! From the segments before a silence, it is known what each side has received and what it may send. A silence is the
+//! server's when the server had something to send, or when the client had to wait because of what the server did. A peer may
+//! delay the acknowledgement of a single segment (RFC 9293, section 3.8.6.3; Linux does by 40 ms and more). So a server that
+//! sends all that it may in one segment, and then waits, has caused the silence.
 
 use core::time::Duration;
 
@@ -11,6 +11,7 @@ tests![
     an_echo_that_is_owed_is_the_servers_silence,
     a_full_buffer_in_one_segment_is_the_servers_silence,
     a_full_buffer_in_two_segments_is_the_clients_silence,
+    a_window_that_a_waiting_reply_leaves_too_small_is_the_servers_silence,
     a_closed_window_is_the_clients_silence,
     a_close_that_is_owed_is_the_servers_silence,
     a_client_that_may_send_is_silent_itself,
@@ -32,16 +33,16 @@ pub(crate) struct Segment {
     pub(crate) fin: bool,
 }
 
-/// Who made a silence.
+/// Which side caused a silence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Whose {
     Servers,
     Clients,
-    /// The capture lost segments meanwhile.
+    /// Cannot be decided: the capture lost segments.
     Unknown,
 }
 
-/// A silence on the connection.
+/// A time without a segment.
 #[derive(Debug)]
 pub(crate) struct Gap {
     pub(crate) from: Duration,
@@ -49,27 +50,27 @@ pub(crate) struct Gap {
     pub(crate) whose: Whose,
     /// The segment that ended it.
     pub(crate) end: usize,
-    /// When the server spoke next, if it ever did.
+    /// When the server sent its next segment, if it ever did.
     pub(crate) server_spoke: Option<Duration>,
 }
 
-/// What one side has said; sequence numbers count from its SYN's.
+/// What one side has sent and acknowledged. Sequence numbers count from its SYN's.
 #[derive(Clone, Copy, Debug, Default)]
 struct Side {
     first: u32,
     scale: u8,
-    /// The number after the last byte sent.
+    /// SND.MAX: one past the highest sequence number sent.
     next: u32,
-    /// How far it has taken what the other side sent.
+    /// The highest acknowledgement that it has sent.
     taken: u32,
-    /// How far the other side may send.
+    /// The right edge of the window that it offers.
     edge: u32,
     largest: u32,
     fin: bool,
 }
 
-/// The silences of at least `threshold` on one connection, captured from its SYN on, over which a client with `total`
-/// bytes to say spoke.
+/// The silences of at least `threshold` on one connection, on which a client sends `total` bytes. The segments must begin
+/// with its SYN.
 pub(crate) fn gaps(segments: &[Segment], total: u32, threshold: Duration) -> Vec<Gap> {
     let (mut client, mut server) = (Side::default(), Side::default());
     let mut gaps = Vec::new();
@@ -91,7 +92,7 @@ pub(crate) fn gaps(segments: &[Segment], total: u32, threshold: Duration) -> Vec
     gaps
 }
 
-/// Takes a segment into account; false if it shows that one before it is missing in the capture.
+/// Takes a segment into account. False if it shows that the capture has missed an earlier one.
 fn note(side: &mut Side, other: &Side, segment: &Segment) -> bool {
     if segment.syn {
         side.first = segment.number;
@@ -104,18 +105,18 @@ fn note(side: &mut Side, other: &Side, segment: &Segment) -> bool {
     side.next = side.next.max(end);
     side.largest = side.largest.max(segment.length);
     side.fin |= segment.fin;
-    // A SYN's own window is never scaled, and the first SYN acknowledges nothing.
+    // The window of a SYN is never scaled, and the client's SYN acknowledges nothing.
     let scale = if segment.syn { 0 } else { side.scale };
     if !segment.syn || segment.from_server {
         side.taken = side.taken.max(taken);
-        // An edge should not go back (RFC 9293, section 3.8.6), but Linux takes back what it has no memory for.
+        // A right edge should not move left (RFC 9293, section 3.8.6), but Linux's does when it has no memory.
         side.edge = taken + (u32::from(segment.window) << scale);
     }
     complete
 }
 
 fn whose(client: &Side, server: &Side, total: u32) -> Whose {
-    // Less than half a small buffer is not worth a segment: RFC 1122, section 4.2.3.4.
+    // Silly window avoidance: less than half a buffer is not worth a segment (RFC 9293, section 3.8.6.2.1).
     const WORTHWHILE: u32 = 512;
     let said = client.next.saturating_sub(1 + u32::from(client.fin));
     let echoed = server.next.saturating_sub(1 + u32::from(server.fin));
@@ -124,7 +125,7 @@ fn whose(client: &Side, server: &Side, total: u32) -> Whose {
         let room = client.edge.saturating_sub(server.next);
         let in_flight = server.next.saturating_sub(client.taken);
         if room < owed.min(WORTHWHILE) || in_flight > server.largest {
-            // It reads nothing, or it owes an acknowledgement: RFC 5681, section 4.2.
+            // The client does not read, or it owes an acknowledgement (RFC 5681, section 4.2).
             return Whose::Clients;
         }
         return Whose::Servers;
@@ -207,6 +208,17 @@ fn a_full_buffer_in_two_segments_is_the_clients_silence() {
     send(&mut trace, true, 512, 512, 1024, 1024);
     send(&mut trace, false, 1024, 1024, 0, 4096);
     assert_eq!(blame(trace), Whose::Clients);
+}
+
+/// A reply of 1000 bytes is in flight as one segment, and the client's next 1000 wait behind it. The window of both buffers,
+/// 2048 bytes, has 48 left.
+fn a_window_that_a_waiting_reply_leaves_too_small_is_the_servers_silence() {
+    let mut trace = handshake();
+    send(&mut trace, false, 0, 1000, 0, 4096);
+    send(&mut trace, true, 0, 1000, 1000, 1048);
+    send(&mut trace, false, 1000, 1000, 0, 4096);
+    send(&mut trace, true, 1000, 0, 2000, 48);
+    assert_eq!(blame(trace), Whose::Servers);
 }
 
 fn a_closed_window_is_the_clients_silence() {

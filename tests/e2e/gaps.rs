@@ -1,5 +1,5 @@
-//! No silence of 35 ms or more on a connection is the server's doing: a Linux peer delays an acknowledgement by 40 ms
-//! where both sides wait for each other, so a stall of any kind shows as one.
+//! No silence of 35 ms or more on a connection is the server's doing. Where both sides wait for each other, the silence ends
+//! with an acknowledgement that a Linux peer has delayed by 40 ms, so every such stall is longer than that.
 
 use core::time::Duration;
 use std::io::{Read, Write};
@@ -29,13 +29,13 @@ const SILENCE: Duration = Duration::from_millis(35);
 
 fn a_server_that_is_stopped_is_found_silent() {
     let deadline = Instant::now() + LIMIT;
-    // On a busy machine much of a silence counts as interference, at times all of it: that one says nothing.
+    // On a busy machine much of a silence counts as interference, at times all of it. Such a silence shows nothing.
     while !finds_a_stop() {
         assert!(Instant::now() < deadline, "the silences were made on purpose");
     }
 }
 
-/// Stops a server for a while in which it owes a client its echo. True if that is found to be a silence of its own.
+/// Stops a server while it owes a client an echo. True if the analysis finds a silence of the server's.
 fn finds_a_stop() -> bool {
     let server = Server::start(&[]);
     let (capture, watch) = (Capture::start(), Watch::start(server.id()));
@@ -52,10 +52,10 @@ fn finds_a_stop() -> bool {
     gaps(&segments, 17, SILENCE).iter().any(made_it)
 }
 
-/// Captures what `talk` says, `total` bytes, over a connection of its own, checks whose silences there were, and gives
-/// the number of the client's.
+/// Runs `talk`, in which a client sends `total` bytes on a new connection, captures it, and checks that no silence is the
+/// server's. Returns the number of the client's silences.
 #[track_caller]
-fn assert_no_silence_of_the_servers(total: usize, talk: impl FnOnce(TcpStream)) -> usize {
+pub(crate) fn assert_no_silence_of_the_servers(total: usize, talk: impl FnOnce(TcpStream)) -> usize {
     let server = Server::start(&[]);
     let (capture, watch) = (Capture::start(), Watch::start(server.id()));
     talk(connect(V4));
@@ -91,7 +91,7 @@ fn say_a_megabyte(mut stream: TcpStream, read: impl FnOnce(&mut TcpStream) -> Ve
 
 fn a_megabyte_for_a_slow_reader_has_no_silence_of_the_servers() {
     let silences = assert_no_silence_of_the_servers(1 << 20, |stream| {
-        // A window that closes soon, so that the reader's slowness reaches the server.
+        // A small receive window: it closes soon, so the server has to wait for the reader.
         setsockopt(&stream, sockopt::RcvBuf, &16_384).unwrap();
         say_a_megabyte(stream, |stream| {
             let mut echo = Vec::new();
@@ -102,13 +102,13 @@ fn a_megabyte_for_a_slow_reader_has_no_silence_of_the_servers() {
                     break;
                 }
                 echo.extend_from_slice(&chunk[..length]);
-                // A short rest each time, and a long one now and then, are what makes it slow.
+                // A short pause after each read and a long one now and then make the reader slow.
                 thread::sleep(Duration::from_millis(if turn % 64 == 0 { 100 } else { 1 }));
             }
             echo
         });
     });
-    // The reader's long rests show that silences are seen.
+    // The reader's long pauses must be found, or the capture sees no silences at all.
     assert!(silences >= 2, "only {silences} silences of the client's");
 }
 
@@ -122,7 +122,7 @@ fn a_megabyte_at_full_speed_has_no_silence_of_the_servers() {
     });
 }
 
-/// Messages of many sizes, each sent when the last has come back.
+/// Sends messages of these sizes, each when the echo of the last one is complete.
 fn talk(stream: &mut TcpStream, sizes: &[usize]) {
     for size in sizes {
         let message = pattern(*size);

@@ -1,5 +1,5 @@
-//! What kept the server from running and was not its own doing: other programs on the processors, the host of a
-//! virtual machine, a pause of the whole machine.
+//! What kept the server from running although it was ready: other programs on the processors, the host of a virtual
+//! machine, a pause of the whole machine.
 
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
@@ -18,10 +18,10 @@ pub(crate) struct Watch {
     thread: JoinHandle<Interference>,
 }
 
-/// What was observed.
+/// What an observation has found.
 pub(crate) struct Interference(Vec<Sample>);
 
-/// How much interference there had been, read between these times.
+/// How much interference there had been so far, read between these times.
 struct Sample {
     asked: Duration,
     answered: Duration,
@@ -37,11 +37,11 @@ impl Watch {
         let mut samples = vec![sample(program, paused)];
         let thread = thread::spawn(move || {
             loop {
-                // Read first: the last sample is then one of after the end.
+                // Read first: then the last sample is taken after the end.
                 let last = stop.load(Ordering::Acquire);
                 let before = now();
                 thread::sleep(TURN);
-                // A sleep that takes four times as long says that nothing ran, not even this.
+                // A sleep of four times the length that was asked for means that nothing ran, not even this thread.
                 let slept = now().saturating_sub(before);
                 if slept > TURN * 4 {
                     paused += slept;
@@ -63,9 +63,9 @@ impl Watch {
 }
 
 impl Interference {
-    /// How much there was at most before the server could end this silence.
+    /// The most interference that there was before the server could end this silence.
     pub(crate) fn during(&self, gap: &Gap) -> Duration {
-        // A wait for a processor is counted when it is over: this has to look at a time by which it surely was.
+        // The kernel counts a wait for a processor when it is over, so the time to look at is after the server's next segment.
         let (from, to) = (gap.from, gap.server_spoke.unwrap_or(gap.to));
         let before = self.0.iter().rfind(|sample| sample.answered <= from);
         let after = self.0.iter().find(|sample| sample.asked >= to);
@@ -80,7 +80,7 @@ fn sample(program: u32, paused: Duration) -> Sample {
     Sample { asked, answered: now(), total }
 }
 
-/// How long the program's first thread, which is its event loop, was ready to run and did not.
+/// How long the program's first thread, which is its event loop, was ready to run and did not run.
 fn waited_for_a_processor(program: u32) -> Duration {
     let text = fs::read_to_string(format!("/proc/{program}/schedstat")).unwrap();
     // The columns are: time on a processor, time waiting for one, turns; in nanoseconds.

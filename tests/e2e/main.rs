@@ -61,6 +61,7 @@ mod shim;
 mod shutdown;
 mod sleep;
 mod sockets;
+mod stream_gaps;
 mod syn_flood;
 mod terminal;
 mod watch;
@@ -100,6 +101,7 @@ fn main() -> ExitCode {
         note_rows::tests(),
         shutdown::tests(),
         sleep::tests(),
+        stream_gaps::tests(),
         terminal::tests(),
         watch::tests(),
     ];
@@ -110,14 +112,14 @@ fn main() -> ExitCode {
 }
 
 /// A test that runs on a thread, and in a network namespace, of its own: libtest-mimic's threads run many tests each.
-fn test(path: &'static str, run: fn()) -> Trial {
-    let name = path.trim_start_matches("e2e::");
-    Trial::test(name, move || {
+fn test(path: &str, run: impl FnOnce() + Send + 'static) -> Trial {
+    let name = path.trim_start_matches("e2e::").to_owned();
+    Trial::test(name.clone(), move || {
         let isolated = move || {
             namespace::isolate_thread();
             run();
         };
-        let thread = thread::Builder::new().name(name.to_owned()).spawn(isolated)?;
+        let thread = thread::Builder::new().name(name).spawn(isolated)?;
         thread.join().map_err(|payload| {
             let text = payload.downcast_ref::<String>().map(String::as_str);
             let text = text.or_else(|| payload.downcast_ref::<&str>().copied());

@@ -1,8 +1,8 @@
 //! Instructions that an echo costs in the core alone, in memory: `cargo bench -p shout-tests --bench instructions`.
 //!
-//! Each workload is run by callgrind, which counts the same every time whatever else the machine does. Only what
-//! `Server::poll` (or smoltcp's own loop, for comparison) executes is counted: see `measured`. With `-- --check`, it fails
-//! where the cost grows with the number of connections.
+//! Callgrind runs each workload and counts instructions, so the result is the same whatever else the machine does. Only what
+//! `Server::poll` (or smoltcp's own loop, to compare with) executes is counted: see `measured`. With `-- --check`, the benchmark
+//! fails if the cost grows with the number of connections.
 
 #![expect(clippy::expect_used, reason = "a benchmark that cannot be set up has nothing to count")]
 
@@ -13,9 +13,9 @@ use std::process::{Command, ExitCode};
 
 use workload::Workload;
 
-/// How much more an echo may cost with one number of connections than with another.
+/// The largest ratio of the costs with two numbers of connections.
 const MOST_GROWTH: f64 = 1.03;
-/// How many times what bare smoltcp takes an echo should cost at most.
+/// The largest ratio of the cost to that of bare smoltcp that is aimed at.
 const AIM: f64 = 1.25;
 
 /// Echoes in a run: enough that timer scans are amortised over many.

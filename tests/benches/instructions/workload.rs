@@ -1,4 +1,4 @@
-//! Request and reply of 64 octets, each connection in turn, against the server and against bare smoltcp.
+//! Request and reply of 64 bytes, each connection in turn, against the server and against bare smoltcp.
 
 use shout_core::{Bucket, Config, DemuxEntry, Server, Slot, Storage, UdpStorage};
 use smoltcp::iface::{self, Interface, SocketSet, SocketStorage};
@@ -161,7 +161,7 @@ fn poll_smoltcp(interface: &mut Interface, sockets: &mut SocketSet<'_>, now: Ins
     let mut turn = [0; 1024];
     if let Ok(length @ 1..) = socket.recv_slice(&mut turn) {
         turn[..length].make_ascii_uppercase();
-        socket.send_slice(&turn[..length]).expect("there is room for 64 octets");
+        socket.send_slice(&turn[..length]).expect("there is room for 64 bytes");
     }
     while interface.poll_egress(now, wire, sockets) != iface::PollResult::None {}
     interface.poll_at(now, sockets);

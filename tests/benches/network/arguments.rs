@@ -4,51 +4,59 @@ use core::time::Duration;
 use std::path::PathBuf;
 
 use crate::load::Timing;
+use crate::loss;
 use crate::rounds::Effort;
 
 /// What to measure, and how thoroughly.
 #[derive(Debug)]
 pub(crate) struct Arguments {
     pub(crate) effort: Effort,
-    /// Only the workloads in whose names one of these occurs, if there are any.
+    pub(crate) loss: loss::Effort,
+    /// If there are any, only the workloads whose names contain one of these are run.
     filters: Vec<String>,
-    /// Whether README is to show the results.
+    /// Whether the results are written into the repository.
     pub(crate) publish: bool,
     /// Another build of the program.
     pub(crate) against: Option<PathBuf>,
 }
 
-/// Short rounds, and many. A virtual machine may lose a processor to its host for some milliseconds now and then, and
-/// each time everything that is under way is late: a thousand conversations are more than 1% of a longer round's echoes.
-/// Of rounds so short most are spared, and so is their median.
+/// Many short rounds. The host of a virtual machine may take a processor away for some milliseconds now and then, and then
+/// every message under way is late: with a thousand conversations, that is more than 1% of a longer round's echoes. Most short
+/// rounds are spared, and so is their median.
 pub(crate) const FULL: Effort = Effort {
     rounds: 21,
+    fewer: 7,
     timing: Timing { warm_up: Duration::from_millis(50), measured: Duration::from_millis(150) },
 };
 pub(crate) const QUICK: Effort = Effort {
     rounds: 3,
+    fewer: 1,
     timing: Timing { warm_up: Duration::from_millis(30), measured: Duration::from_millis(100) },
 };
 const USAGE: &str = "\
 usage: cargo bench -p shout-tests --bench network -- [OPTION...] [NAME...]
-  --quick         short rounds: about two minutes
-  --rounds N      that many rounds
+  --quick         short rounds: about three minutes, of which loss takes one
+  --rounds N      N rounds of every workload
   --against PATH  measure this other build of shout too
-  --publish       put the table and the plot where README shows them
-  NAME            only the workloads in whose names this occurs, such as tcp-64 or bulk";
+  --publish       write RESULTS.md, the plot, and the tables of README.md and FINDINGS.md: about ten minutes
+  NAME            only workloads whose names contain this, such as tcp-64, stream-1000 or loss";
 
 impl Arguments {
+    /// # Errors
+    ///
+    /// A sentence that says what is wrong, or the usage.
     pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Arguments, String> {
-        let mut parsed = Arguments { effort: FULL, filters: Vec::new(), publish: false, against: None };
+        let mut parsed =
+            Arguments { effort: FULL, loss: loss::FULL, filters: Vec::new(), publish: false, against: None };
         let mut rounds = None;
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
-            let mut value = || arguments.next().ok_or_else(|| format!("{argument} wants a value\n{USAGE}"));
+            let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value\n{USAGE}"));
             match argument.as_str() {
                 // Cargo adds it.
                 "--bench" => {}
                 "--publish" => parsed.publish = true,
-                "--quick" => parsed.effort = QUICK,
+                "--quick" => (parsed.effort, parsed.loss) = (QUICK, loss::QUICK),
                 "--rounds" => {
                     let value = value()?;
                     let number = value.parse().ok().filter(|&number| number > 0);
@@ -62,10 +70,13 @@ impl Arguments {
         if parsed.publish && !parsed.filters.is_empty() {
             return Err("--publish is for the results of all workloads".to_owned());
         }
-        parsed.effort.rounds = rounds.unwrap_or(parsed.effort.rounds);
+        if let Some(rounds) = rounds {
+            (parsed.effort.rounds, parsed.effort.fewer) = (rounds, rounds);
+        }
         Ok(parsed)
     }
 
+    /// Whether the workload of this name is to be run.
     pub(crate) fn wants(&self, workload: &str) -> bool {
         self.filters.is_empty() || self.filters.iter().any(|filter| workload.contains(filter.as_str()))
     }

@@ -1,4 +1,4 @@
-//! The results for machines: a line for each sample.
+//! The results for programs: a line of CSV for each sample.
 
 use crate::results::Outcome;
 

@@ -1,4 +1,4 @@
-//! What else the machine does meanwhile.
+//! The machine, and what else it does during a run.
 
 use core::fmt;
 use std::fs;
@@ -7,24 +7,24 @@ use std::time::Instant;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::{TimeVal, TimeValLike};
 
-/// Seconds on any core so far.
+/// Processor time so far, in seconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Busy {
     at: Instant,
     all: f64,
-    /// This process in its own code, and in the kernel.
+    /// This process, in its own code and in the kernel.
     user: f64,
     system: f64,
-    /// Its children that have ended: the servers.
+    /// Children of this process that have ended: the servers.
     children: f64,
 }
 
-/// What was done between two of those.
+/// Processor time between two such readings, in seconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Share {
     user: f64,
     system: f64,
-    /// Of a core.
+    /// What other programs took, in percent of a core.
     others_percent: f64,
 }
 
@@ -59,16 +59,27 @@ impl fmt::Display for Share {
              other programs took {others_percent:.0}% of a core meanwhile"
         )?;
         if *others_percent > 10.0 {
-            write!(f, ": THE MACHINE WAS NOT QUIET, and only the times on a core say something")?;
+            write!(f, ": THE MACHINE WAS NOT QUIET, and only processor times say something")?;
         }
         Ok(())
     }
 }
 
-/// USER_HZ, which is the same wherever Linux runs nowadays.
+/// The processor, the number of cores and the kernel, in one sentence.
+pub(crate) fn description() -> String {
+    let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let model = model.map_or("an unknown processor", |(_, model)| model);
+    let cores = std::thread::available_parallelism().map_or(0, core::num::NonZero::get);
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    format!("Measured on {model}, {cores} cores, Linux {}.", kernel.trim_end())
+}
+
+/// USER_HZ, which is 100 on every architecture that Linux supports now.
 const TICKS_A_SECOND: f64 = 100.0;
 
-/// All but idle and iowait, the fourth and fifth: proc_stat(5). Guest time is in user time already.
+/// The sum of the first eight columns but for idle and iowait, the fourth and fifth (proc_stat(5)). Guest time, in the last two
+/// columns, is part of user time already.
 pub(crate) fn busy_ticks(stat: &str) -> Option<u64> {
     let line = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
     let ticks: Vec<u64> = line.split_whitespace().map(str::parse).collect::<Result<_, _>>().ok()?;

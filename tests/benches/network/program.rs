@@ -1,24 +1,27 @@
-//! The program under test, as a release build.
+//! The program to measure, as a release build.
 
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// The environment variable that names a binary to measure.
+pub(crate) const VARIABLE: &str = "SHOUT";
+
 /// The binary that `SHOUT` names, or one built from this source.
 pub(crate) fn shout() -> Result<PathBuf, String> {
-    match env::var_os("SHOUT") {
+    match env::var_os(VARIABLE) {
         Some(path) => existing(Path::new(&path)),
         None => build(),
     }
 }
 
-/// A program that is there.
+/// The whole path of a program, which must exist.
 pub(crate) fn existing(path: &Path) -> Result<PathBuf, String> {
     path.canonicalize().map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn build() -> Result<PathBuf, String> {
-    // This is TARGET_DIRECTORY/release/deps/network-HASH.
+    // The benchmark is TARGET_DIRECTORY/release/deps/network-HASH.
     let benchmark = env::current_exe().map_err(|error| error.to_string())?;
     let target = benchmark.ancestors().nth(3).ok_or("this program is not where Cargo puts it")?;
     let status = Command::new(env!("CARGO"))

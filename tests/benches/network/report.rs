@@ -1,16 +1,16 @@
-//! The results as text, as they come.
+//! The results of each workload as text, printed when it is done.
 
 use crate::load::Sample;
 use crate::results::{Outcome, Record, Spread};
 use crate::servers::Kind;
 
-/// What the columns are.
+/// Explains the columns.
 pub(crate) const LEGEND: &str = "\
 Medians of the rounds. `to kernel` and `to floor` are the medians (and extremes) of the ratios of the rates taken within each
-round. `client` and `server` are the microseconds on a core that the load generator and the server take for each, in the
-kernel too, and the share of a core; `both, to kernel` is the ratio of their sums. The kernel-socket server and Python are
-reached over loopback, the others over a TUN device. Python has a thread for each connection and is left out beside 4000 idle
-ones; the floor keeps nothing and has no streams.
+round. `client` and `server` are processor time: the microseconds that the load generator and the server take for each, in the
+kernel too, and the share of a core; `both, to kernel` is the ratio of their sums. The kernel-socket servers and Python are
+reached over loopback, the others over a TUN device. Kernel sockets have TCP_NODELAY unless the line says Nagle. Python has a
+thread for each connection and is left out beside 4000 idle ones. The floor keeps no state and cannot serve streams.
 ";
 
 /// A workload's table.
@@ -36,7 +36,18 @@ pub(crate) fn table(outcome: &Outcome) -> String {
     for record in &outcome.records {
         table += &line(outcome, record, width);
     }
+    for record in &outcome.records {
+        table += &beside_other_build(outcome, record);
+    }
     table
+}
+
+/// How a contestant does beside the same one on another build, if that takes part.
+fn beside_other_build(outcome: &Outcome, record: &Record) -> String {
+    let label = &record.contestant.label;
+    let Some(other) = outcome.find(&format!("other {label}")) else { return String::new() };
+    let [rate, cost] = [Sample::rate, Sample::cost].map(|quantity| ratio(record.ratio_to(other, quantity)));
+    format!("  {label}: {rate} times the rate of the other build, {cost} times its processor time\n")
 }
 
 fn line(outcome: &Outcome, record: &Record, width: usize) -> String {
@@ -59,7 +70,7 @@ fn line(outcome: &Outcome, record: &Record, width: usize) -> String {
         ratio(outcome.ratio_to(record, Kind::Kernel, Sample::cost)),
     );
     if record.stalled() > 0 {
-        line += &format!("  {} waited for more than 150 ms at the end", record.stalled());
+        line += &format!("  {} had waited for more than 150 ms at the end", record.stalled());
     }
     if let Some(failure) = &record.failure {
         line += &format!("  FAILED later: {failure}");
@@ -67,13 +78,22 @@ fn line(outcome: &Outcome, record: &Record, width: usize) -> String {
     line + "\n"
 }
 
-/// With as many digits as say something.
+/// A rate, with as many digits as its precision is worth.
 pub(crate) fn number(value: f64) -> String {
     if value < 1000.0 { format!("{value:.1}") } else { format!("{value:.0}") }
 }
 
 fn cost(share: f64, rate: Spread) -> String {
     format!("{:.1} ({:.0}%)", share * 1e6 / rate.median, share * 100.0)
+}
+
+/// Client and server together, and in brackets each of them: medians, in microseconds.
+pub(crate) fn micros_of_processor_time(record: &Record) -> String {
+    let micros = |cost: fn(&Sample) -> f64| record.median(cost) * 1e6;
+    let digits = if micros(Sample::cost) < 100.0 { 2 } else { 0 };
+    let [both, client, server] =
+        [Sample::cost, Sample::client_cost, Sample::server_cost].map(|cost| micros(cost));
+    format!("{both:.digits$} ({client:.digits$} + {server:.digits$})")
 }
 
 pub(crate) fn ratio(ratio: Option<Spread>) -> String {

@@ -1,24 +1,38 @@
-//! Samples of several rounds, and what is made of them.
+//! The samples of several rounds, their medians and their ratios.
 
 use core::time::Duration;
 
 use crate::load::Sample;
+use crate::loss::Losses;
+use crate::machine::Share;
 use crate::servers::Kind;
+use crate::targets::{self, Verdict};
 use crate::workloads::Contestant;
 
-/// What came out of a workload.
+/// Everything that a run has measured.
+#[derive(Debug)]
+pub(crate) struct Results {
+    pub(crate) outcomes: Vec<Outcome>,
+    pub(crate) loss: Losses,
+    /// On what machine.
+    pub(crate) machine: String,
+    /// What else the machine did.
+    pub(crate) busy: Share,
+}
+
+/// The results of a workload.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) name: String,
     pub(crate) records: Vec<Record>,
 }
 
-/// What a contestant did, round by round.
+/// The samples of a contestant, one for each round.
 #[derive(Debug)]
 pub(crate) struct Record {
     pub(crate) contestant: Contestant,
     pub(crate) samples: Vec<Sample>,
-    /// Why there are no more.
+    /// What the server did wrong, after the last of these samples.
     pub(crate) failure: Option<String>,
 }
 
@@ -30,17 +44,37 @@ pub(crate) struct Spread {
     pub(crate) max: f64,
 }
 
+impl Results {
+    /// The targets of whatever was measured.
+    pub(crate) fn verdicts(&self) -> impl Iterator<Item = Verdict<'_>> {
+        targets::ALL.iter().filter_map(|target| target.judge(&self.outcomes))
+    }
+
+    /// Whether no server failed.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.outcomes.iter().flat_map(|outcome| &outcome.records).all(|record| record.failure.is_none())
+    }
+
+    pub(crate) fn find(&self, workload: &str) -> Option<&Outcome> {
+        self.outcomes.iter().find(|outcome| outcome.name == workload)
+    }
+}
+
 impl Outcome {
-    /// How a contestant stands to that of this server under the same load.
+    /// A contestant's ratio to the contestant with this server and the same load.
     pub(crate) fn ratio_to(
         &self,
         record: &Record,
         server: Kind,
         quantity: impl Fn(&Sample) -> f64,
     ) -> Option<Spread> {
+        record.ratio_to(self.beside(record, server)?, quantity)
+    }
+
+    /// The contestant with this server and the same load.
+    pub(crate) fn beside(&self, record: &Record, server: Kind) -> Option<&Record> {
         let same_load = |other: &&Record| other.contestant.load == record.contestant.load;
-        let mut others = self.records.iter().filter(same_load);
-        record.ratio_to(others.find(|other| other.contestant.server == server)?, quantity)
+        self.records.iter().filter(same_load).find(|other| other.contestant.server == server)
     }
 
     pub(crate) fn find(&self, label: &str) -> Option<&Record> {
@@ -57,7 +91,7 @@ impl Record {
         self.spread(quantity).map_or(f64::NAN, |spread| spread.median)
     }
 
-    /// The ratios taken within each round: what disturbs the machine for longer than that does not show.
+    /// The ratios within each round. A disturbance that is longer than a round meets both, and does not show in them.
     pub(crate) fn ratio_to(&self, other: &Record, quantity: impl Fn(&Sample) -> f64) -> Option<Spread> {
         let pairs = self.samples.iter().zip(&other.samples);
         Spread::of(pairs.map(|(ours, theirs)| quantity(ours) / quantity(theirs)))
@@ -74,7 +108,7 @@ impl Record {
 }
 
 impl Spread {
-    /// Of these values, if there are any.
+    /// The spread of these values, if there are any.
     pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Option<Spread> {
         let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_unstable_by(f64::total_cmp);

@@ -2,24 +2,32 @@
 
 use crate::load::{Content, Timing};
 use crate::results::{Outcome, Record};
-use crate::servers::{Kind, Programs, Server};
+use crate::servers::{Kind, Place, Programs, Server};
+use crate::summary;
 use crate::workloads::{Contestant, Workload};
 
-/// How often and for how long.
+/// How often and for how long each contestant is measured.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Effort {
+    /// Rounds of the workloads that README shows.
     pub(crate) rounds: usize,
+    /// Rounds of the other workloads.
+    pub(crate) fewer: usize,
     pub(crate) timing: Timing,
 }
 
-/// Measures the contestants of a workload: each once, then each again. Their servers run from the first round to the
-/// last.
+/// Measures the contestants of a workload in turn, round after round. Their servers run from the first round to the last.
+///
+/// # Errors
+///
+/// A sentence that says which server cannot be started. A server that fails later is marked in the outcome.
 pub(crate) fn run(workload: Workload, programs: &Programs, effort: Effort) -> Result<Outcome, String> {
     let content = Content::new();
     let servers = start(&workload.contestants, programs)?;
     let record = |contestant| Record { contestant, samples: Vec::new(), failure: None };
     let mut records: Vec<Record> = workload.contestants.into_iter().map(record).collect();
-    for _ in 0..effort.rounds {
+    let rounds = if summary::shows(&workload.name) { effort.rounds } else { effort.fewer };
+    for _ in 0..rounds {
         for record in records.iter_mut().filter(|record| record.failure.is_none()) {
             let Contestant { server, load, .. } = &record.contestant;
             let Some((_, server)) = servers.iter().find(|(kind, _)| kind == server) else { continue };
@@ -37,7 +45,8 @@ fn start(contestants: &[Contestant], programs: &Programs) -> Result<Vec<(Kind, S
     for (number, contestant) in (0..).zip(contestants) {
         let kind = contestant.server;
         if !servers.iter().any(|(running, _)| *running == kind) {
-            servers.push((kind, kind.start(number, contestant.load.transport(), programs)?));
+            let server = kind.start(number, contestant.load.transport(), programs, Place::Here)?;
+            servers.push((kind, server));
         }
     }
     Ok(servers)

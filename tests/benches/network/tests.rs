@@ -4,16 +4,20 @@
 
 mod arguments;
 mod csv;
+mod isolation;
 mod load;
+mod loss;
 mod machine;
-mod markdown;
+mod page;
 mod plot;
 mod publish;
 mod report;
 mod results;
 mod rounds;
 mod servers;
+mod summary;
 mod targets;
+mod time_of_an_echo;
 mod workloads;
 
 mod checks {
@@ -21,10 +25,13 @@ mod checks {
     mod content;
     mod cpu;
     mod floor;
+    mod isolation;
+    mod loss;
     mod machine;
     mod publish;
     mod quantiles;
     mod results;
     mod servers;
+    mod summary;
     mod targets;
 }

@@ -1,6 +1,6 @@
 //! What is measured.
 
-use crate::load::{Bulk, Load, RequestReply, ShortConnections, Transport};
+use crate::load::{Bulk, Changing, Load, RequestReply, ShortConnections, Transport};
 use crate::servers::Kind;
 
 /// Servers that do the same work in turn.
@@ -8,7 +8,7 @@ use crate::servers::Kind;
 pub(crate) struct Workload {
     pub(crate) name: String,
     pub(crate) contestants: Vec<Contestant>,
-    /// Other than what the machine has.
+    /// The congestion control at both ends, if it is not to be the machine's usual one.
     pub(crate) congestion_control: Option<&'static str>,
 }
 
@@ -21,61 +21,100 @@ pub(crate) struct Contestant {
 }
 
 const SHOUT: Kind = Kind::Shout("");
-const SIZES: [usize; 4] = [64, 1, 512, 1000];
-const CONVERSATIONS: [usize; 4] = [1, 16, 50, 1000];
+/// Bytes in a message, and conversations at once.
+const CONVERSATIONS: [(usize, &[usize]); 5] =
+    [(64, &[1, 16, 50, 1000]), (1, &[16]), (512, &[16]), (1000, &[1, 16, 50, 1000]), (1024, &[1, 16])];
+/// Bytes in a client's writes to a stream.
+pub(crate) const WRITES: [usize; 6] = [1, 100, 1000, 1024, 1448, 65_536];
+/// BBR paces what the client sends, reno does not, and neither does Linux's default, cubic.
+pub(crate) const CONGESTION_CONTROLS: [&str; 2] = ["bbr", "reno"];
 const IDLE: usize = 4000;
+/// The label of a contestant that has messages of 64 bytes where the others have longer ones.
+pub(crate) const SHORT_MESSAGES: &str = "shout, 64 bytes";
 
-/// All of them.
+/// All workloads.
 pub(crate) fn all() -> Vec<Workload> {
     let mut all = Vec::new();
-    for size in SIZES {
-        for conversations in CONVERSATIONS {
-            let mut servers = vec![SHOUT, Kind::Kernel, Kind::Python, Kind::Floor];
-            if (size, conversations) == (1000, 16) {
-                servers.push(Kind::Shout("--buffer 4096"));
-            }
-            if (size, conversations) == (64, 1) {
-                servers.push(Kind::Shout("--busy-poll 50us"));
-            }
-            let load = request_reply(Transport::Tcp, size, conversations);
-            all.push(workload(format!("tcp-{size}x{conversations}"), &servers, Load::RequestReply(load)));
-        }
+    for (size, numbers) in CONVERSATIONS {
+        all.extend(numbers.iter().map(|&conversations| conversation(size, conversations)));
     }
     all.push(awake());
-    for size in SIZES {
-        all.extend(CONVERSATIONS.map(|conversations| beside_idle(size, conversations)));
-    }
+    all.extend([16, 1000].map(beside_idle));
     for conversations in [1, 16] {
         let servers = [SHOUT, Kind::Kernel, Kind::Python, Kind::Floor];
         let load = request_reply(Transport::Udp, 64, conversations);
         all.push(workload(format!("udp-64x{conversations}"), &servers, Load::RequestReply(load)));
     }
-    all.extend([1, 4].map(bulk));
-    all.extend([1, 4].map(unpaced));
     for at_once in [1, 16] {
         let servers = [SHOUT, Kind::Kernel, Kind::Python, Kind::Floor];
         let load = ShortConnections { at_once, size: 64 };
         all.push(workload(format!("connect-{at_once}"), &servers, Load::ShortConnections(load)));
     }
+    for congestion_control in CONGESTION_CONTROLS {
+        for no_delay in [true, false] {
+            all.extend(WRITES.map(|write| stream(write, no_delay, congestion_control)));
+            all.push(changing(no_delay, congestion_control));
+        }
+        all.push(large_buffers(1, congestion_control));
+    }
+    all.push(large_buffers(4, "reno"));
     all
 }
 
-fn bulk(streams: usize) -> Workload {
-    let servers = [
-        SHOUT,
-        Kind::Kernel,
-        Kind::KernelNoDelay,
-        Kind::Python,
-        Kind::Shout("--buffer 65535 --mtu 1500"),
-        Kind::Shout("--buffer 65535 --mtu 65535"),
-    ];
-    workload(format!("bulk-{streams}"), &servers, Load::Bulk(Bulk { streams }))
+fn conversation(size: usize, conversations: usize) -> Workload {
+    let mut servers = vec![SHOUT, Kind::Kernel, Kind::Floor];
+    if size == 64 {
+        servers.push(Kind::Python);
+    }
+    if (size, conversations) == (1000, 16) {
+        servers.push(Kind::Shout("--buffer 4096"));
+    }
+    if (size, conversations) == (64, 1) {
+        servers.push(Kind::Shout("--busy-poll 50us"));
+    }
+    let load = Load::RequestReply(request_reply(Transport::Tcp, size, conversations));
+    let mut workload = workload(format!("tcp-{size}x{conversations}"), &servers, load);
+    if size >= 1000 && conversations == 1 {
+        // To compare the long message with a short one on the same server in the same round.
+        let load = Load::RequestReply(request_reply(Transport::Tcp, 64, 1));
+        workload.contestants.push(Contestant { label: SHORT_MESSAGES.to_owned(), server: SHOUT, load });
+    }
+    workload
 }
 
-/// With a congestion control that every Linux has and that does not pace, as BBR does: the client's pace varies.
-fn unpaced(streams: usize) -> Workload {
-    let bulk = bulk(streams);
-    Workload { name: format!("{}-reno", bulk.name), congestion_control: Some("reno"), ..bulk }
+/// One stream with default options, in writes of this size.
+fn stream(write: usize, no_delay: bool, congestion_control: &'static str) -> Workload {
+    let servers = [SHOUT, Kind::Kernel, Kind::KernelNagle];
+    let name = variant(&format!("stream-{write}"), no_delay, congestion_control);
+    let load = Load::Bulk(Bulk { streams: 1, write, no_delay });
+    Workload { congestion_control: Some(congestion_control), ..workload(name, &servers, load) }
+}
+
+/// One connection that changes from conversation to stream and back, with default options.
+fn changing(no_delay: bool, congestion_control: &'static str) -> Workload {
+    let servers = [SHOUT, Kind::Kernel, Kind::KernelNagle];
+    let name = variant("changing", no_delay, congestion_control);
+    let load = Load::Changing(Changing { no_delay });
+    Workload { congestion_control: Some(congestion_control), ..workload(name, &servers, load) }
+}
+
+/// The client sets TCP_NODELAY unless the name says `nagle`.
+fn variant(name: &str, no_delay: bool, congestion_control: &str) -> String {
+    let nagle = if no_delay { "" } else { "-nagle" };
+    format!("{name}{nagle}-{congestion_control}")
+}
+
+/// Streams of a server that has been given larger buffers than it has by default.
+fn large_buffers(streams: usize, congestion_control: &'static str) -> Workload {
+    let servers = [
+        Kind::Shout("--buffer 65535 --mtu 1500"),
+        Kind::Shout("--buffer 65535 --mtu 65535"),
+        Kind::Kernel,
+        Kind::KernelNagle,
+    ];
+    let load = Load::Bulk(Bulk { streams, write: 65_536, no_delay: true });
+    let name = format!("bulk-{streams}-{congestion_control}");
+    Workload { congestion_control: Some(congestion_control), ..workload(name, &servers, load) }
 }
 
 fn request_reply(transport: Transport, size: usize, conversations: usize) -> RequestReply {
@@ -89,7 +128,7 @@ fn workload(name: String, servers: &[Kind], load: Load) -> Workload {
 }
 
 impl Workload {
-    /// The same with another build of the program beside this one, wherever it takes part.
+    /// Adds a contestant on another build of the program for each contestant on this one.
     pub(crate) fn with_other_build(self) -> Workload {
         let mut contestants = Vec::new();
         for contestant in self.contestants {
@@ -105,25 +144,25 @@ impl Workload {
     }
 }
 
-/// A client that does not sleep either, so that only the server's sleep is in the latency.
+/// A client that does not sleep either, so that the latency holds the server's sleep only.
 fn awake() -> Workload {
     let load = RequestReply { awake: true, ..request_reply(Transport::Tcp, 64, 1) };
     let servers = [SHOUT, Kind::Kernel, Kind::Floor, Kind::Shout("--busy-poll 50us")];
     workload("tcp-64x1-awake".to_owned(), &servers, Load::RequestReply(load))
 }
 
-/// Active connections beside idle ones; those that are compared with themselves also alone, on the same servers.
-fn beside_idle(size: usize, conversations: usize) -> Workload {
-    let alone = request_reply(Transport::Tcp, size, conversations);
+/// Active connections beside idle ones. With 16 of them, also without the idle ones on the same server, to compare with.
+fn beside_idle(conversations: usize) -> Workload {
+    let alone = request_reply(Transport::Tcp, 64, conversations);
     let beside = RequestReply { idle: IDLE, ..alone };
     let mut contestants = Vec::new();
     for server in [Kind::Shout("--connections 5000"), Kind::Kernel] {
-        if (size, conversations) == (64, 16) {
+        if conversations == 16 {
             let load = Load::RequestReply(alone);
             contestants.push(Contestant { label: format!("{} alone", server.label()), server, load });
         }
         let label = format!("{} beside {IDLE} idle", server.label());
         contestants.push(Contestant { label, server, load: Load::RequestReply(beside) });
     }
-    Workload { name: format!("tcp-{size}x{conversations}-idle"), contestants, congestion_control: None }
+    Workload { name: format!("tcp-64x{conversations}-idle"), contestants, congestion_control: None }
 }

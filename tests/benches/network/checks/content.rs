@@ -19,7 +19,7 @@ fn the_stream_goes_on_where_a_piece_ends() {
 }
 
 #[test]
-fn each_wrong_octet_is_found() {
+fn each_wrong_byte_is_found() {
     let content = Content::new();
     let right = content.at(5, 1000).to_ascii_uppercase();
     for offset in 0..1000 {

@@ -52,15 +52,15 @@ fn answer((mut packet, length): (Vec<u8>, usize)) -> Option<Vec<u8>> {
 
 /// Reads a segment, whose checksum must be right.
 #[track_caller]
-fn read(octets: &[u8]) -> TcpRepr<'_> {
-    let packet = TcpPacket::new_checked(octets).unwrap();
+fn read(bytes: &[u8]) -> TcpRepr<'_> {
+    let packet = TcpPacket::new_checked(bytes).unwrap();
     TcpRepr::parse(&packet, &SERVER, &CLIENT, &ChecksumCapabilities::default()).unwrap()
 }
 
 #[test]
 fn a_syn_is_acknowledged_without_options_that_take_state() {
-    let octets = answer(segment(TcpControl::Syn, 1000, None, b"")).unwrap();
-    let tcp = read(&octets);
+    let bytes = answer(segment(TcpControl::Syn, 1000, None, b"")).unwrap();
+    let tcp = read(&bytes);
     assert_eq!((tcp.control, tcp.src_port, tcp.dst_port), (TcpControl::Syn, 8080, 40_000));
     assert_eq!((tcp.seq_number, tcp.ack_number), (TcpSeqNumber(0), Some(TcpSeqNumber(1001))));
     assert_eq!((tcp.max_seg_size, tcp.window_scale, tcp.sack_permitted), (Some(1460), None, false));
@@ -69,8 +69,8 @@ fn a_syn_is_acknowledged_without_options_that_take_state() {
 #[test]
 fn data_comes_back_uppercased_and_acknowledged() {
     for payload in [&b"a"[..], b"hello, World", &[b'z'; 999], &[b'z'; 1460]] {
-        let octets = answer(segment(TcpControl::Psh, 1001, Some(7), payload)).unwrap();
-        let tcp = read(&octets);
+        let bytes = answer(segment(TcpControl::Psh, 1001, Some(7), payload)).unwrap();
+        let tcp = read(&bytes);
         assert_eq!((tcp.control, tcp.src_port, tcp.dst_port), (TcpControl::Psh, 8080, 40_000));
         assert_eq!(tcp.seq_number, TcpSeqNumber(7));
         assert_eq!(tcp.ack_number, Some(TcpSeqNumber(1001) + payload.len()));
@@ -81,8 +81,8 @@ fn data_comes_back_uppercased_and_acknowledged() {
 
 #[test]
 fn a_fin_is_answered_by_a_fin() {
-    let octets = answer(segment(TcpControl::Fin, 5000, Some(9), b"")).unwrap();
-    let tcp = read(&octets);
+    let bytes = answer(segment(TcpControl::Fin, 5000, Some(9), b"")).unwrap();
+    let tcp = read(&bytes);
     assert_eq!((tcp.control, tcp.payload), (TcpControl::Fin, &b""[..]));
     assert_eq!((tcp.seq_number, tcp.ack_number), (TcpSeqNumber(9), Some(TcpSeqNumber(5001))));
 }
@@ -98,13 +98,13 @@ fn a_datagram_comes_back_uppercased() {
     for payload in [&b""[..], b"a", b"hello, World", &[b'z'; 1472]] {
         let udp = UdpRepr { src_port: 40_000, dst_port: 8080 };
         let length = udp.header_len() + payload.len();
-        let octets = answer(emit(IpProtocol::Udp, length, |buffer| {
+        let bytes = answer(emit(IpProtocol::Udp, length, |buffer| {
             let mut packet = UdpPacket::new_unchecked(buffer);
             let fill = |buffer: &mut [u8]| buffer.copy_from_slice(payload);
             udp.emit(&mut packet, &CLIENT, &SERVER, payload.len(), fill, &ChecksumCapabilities::default());
         }))
         .unwrap();
-        let packet = UdpPacket::new_checked(&octets[..]).unwrap();
+        let packet = UdpPacket::new_checked(&bytes[..]).unwrap();
         let udp = UdpRepr::parse(&packet, &SERVER, &CLIENT, &ChecksumCapabilities::default()).unwrap();
         assert_eq!((udp.src_port, udp.dst_port), (8080, 40_000));
         assert_eq!(packet.payload(), payload.to_ascii_uppercase());

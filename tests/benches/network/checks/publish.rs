@@ -1,4 +1,6 @@
-use crate::publish::with_results;
+use crate::publish::Part;
+
+const PART: Part = Part { name: "network benchmark" };
 
 #[test]
 fn the_table_takes_the_place_of_the_last_one() {
@@ -7,12 +9,12 @@ fn the_table_takes_the_place_of_the_last_one() {
                   | old |\n\
                   <!-- end of network benchmark -->\n\
                   below\n";
-    let once = with_results(readme, "| new |\n").unwrap();
+    let once = PART.replaced(readme, "| new |\n").unwrap();
     assert_eq!(once, readme.replace("old", "new"));
-    assert_eq!(with_results(&once, "| new |\n").unwrap(), once);
+    assert_eq!(PART.replaced(&once, "| new |\n").unwrap(), once);
 }
 
 #[test]
-fn a_readme_without_a_place_for_it_is_refused() {
-    assert_eq!(with_results("nothing\n", "| new |\n"), None);
+fn a_page_without_a_place_for_it_is_refused() {
+    assert_eq!(PART.replaced("nothing\n", "| new |\n"), None);
 }

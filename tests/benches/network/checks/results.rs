@@ -14,7 +14,11 @@ pub(crate) fn record(server: Kind, streams: usize, rates: &[u32]) -> Record {
         Sample { rate: rate.into(), latency, client_cpu: 0.0, server_cpu: 0.0, stalled: 0 }
     };
     Record {
-        contestant: Contestant { label: server.label(), server, load: Load::Bulk(Bulk { streams }) },
+        contestant: Contestant {
+            label: server.label(),
+            server,
+            load: Load::Bulk(Bulk { streams, write: 65_536, no_delay: true }),
+        },
         samples: rates.iter().map(sample).collect(),
         failure: None,
     }
@@ -31,7 +35,7 @@ fn medians() {
 
 #[test]
 fn a_ratio_is_that_of_a_round() {
-    // The machine was at half its speed in the second round.
+    // In the second round the machine had half its speed.
     let (ours, theirs) = (record(Kind::Shout(""), 1, &[120, 60]), record(Kind::Kernel, 1, &[100, 50]));
     let ratio = ours.ratio_to(&theirs, Sample::rate);
     assert_eq!(ratio, Some(Spread { median: 1.2, min: 1.2, max: 1.2 }));

@@ -1,6 +1,6 @@
 //! Whether the load generator sees what a server does wrong.
 
-use core::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use core::net::{Ipv4Addr, SocketAddr};
 use core::time::Duration;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
@@ -10,23 +10,26 @@ use std::thread;
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::unistd::Pid;
 
-use crate::load::{Bulk, Content, Load, RequestReply, Sample, ShortConnections, Target, Timing, Transport};
+use crate::load::{
+    Bulk, Changing, Content, Load, RequestReply, Sample, ShortConnections, Target, Timing, Transport,
+};
 use crate::servers::kernel;
 
 const TIMING: Timing = Timing { warm_up: Duration::from_millis(10), measured: Duration::from_millis(100) };
 const UDP: Load = Load::RequestReply(RequestReply { transport: Transport::Udp, idle: 0, ..CONVERSATIONS });
 const CONVERSATIONS: RequestReply =
     RequestReply { transport: Transport::Tcp, size: 64, conversations: 4, idle: 3, awake: false };
-/// What is done over TCP.
-const TCP: [Load; 4] = [
+/// The loads over TCP.
+const TCP: [Load; 6] = [
     Load::RequestReply(CONVERSATIONS),
     Load::RequestReply(RequestReply { size: 1000, conversations: 1, awake: true, ..CONVERSATIONS }),
-    Load::Bulk(Bulk { streams: 2 }),
+    Load::Bulk(Bulk { streams: 2, write: 65_536, no_delay: true }),
+    Load::Bulk(Bulk { streams: 1, write: 100, no_delay: false }),
+    Load::Changing(Changing { no_delay: true }),
     Load::ShortConnections(ShortConnections { at_once: 4, size: 64 }),
 ];
 
 fn run(load: Load, address: SocketAddr) -> Result<Sample, String> {
-    let SocketAddr::V4(address) = address else { unreachable!("it is bound to an IPv4 address") };
     load.run(Target { address, process: Pid::this() }, &Content::new(), TIMING)
 }
 
@@ -44,10 +47,10 @@ fn tcp(echo: fn(&mut Vec<u8>)) -> SocketAddr {
 
 fn converse(stream: &mut TcpStream, echo: fn(&mut Vec<u8>)) {
     let mut turn = [0; 1024];
-    // The load generator hangs up on a server that does wrong.
+    // The load generator closes connections of a server that does something wrong.
     while let Ok(length @ 1..) = stream.read(&mut turn) {
         let mut reply = turn[..length].to_ascii_uppercase();
-        // Not the first octet on a connection, by which it is seen that the server is there.
+        // The first byte on a connection shows that the server is there, and is always right.
         if length > 1 {
             echo(&mut reply);
         }
@@ -92,7 +95,7 @@ fn the_server_on_kernel_sockets_passes() {
     run(UDP, over_udp).unwrap();
 }
 
-/// What it cannot send it keeps, and takes nothing more until it can.
+/// The server keeps what it cannot send, and receives nothing until it has sent that.
 #[test]
 fn the_server_on_kernel_sockets_holds_back_a_client_that_does_not_read() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -105,7 +108,7 @@ fn the_server_on_kernel_sockets_holds_back_a_client_that_does_not_read() {
     loop {
         match stream.write(content.at(sent, 10_000)) {
             Ok(length) => sent += length,
-            // Nobody tells when everything is full: it is when there has been no room for long.
+            // There is no event for "everything is full": it is, when there has been no room for long.
             Err(_) => match poll(&mut [PollFd::new(stream.as_fd(), PollFlags::POLLOUT)], 300_u16) {
                 Ok(0) => break,
                 _ => assert!(sent < 1 << 28, "there is always room"),
@@ -123,7 +126,7 @@ fn the_server_on_kernel_sockets_holds_back_a_client_that_does_not_read() {
     assert_eq!(echoed, sent);
 }
 
-/// What a server can do to the octets of an echo.
+/// What a faulty server does to the bytes of an echo.
 const FAULTS: [fn(&mut Vec<u8>); 5] = [
     |echo| *echo.last_mut().unwrap() ^= 1,
     |echo| echo.make_ascii_lowercase(),
@@ -149,10 +152,10 @@ fn a_server_that_corrupts_is_found() {
 
 #[test]
 fn a_server_that_loses_the_end_is_found() {
-    let error = run(TCP[2], tcp(|echo| echo.truncate(echo.len() - 1))).expect_err("an octet is missing");
+    let error = run(TCP[2], tcp(|echo| echo.truncate(echo.len() - 1))).expect_err("an byte is missing");
     assert!(error.contains("came back") || error.contains("ended after"), "{error}");
-    let error = run(UDP, udp(|echo| echo.truncate(63))).expect_err("an octet is missing");
-    assert!(error.contains("63 octets came back for 64"), "{error}");
+    let error = run(UDP, udp(|echo| echo.truncate(63))).expect_err("an byte is missing");
+    assert!(error.contains("63 bytes came back for 64"), "{error}");
 }
 
 #[test]
@@ -173,8 +176,8 @@ fn a_server_that_hangs_up_is_found() {
 
 #[test]
 fn a_server_that_is_not_there_is_found() {
-    let nobody = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 1);
+    let nobody = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
     for load in TCP {
-        run(load, nobody.into()).expect_err("nobody listens");
+        run(load, nobody).expect_err("nobody listens");
     }
 }

@@ -1,4 +1,4 @@
-//! Streams: as much as the server takes, and all of it back.
+//! Streams: each client sends as fast as the server accepts, and receives everything back.
 
 use std::collections::VecDeque;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags, EpollTimeout};
-use nix::sys::socket::{Shutdown, shutdown};
+use nix::sys::socket::{Shutdown, setsockopt, shutdown, sockopt};
 use nix::unistd::write;
 
 use super::Target;
@@ -18,13 +18,22 @@ use super::window::{Sample, Timing, Window};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Bulk {
     pub(crate) streams: usize,
+    /// Bytes in each call of write(2), 65536 at most.
+    pub(crate) write: usize,
+    /// Whether the client sets TCP_NODELAY.
+    pub(crate) no_delay: bool,
 }
+
+/// Most calls of write(2) on one socket in a row. No more than 64 KiB are written in a row either.
+const WRITES: usize = 64;
+/// A latency is measured once in so many bytes at most, so that streams in small writes do not collect one for each write.
+const BETWEEN_MARKS: usize = 1000;
 
 struct Stream {
     socket: OwnedFd,
     sent: usize,
     echoed: usize,
-    /// Positions in the stream and when they were given to the kernel.
+    /// Positions in the stream, and when the bytes before them were given to the kernel.
     marks: VecDeque<(usize, Instant)>,
     ended: bool,
 }
@@ -34,6 +43,8 @@ impl Bulk {
         let mut streams: Vec<Stream> = (0..self.streams)
             .map(|_| {
                 let socket = OwnedFd::from(sockets::connect(target.address)?);
+                setsockopt(&socket, sockopt::TcpNoDelay, &self.no_delay)
+                    .map_err(|error| error.to_string())?;
                 Ok(Stream { socket, sent: 0, echoed: 0, marks: VecDeque::new(), ended: false })
             })
             .collect::<Result<_, String>>()?;
@@ -52,7 +63,7 @@ impl Bulk {
             for event in &events[..ready] {
                 let stream = &mut streams[sockets::place(event)];
                 if event.events().contains(EpollFlags::EPOLLOUT) && window.is_some() {
-                    stream.send(content)?;
+                    stream.send(content, self.write)?;
                 }
                 if event.events().contains(EpollFlags::EPOLLIN) && !stream.ended {
                     stream.receive(content, &mut buffer, window.as_mut())?;
@@ -61,7 +72,7 @@ impl Bulk {
             let now = Instant::now();
             if let Some(over) = window.take_if(|window| window.is_over(now)) {
                 sample = Some(over.close(now, 0)?);
-                // What is still on its way is waited for and checked, but no longer measured.
+                // Echoes that are still on their way are awaited and checked, but no longer measured.
                 for (index, stream) in streams.iter().enumerate() {
                     end(&epoll, index, stream)?;
                 }
@@ -78,16 +89,24 @@ fn end(epoll: &Epoll, index: usize, stream: &Stream) -> Result<(), String> {
 }
 
 impl Stream {
-    fn send(&mut self, content: &Content) -> Result<(), String> {
-        match write(&self.socket, content.at(self.sent, LONGEST)) {
-            Ok(length) => {
-                self.sent += length;
-                self.marks.push_back((self.sent, Instant::now()));
-                Ok(())
+    fn send(&mut self, content: &Content, length: usize) -> Result<(), String> {
+        for _ in 0..(LONGEST / length).clamp(1, WRITES) {
+            match write(&self.socket, content.at(self.sent, length)) {
+                Ok(sent) => {
+                    self.sent += sent;
+                    let marked = self.marks.back().map_or(self.echoed, |&(position, _)| position);
+                    if self.sent >= marked + BETWEEN_MARKS {
+                        self.marks.push_back((self.sent, Instant::now()));
+                    }
+                    if sent < length {
+                        return Ok(());
+                    }
+                }
+                Err(Errno::EAGAIN) => return Ok(()),
+                Err(error) => return Err(format!("cannot send: {error}")),
             }
-            Err(Errno::EAGAIN) => Ok(()),
-            Err(error) => Err(format!("cannot send: {error}")),
         }
+        Ok(())
     }
 
     fn receive(
@@ -101,7 +120,7 @@ impl Stream {
             self.ended = true;
             return match window {
                 None if self.echoed == self.sent => Ok(()),
-                _ => Err(format!("a stream ended after {} of {} octets", self.echoed, self.sent)),
+                _ => Err(format!("a stream ended after {} of {} bytes", self.echoed, self.sent)),
             };
         }
         content.check(self.echoed, echo).map_err(|corruption| corruption.to_string())?;

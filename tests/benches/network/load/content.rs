@@ -1,20 +1,20 @@
-//! What is sent, and what has to come back.
+//! The bytes that clients send, and the check of what comes back.
 
 use core::ops::Range;
 
-/// A stream without an end: random octets that repeat after a prime number of them, so that an echo which is late,
-/// doubled, out of order or another conversation's does not pass for the right one.
+/// An endless stream of random bytes. They repeat after a prime number of bytes, so an echo that is late, doubled, out of order
+/// or another conversation's is not mistaken for the right one.
 #[derive(Debug)]
 pub(crate) struct Content {
     original: Vec<u8>,
     uppercased: Vec<u8>,
 }
 
-/// The most that can be taken of the stream at once.
+/// The longest piece of the stream that can be taken at once.
 pub(crate) const LONGEST: usize = 65_536;
 pub(crate) const PERIOD: usize = 65_521;
 
-/// An octet that came back and is not the one that should have.
+/// A byte that came back and is not the one that should have.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Corruption {
     pub(crate) position: usize,
@@ -23,7 +23,7 @@ pub(crate) struct Corruption {
 }
 
 impl Content {
-    /// The same at every run.
+    /// The same bytes in every run.
     pub(crate) fn new() -> Content {
         let mut random = fastrand::Rng::with_seed(8080);
         let period: Vec<u8> = (0..PERIOD).map(|_| random.u8(..)).collect();
@@ -32,12 +32,12 @@ impl Content {
         Content { original, uppercased }
     }
 
-    /// What to send at this position of the stream.
+    /// The bytes to send at this position of the stream.
     pub(crate) fn at(&self, position: usize, length: usize) -> &[u8] {
         &self.original[Self::range(position, length)]
     }
 
-    /// Whether these octets are the echo of what was sent at this position, each of them.
+    /// Checks that each of these bytes is the echo of what was sent at this position.
     pub(crate) fn check(&self, position: usize, echo: &[u8]) -> Result<(), Corruption> {
         let range = Self::range(position, echo.len());
         let expected = &self.uppercased[range.clone()];
@@ -54,7 +54,7 @@ impl Content {
     }
 
     fn range(position: usize, length: usize) -> Range<usize> {
-        assert!(length <= LONGEST, "{length} octets at once are more than {LONGEST}");
+        assert!(length <= LONGEST, "{length} bytes at once are more than {LONGEST}");
         let start = position % PERIOD;
         start..start + length
     }
@@ -63,6 +63,6 @@ impl Content {
 impl core::fmt::Display for Corruption {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let Corruption { position, sent, received } = self;
-        write!(f, "octet {position} of a stream was {sent:#04x} and came back as {received:#04x}")
+        write!(f, "byte {position} of a stream was {sent:#04x} and came back as {received:#04x}")
     }
 }

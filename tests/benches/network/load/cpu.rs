@@ -1,11 +1,11 @@
-//! Time on a core: the load generator's own and the server's, in the kernel too.
+//! Processor time of the load generator and of the server, in the kernel too.
 
 use core::time::Duration;
 
 use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 
-/// Time on a core so far.
+/// Processor time so far.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CpuTime {
     pub(crate) client: Duration,

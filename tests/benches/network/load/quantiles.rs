@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-/// The quantiles that are told: exact ones, by nearest rank, not those of a histogram.
+/// Quantiles by nearest rank. They are exact, as no histogram is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Quantiles {
     pub(crate) p50: Duration,
@@ -11,11 +11,11 @@ pub(crate) struct Quantiles {
 }
 
 impl Quantiles {
-    /// Of these nanoseconds, if there are any.
+    /// The quantiles of these nanoseconds, if there are any.
     pub(crate) fn of(mut nanoseconds: Vec<u64>) -> Option<Quantiles> {
         nanoseconds.sort_unstable();
         let last = nanoseconds.len().checked_sub(1)?;
-        // The smallest value that at least this many in a thousand do not exceed.
+        // The smallest value that at least `permille` in a thousand do not exceed.
         let rank = |permille: usize| (nanoseconds.len() * permille).div_ceil(1000).saturating_sub(1);
         let at = |permille| Duration::from_nanos(nanoseconds[rank(permille).min(last)]);
         Some(Quantiles { p50: at(500), p99: at(990), p999: at(999) })

@@ -1,40 +1,52 @@
-//! Conversations: a message, its echo, the next message.
+//! Conversations: a message, its echo, then the next message.
 
 use core::time::Duration;
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::time::Instant;
 
+use nix::libc;
 use nix::sys::epoll::{Epoll, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::socket::{setsockopt, sockopt};
 
 use super::content::{Content, LONGEST};
 use super::sockets::{self, PATIENCE};
 use super::window::{Sample, Timing, Window};
 use super::{Target, Transport};
 
-/// So long without an answer means that a packet was lost: TCP sends again after 200 ms at the earliest.
+/// A message that has waited so long for its echo has lost a packet: Linux retransmits after 200 ms at the earliest.
 const STALL: Duration = Duration::from_millis(150);
 
-/// So many conversations are begun before it is seen what has come: a thousand packets at once are more than a device's
-/// queue takes, and what is lost is sent again after 200 ms.
+/// So many conversations are begun before the first echoes are received. A thousand packets at once are more than a device
+/// queues, and what it drops is retransmitted after 200 ms only.
 const AT_ONCE: usize = 16;
 
 /// A number of conversations at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RequestReply {
     pub(crate) transport: Transport,
-    /// Octets in a message.
+    /// Bytes in a message.
     pub(crate) size: usize,
     pub(crate) conversations: usize,
-    /// Further connections on which nothing is said.
+    /// Further connections, which stay idle.
     pub(crate) idle: usize,
-    /// Whether the client looks for answers all the time instead of sleeping until there is one.
+    /// Whether the client polls for echoes all the time instead of sleeping until there is one.
     pub(crate) awake: bool,
+}
+
+/// What becomes of the messages whose echoes are still missing at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tail {
+    /// Their echoes are awaited and checked.
+    Awaited,
+    /// The time that they have waited counts as their latency if it is long. Without this, the longest waits of all, those
+    /// that outlast the window, would not show.
+    CountedAsItIs,
 }
 
 struct Conversation {
     socket: OwnedFd,
-    /// Where in the content the message is that is being echoed, how much of it has been, and when it was sent.
+    /// The position in the content of the message that is being echoed, how much of it has been, and when it was sent.
     position: usize,
     echoed: usize,
     said_at: Instant,
@@ -46,12 +58,33 @@ impl RequestReply {
             (0..self.idle).map(|_| sockets::connect(target.address)).collect::<Result<_, _>>()?;
         let mut conversations: Vec<Conversation> =
             (0..self.conversations).map(|number| self.open(number, target)).collect::<Result<_, _>>()?;
-        let sample = self.converse(&mut conversations, target, content, timing)?;
+        let sample = self.converse(&mut conversations, target, content, timing, Tail::Awaited)?;
         if self.transport == Transport::Tcp {
             let streams = conversations.into_iter().map(|conversation| conversation.socket.into());
             sockets::close(streams.chain(idle))?;
         }
         Ok(sample)
+    }
+
+    /// The same where packets are lost between the conversations' beginning and their end, which `lose` begins and ends.
+    pub(crate) fn run_on_a_lossy_link(
+        &self,
+        target: Target,
+        content: &Content,
+        timing: Timing,
+        lose: impl Fn(bool) -> Result<(), String>,
+    ) -> Result<Sample, String> {
+        let mut conversations: Vec<Conversation> =
+            (0..self.conversations).map(|number| self.open(number, target)).collect::<Result<_, _>>()?;
+        lose(true)?;
+        let sample = self.converse(&mut conversations, target, content, timing, Tail::CountedAsItIs);
+        lose(false)?;
+        // They end with RST: an echo may still wait for a retransmission a long time away.
+        for conversation in &conversations {
+            let at_once = libc::linger { l_onoff: 1, l_linger: 0 };
+            setsockopt(&conversation.socket, sockopt::Linger, &at_once).map_err(|error| error.to_string())?;
+        }
+        sample
     }
 
     fn open(&self, number: usize, target: Target) -> Result<Conversation, String> {
@@ -68,6 +101,7 @@ impl RequestReply {
         target: Target,
         content: &Content,
         timing: Timing,
+        tail: Tail,
     ) -> Result<Sample, String> {
         let sockets = conversations.iter().map(|conversation| &conversation.socket);
         let epoll = sockets::await_all(sockets, EpollFlags::EPOLLIN)?;
@@ -89,19 +123,26 @@ impl RequestReply {
                 window.note(now, 1.0, Some(latency))
             })?;
             if !heard && now.elapsed() > PATIENCE {
-                return Err(format!("no conversation got an answer within {PATIENCE:?}"));
+                return Err(format!("no conversation got an echo within {PATIENCE:?}"));
             }
         }
-        let stalled = conversations.iter().filter(|conversation| now - conversation.said_at > STALL).count();
-        let sample = window.close(now, stalled)?;
-        if self.transport == Transport::Tcp {
+        let waited =
+            conversations.iter().map(|conversation| now.saturating_duration_since(conversation.said_at));
+        let stalls: Vec<Duration> = waited.filter(|&waited| waited > STALL).collect();
+        if tail == Tail::CountedAsItIs {
+            for &waited in &stalls {
+                window.note(now, 0.0, Some(waited))?;
+            }
+        }
+        let sample = window.close(now, stalls.len())?;
+        if self.transport == Transport::Tcp && tail == Tail::Awaited {
             talk.finish(conversations)?;
         }
         Ok(sample)
     }
 }
 
-/// What the conversations have in common.
+/// What the conversations share.
 struct Talk<'t> {
     load: &'t RequestReply,
     content: &'t Content,
@@ -111,8 +152,8 @@ struct Talk<'t> {
 }
 
 impl Talk<'_> {
-    /// Takes what has come, tells of each echo when it was complete and how long it took, and sends the next message.
-    /// True if anything had come.
+    /// Receives, calls `note` with the time and the latency of each echo that is complete, and sends the next message.
+    /// True if anything was received.
     fn go_on(
         &mut self,
         conversations: &mut [Conversation],
@@ -131,7 +172,7 @@ impl Talk<'_> {
         Ok(ready > 0)
     }
 
-    /// Takes the echoes that are still on their way.
+    /// Receives the echoes that are still on their way.
     fn finish(&mut self, conversations: &mut [Conversation]) -> Result<(), String> {
         for conversation in conversations {
             let epoll = sockets::await_all([&conversation.socket], EpollFlags::EPOLLIN)?;
@@ -153,7 +194,7 @@ impl Conversation {
         sockets::send(&self.socket, content, self.position, load.size)
     }
 
-    /// Takes and checks what has come. True if the echo is complete.
+    /// Receives and checks. True if the echo is complete.
     fn hear(&mut self, load: &RequestReply, content: &Content, buffer: &mut [u8]) -> Result<bool, String> {
         let Some(echo) = sockets::receive(&self.socket, buffer)? else { return Ok(false) };
         if echo.is_empty() {
@@ -162,7 +203,7 @@ impl Conversation {
         content.check(self.position + self.echoed, echo).map_err(|corruption| corruption.to_string())?;
         self.echoed += echo.len();
         if self.echoed > load.size || (load.transport == Transport::Udp && self.echoed < load.size) {
-            return Err(format!("{} octets came back for {}", self.echoed, load.size));
+            return Err(format!("{} bytes came back for {}", self.echoed, load.size));
         }
         let complete = self.echoed == load.size;
         if complete {

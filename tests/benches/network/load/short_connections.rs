@@ -1,12 +1,12 @@
-//! Connections for one message: connect, send, take the echo, close, and see the server close.
+//! Short connections: connect, send a message, receive the echo, send FIN, receive the server's FIN.
 
-use core::net::SocketAddrV4;
+use core::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use nix::sys::socket::{self, AddressFamily, Shutdown, SockFlag, SockType, SockaddrIn, shutdown};
+use nix::sys::socket::{self, AddressFamily, Shutdown, SockFlag, SockType, SockaddrStorage, shutdown};
 
 use super::Target;
 use super::content::{Content, LONGEST};
@@ -17,7 +17,7 @@ use super::window::{Sample, Timing, Window};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ShortConnections {
     pub(crate) at_once: usize,
-    /// Octets in the message.
+    /// Bytes in the message.
     pub(crate) size: usize,
 }
 
@@ -30,7 +30,7 @@ struct Connection {
 
 enum Stage {
     Connecting,
-    /// So much of the echo has come.
+    /// So many bytes of the echo have been received.
     Echoing(usize),
     Closing,
 }
@@ -71,13 +71,14 @@ impl ShortConnections {
     }
 }
 
-/// Begins to connect. Each socket is registered once, for edges: in each stage all that there is is taken.
-fn open(epoll: &Epoll, number: usize, position: usize, address: SocketAddrV4) -> Result<Connection, String> {
+/// Begins to connect. Each socket is registered once, edge-triggered: each stage reads all that there is.
+fn open(epoll: &Epoll, number: usize, position: usize, address: SocketAddr) -> Result<Connection, String> {
     let started = Instant::now();
     let begin = || {
         let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
-        let socket = socket::socket(AddressFamily::Inet, SockType::Stream, flags, None)?;
-        match socket::connect(socket.as_raw_fd(), &SockaddrIn::from(address)) {
+        let family = if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 };
+        let socket = socket::socket(family, SockType::Stream, flags, None)?;
+        match socket::connect(socket.as_raw_fd(), &SockaddrStorage::from(address)) {
             Ok(()) | Err(Errno::EINPROGRESS) => {}
             Err(error) => return Err(error),
         }
@@ -100,7 +101,7 @@ impl Connection {
     ) -> Result<bool, String> {
         match self.stage {
             Stage::Connecting if ready.contains(EpollFlags::EPOLLOUT) => {
-                // Fails with what has gone wrong where the connection has not come about.
+                // If the connection was refused, this fails with the reason.
                 sockets::send(&self.socket, content, self.position, size)?;
                 self.stage = Stage::Echoing(0);
             }
@@ -113,7 +114,7 @@ impl Connection {
                 content.check(self.position + before, echo).map_err(|corruption| corruption.to_string())?;
                 let echoed = before + echo.len();
                 if echoed > size {
-                    return Err(format!("{echoed} octets came back for {size}"));
+                    return Err(format!("{echoed} bytes came back for {size}"));
                 }
                 self.stage = Stage::Echoing(echoed);
                 if echoed == size {
@@ -125,7 +126,7 @@ impl Connection {
             Stage::Closing => match sockets::receive(&self.socket, buffer)? {
                 None => {}
                 Some([]) => return Ok(true),
-                Some(more) => return Err(format!("{} octets more came back than were sent", more.len())),
+                Some(more) => return Err(format!("{} bytes more came back than were sent", more.len())),
             },
         }
         Ok(false)

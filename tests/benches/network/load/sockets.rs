@@ -1,6 +1,6 @@
 //! The client's sockets.
 
-use core::net::{Ipv4Addr, SocketAddrV4};
+use core::net::{Ipv4Addr, SocketAddr};
 use core::time::Duration;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream, UdpSocket};
@@ -11,12 +11,12 @@ use nix::unistd::{read, write};
 
 use super::content::Content;
 
-/// How long anything may take before something is wrong.
+/// How long a step may take. After that, something is wrong.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A connection that the server has taken: one octet has been echoed on it.
-pub(crate) fn connect(address: SocketAddrV4) -> Result<TcpStream, String> {
-    let mut stream = TcpStream::connect_timeout(&address.into(), PATIENCE)
+/// Opens a connection. One byte has been echoed on it, so the server has accepted it.
+pub(crate) fn connect(address: SocketAddr) -> Result<TcpStream, String> {
+    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)
         .map_err(|error| format!("cannot connect to {address}: {error}"))?;
     let introduction = |stream: &mut TcpStream| {
         stream.set_nodelay(true)?;
@@ -35,7 +35,7 @@ pub(crate) fn connect(address: SocketAddrV4) -> Result<TcpStream, String> {
 }
 
 /// Closes connections and waits until the server has closed them too, so that it has nothing left to do. One by one: a
-/// thousand packets at once are more than a device's queue takes.
+/// thousand packets at once are more than a device queues.
 pub(crate) fn close(streams: impl IntoIterator<Item = TcpStream>) -> Result<(), String> {
     let close = |mut stream: TcpStream| {
         stream.set_nonblocking(false)?;
@@ -52,8 +52,8 @@ pub(crate) fn close(streams: impl IntoIterator<Item = TcpStream>) -> Result<(), 
     Ok(())
 }
 
-/// A UDP socket that hears of this server only.
-pub(crate) fn udp(address: SocketAddrV4) -> Result<UdpSocket, String> {
+/// A UDP socket that receives from this server only.
+pub(crate) fn udp(address: SocketAddr) -> Result<UdpSocket, String> {
     let open = || {
         let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
         socket.connect(address)?;
@@ -63,7 +63,7 @@ pub(crate) fn udp(address: SocketAddrV4) -> Result<UdpSocket, String> {
     open().map_err(|error: std::io::Error| error_on(address, &error))
 }
 
-fn error_on(address: SocketAddrV4, error: &std::io::Error) -> String {
+fn error_on(address: SocketAddr, error: &std::io::Error) -> String {
     match error.kind() {
         ErrorKind::WouldBlock => format!("no answer from {address} within {PATIENCE:?}"),
         _ => format!("talking to {address}: {error}"),
@@ -85,12 +85,12 @@ pub(crate) fn await_all<'a>(
     make().map_err(|error: nix::Error| format!("epoll: {error}"))
 }
 
-/// The place in that list of the socket that an event is about.
+/// The place of an event's socket in the list given to [`await_all`].
 pub(crate) fn place(event: &EpollEvent) -> usize {
     usize::try_from(event.data()).unwrap_or(usize::MAX)
 }
 
-/// Sends all of a message to a socket that has room for it, since all that was sent before has been answered.
+/// Sends all of a message. The socket has room for it, since everything sent before has been echoed.
 pub(crate) fn send(
     socket: &OwnedFd,
     content: &Content,
@@ -99,12 +99,12 @@ pub(crate) fn send(
 ) -> Result<(), String> {
     match write(socket, content.at(position, length)) {
         Ok(sent) if sent == length => Ok(()),
-        Ok(sent) => Err(format!("the kernel took {sent} of {length} octets")),
+        Ok(sent) => Err(format!("the kernel took {sent} of {length} bytes")),
         Err(error) => Err(format!("cannot send: {error}")),
     }
 }
 
-/// What has come, if anything has: nothing of it means the end.
+/// Receives what there is. `None` if there is nothing yet; an empty slice at the server's FIN.
 pub(crate) fn receive<'b>(socket: &OwnedFd, buffer: &'b mut [u8]) -> Result<Option<&'b [u8]>, String> {
     match read(socket, buffer) {
         Ok(length) => Ok(Some(&buffer[..length])),

@@ -1,4 +1,4 @@
-//! The time that is measured, after a warm-up, and what falls into it.
+//! The window of time that is measured, after a warm-up, and what happens in it.
 
 use core::time::Duration;
 use std::time::Instant;
@@ -21,10 +21,10 @@ pub(crate) struct Sample {
     /// Echoes, connections or megabytes a second.
     pub(crate) rate: f64,
     pub(crate) latency: Quantiles,
-    /// The share of a core that the load generator took, and the server.
+    /// Processor time of the load generator for each second, in seconds, and of the server.
     pub(crate) client_cpu: f64,
     pub(crate) server_cpu: f64,
-    /// Conversations in which a message was without an answer for long at the end: a packet was lost.
+    /// Conversations in which, at the end, a message had waited for its echo for long: a packet was lost.
     pub(crate) stalled: usize,
 }
 
@@ -33,13 +33,28 @@ impl Sample {
         self.rate
     }
 
-    /// Seconds on a core, on either side, for each that is counted.
+    /// Processor time of client and server together, in seconds for each unit of the rate.
     pub(crate) fn cost(&self) -> f64 {
-        (self.client_cpu + self.server_cpu) / self.rate
+        self.client_cost() + self.server_cost()
+    }
+
+    /// The client's part of that.
+    pub(crate) fn client_cost(&self) -> f64 {
+        self.client_cpu / self.rate
+    }
+
+    /// The server's part of that.
+    pub(crate) fn server_cost(&self) -> f64 {
+        self.server_cpu / self.rate
+    }
+
+    /// The 99th percentile of the latencies in seconds.
+    pub(crate) fn p99(&self) -> f64 {
+        self.latency.p99.as_secs_f64()
     }
 }
 
-/// Collects what comes back.
+/// Collects the echoes.
 #[derive(Debug)]
 pub(crate) struct Window {
     server: Pid,
@@ -58,7 +73,7 @@ impl Window {
         Window { server, begin, end: begin + timing.measured, opened: None, amount: 0.0, latencies }
     }
 
-    /// So much came back, and this long after it was sent.
+    /// Counts an echo: how much came back, and how long after it was sent.
     pub(crate) fn note(
         &mut self,
         now: Instant,
@@ -79,12 +94,12 @@ impl Window {
         Ok(())
     }
 
-    /// Whether all has been seen that is measured.
+    /// Whether the time to measure is over.
     pub(crate) fn is_over(&self, now: Instant) -> bool {
         now >= self.end
     }
 
-    /// What was seen until now.
+    /// The sample of what was noted until now.
     pub(crate) fn close(self, now: Instant, stalled: usize) -> Result<Sample, String> {
         let nothing = || "nothing came back in the time that is measured".to_owned();
         let (opened, cpu) = self.opened.ok_or_else(nothing)?;

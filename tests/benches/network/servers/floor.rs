@@ -1,7 +1,8 @@
-//! The floor: a packet is read, turned round in its place, and written. There is no stack.
+//! The floor: a server on a TUN device without a TCP/IP stack. It reads a packet, makes it the reply in place, and writes it.
 //!
-//! Nothing correct can do less for a packet. It is right only as long as each TCP connection has one segment with data
-//! in flight, since it keeps nothing: all that an answer needs is in the segment that is answered.
+//! No correct server does less per packet, so it bounds what any stack can reach. It keeps no state: the reply is made from
+//! the request alone. That is correct only while each TCP connection has at most one segment with data in flight, so it
+//! cannot serve streams.
 
 use std::io;
 use std::process::Command;
@@ -10,15 +11,15 @@ use smoltcp::wire::{IpAddress, IpProtocol, Ipv4Packet, TcpPacket, TcpSeqNumber, 
 use tun_tap::{Iface, Mode};
 
 pub(crate) const IPV4_HEADER: usize = 20;
-/// A TCP header and the option for the maximum segment size.
+/// The length of a TCP header with the maximum segment size option.
 const SYN_HEADER: u8 = 24;
 pub(crate) const MTU: u16 = 1500;
 const MSS: [u8; 2] = (MTU - 40).to_be_bytes();
 
-/// Serves whoever talks to an address behind `host_address` until it is killed. Sleeps in read(2): no call of poll(2).
+/// Answers every address in the subnet of `host_address` until it is killed. It blocks in read(2) and never calls poll(2).
 pub(crate) fn serve(device: &str, host_address: &str) -> io::Result<()> {
     let tun = Iface::without_packet_info(device, Mode::Tun)?;
-    // The clients' packets at once may be more than the 500 that a TUN device has room for.
+    // A thousand clients may have more packets waiting than the 500 that a TUN device queues by default.
     for arguments in [
         format!("address add {host_address} dev {device}"),
         format!("link set {device} up mtu {MTU} txqueuelen 5000"),
@@ -36,7 +37,7 @@ pub(crate) fn serve(device: &str, host_address: &str) -> io::Result<()> {
     }
 }
 
-/// Makes a packet into its answer and gives the answer's length, if there is any.
+/// Turns a packet into its reply in place and returns the reply's length, or `None` if there is no reply.
 pub(crate) fn turn_round(buffer: &mut [u8], length: usize) -> Option<usize> {
     let ip = Ipv4Packet::new_checked(&buffer[..length]).ok()?;
     if usize::from(ip.header_len()) != IPV4_HEADER {
@@ -58,7 +59,7 @@ pub(crate) fn turn_round(buffer: &mut [u8], length: usize) -> Option<usize> {
     let mut ip = Ipv4Packet::new_unchecked(&mut buffer[..length.max(answer)]);
     ip.set_src_addr(server);
     ip.set_dst_addr(client);
-    // The sum over the header is the same whichever way round the addresses are.
+    // Swapping the two addresses does not change the header's checksum; a new length does.
     if answer != length {
         ip.set_total_len(u16::try_from(answer).ok()?);
         ip.fill_checksum();
@@ -66,29 +67,29 @@ pub(crate) fn turn_round(buffer: &mut [u8], length: usize) -> Option<usize> {
     Some(answer)
 }
 
-fn turn_datagram(octets: &mut [u8]) -> Option<usize> {
-    let mut datagram = UdpPacket::new_checked(&mut *octets).ok()?;
+fn turn_datagram(bytes: &mut [u8]) -> Option<usize> {
+    let mut datagram = UdpPacket::new_checked(&mut *bytes).ok()?;
     let (client, server) = (datagram.src_port(), datagram.dst_port());
     datagram.set_src_port(server);
     datagram.set_dst_port(client);
     datagram.payload_mut().make_ascii_uppercase();
-    // None: RFC 768.
+    // Zero means that there is no checksum: RFC 768.
     datagram.set_checksum(0);
-    Some(octets.len())
+    Some(bytes.len())
 }
 
 fn turn_segment(buffer: &mut [u8], length: usize) -> Option<usize> {
     let mut segment = TcpPacket::new_checked(&mut buffer[..length]).ok()?;
     let header = usize::from(segment.header_len());
-    let octets = length - header;
+    let bytes = length - header;
     let (syn, fin) = (segment.syn(), segment.fin());
-    // An acknowledgement and a reset have no answer.
-    if segment.rst() || !(syn || fin || octets > 0) {
+    // A bare acknowledgement and a RST get no reply.
+    if segment.rst() || !(syn || fin || bytes > 0) {
         return None;
     }
     let (client, server) = (segment.src_port(), segment.dst_port());
     let next = if syn { TcpSeqNumber(0) } else { segment.ack_number() };
-    let expected = segment.seq_number() + octets + usize::from(syn) + usize::from(fin);
+    let expected = segment.seq_number() + bytes + usize::from(syn) + usize::from(fin);
     segment.set_src_port(server);
     segment.set_dst_port(client);
     segment.set_seq_number(next);
@@ -99,7 +100,7 @@ fn turn_segment(buffer: &mut [u8], length: usize) -> Option<usize> {
         buffer[header..length].make_ascii_uppercase();
         return Some(length);
     }
-    // A SYN of Linux has more options than this one, so there is room.
+    // A SYN from Linux carries more options than this reply, so the buffer is long enough.
     segment.set_header_len(SYN_HEADER);
     let options = buffer.get_mut(20..SYN_HEADER.into())?;
     options.copy_from_slice(&[2, 4, MSS[0], MSS[1]]);

@@ -1,31 +1,31 @@
 //! The server to compare with: one thread, epoll(7), the kernel's own sockets; recv(1024), uppercase, send.
 //!
-//! Nagle's algorithm is on, as it is unless somebody switches it off. That makes no difference to request and reply; a
-//! stream of 1024 octets at a time it makes twice as fast, since they leave together.
+//! With TCP_NODELAY it answers each read at once, as `shout` does, so it is the server to compare with. With Nagle's
+//! algorithm the kernel collects small sends while data are unacknowledged. For request and reply the two are the same.
 
-use core::net::SocketAddrV4;
+use core::net::SocketAddr;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsRawFd;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 
-/// What the seed's `recv(1024)` takes at once.
+/// The most that one call of recv takes, as in the programs of `tests/e2e/note`.
 const TURN: usize = 1024;
 
-/// Binds both of its sockets and serves until it is killed.
-pub(crate) fn run(address: SocketAddrV4, nagle: bool) -> std::io::Result<()> {
+/// Binds a TCP and a UDP socket to `address` and serves until it is killed.
+pub(crate) fn run(address: SocketAddr, nagle: bool) -> std::io::Result<()> {
     serve(&TcpListener::bind(address)?, &UdpSocket::bind(address)?, nagle)
 }
 
-/// Serves on these sockets.
+/// Serves on these sockets until one of them fails.
 pub(crate) fn serve(listener: &TcpListener, datagrams: &UdpSocket, nagle: bool) -> std::io::Result<()> {
     listener.set_nonblocking(true)?;
     datagrams.set_nonblocking(true)?;
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
     epoll.add(listener, readable(listener))?;
     epoll.add(datagrams, readable(datagrams))?;
-    // By descriptor: small numbers, as the kernel gives them out.
+    // Indexed by descriptor: the kernel always gives out the smallest free one.
     let mut connections: Vec<Option<Connection>> = Vec::new();
     let mut events = [EpollEvent::empty(); 256];
     loop {
@@ -79,7 +79,7 @@ fn answer(socket: &UdpSocket) -> std::io::Result<()> {
 
 struct Connection {
     stream: TcpStream,
-    /// What the kernel did not take. Nothing is received while there is something.
+    /// What the kernel did not accept for sending. While there is some, the server does not receive (back-pressure).
     unsent: Vec<u8>,
 }
 
@@ -88,7 +88,7 @@ impl Connection {
         !self.unsent.is_empty()
     }
 
-    /// One turn. False at the connection's end.
+    /// Receives or sends once. False at the connection's end.
     fn go_on(&mut self) -> bool {
         let mut turn = [0; TURN];
         let unsent = core::mem::take(&mut self.unsent);

@@ -1,9 +1,9 @@
-//! The servers, each a process of its own.
+//! The servers. Each runs as a process of its own.
 
 pub(crate) mod floor;
 pub(crate) mod kernel;
 
-use core::net::{Ipv4Addr, SocketAddrV4};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
 use std::fs::File;
 use std::io::{Read, Write};
@@ -16,21 +16,22 @@ use std::{env, fs, thread};
 use nix::unistd::Pid;
 
 use crate::load::{Target, Transport};
+use crate::loss::link::{self, Link};
 
 /// A server to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// The program, with these options.
     Shout(&'static str),
-    /// Another build of it, to compare with.
+    /// Another build of the program, with these options.
     Other(&'static str),
-    /// One thread on the kernel's sockets.
+    /// One thread on the kernel's sockets, with TCP_NODELAY. All other servers are compared with this one.
     Kernel,
-    /// The same with Nagle's algorithm off.
-    KernelNoDelay,
-    /// The seed's script.
+    /// The same without TCP_NODELAY.
+    KernelNagle,
+    /// The threading servers of `tests/e2e/note`.
     Python,
-    /// No stack at all.
+    /// No TCP/IP stack: see [`floor`].
     Floor,
 }
 
@@ -39,23 +40,41 @@ pub(crate) enum Kind {
 pub(crate) struct Programs {
     pub(crate) shout: PathBuf,
     pub(crate) other: Option<PathBuf>,
-    /// For what the servers write.
+    /// The directory for the servers' logs.
     pub(crate) logs: PathBuf,
+}
+
+/// Where a server runs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Place<'l> {
+    /// In the load generator's network namespace.
+    Here,
+    /// In the namespace at the other end of a link.
+    Behind(&'l Link),
 }
 
 /// How long a server may take to start.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PORT: u16 = 8080;
-/// The seed's scripts have the other one.
-const KERNEL: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8081);
-const KERNEL_NO_DELAY: SocketAddrV4 = SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8082);
+/// Port 8080 of the loopback address is that of the Python servers.
+const KERNEL_PORT: u16 = 8081;
+const KERNEL_NAGLE_PORT: u16 = 8082;
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/e2e/note");
 
 /// A running server, killed when dropped.
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
-    address: SocketAddrV4,
+    address: SocketAddr,
+    /// Behind a link only. In the load generator's namespace there is no IPv6.
+    v6: Option<SocketAddr>,
+}
+
+/// How a server is started, and its addresses.
+struct Recipe {
+    command: Command,
+    address: SocketAddr,
+    v6: Option<SocketAddr>,
 }
 
 impl Kind {
@@ -64,7 +83,7 @@ impl Kind {
             Kind::Shout(options) => format!("shout {options}").trim_end().to_owned(),
             Kind::Other(options) => format!("other {}", Kind::Shout(options).label()),
             Kind::Kernel => "kernel sockets".to_owned(),
-            Kind::KernelNoDelay => "kernel sockets TCP_NODELAY".to_owned(),
+            Kind::KernelNagle => "kernel sockets with Nagle".to_owned(),
             Kind::Python => "Python".to_owned(),
             Kind::Floor => "floor".to_owned(),
         }
@@ -79,24 +98,33 @@ impl Kind {
     }
 
     /// Starts the server, as the `number`th of those that run at the same time, and waits until it echoes.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says which server does not serve and why, followed by its log.
     pub(crate) fn start(
         self,
         number: u8,
         transport: Transport,
         programs: &Programs,
+        place: Place<'_>,
     ) -> Result<Server, String> {
         let label = self.label();
-        let (mut command, address) = self.command(number, transport, programs)?;
+        let Recipe { mut command, address, v6 } = match place {
+            Place::Here => self.here(number, transport, programs)?,
+            Place::Behind(_) => self.behind_a_link(number, programs)?,
+        };
         let log = programs.logs.join(format!("{}.log", label.replace(' ', "_")));
         let errors = File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
-        let child = command
-            .env_remove("RUST_LOG")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(errors)
-            .spawn()
-            .map_err(|error| format!("cannot start {label} ({:?}): {error}", command.get_program()))?;
-        let mut server = Server { child, address };
+        command.env_remove("RUST_LOG").stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors);
+        let program = command.get_program().to_owned();
+        let child = match place {
+            Place::Here => command.spawn(),
+            Place::Behind(link) => link.spawn(command),
+        };
+        let child =
+            child.map_err(|error| format!("cannot start {label} ({}): {error}", program.display()))?;
+        let mut server = Server { child, address, v6 };
         server.await_echo(transport).map_err(|error| {
             let said = fs::read_to_string(&log).unwrap_or_default();
             format!("{label} does not serve: {error}\n{said}")
@@ -104,33 +132,20 @@ impl Kind {
         Ok(server)
     }
 
-    /// How it is started, and where it is then. Each TUN device has a subnet of its own.
-    fn command(
-        self,
-        number: u8,
-        transport: Transport,
-        programs: &Programs,
-    ) -> Result<(Command, SocketAddrV4), String> {
-        let own = Ipv4Addr::new(192, 168, 69 + number, 1);
-        let host = Ipv4Addr::new(192, 168, 69 + number, 100);
-        let shout = |program: &Path, options: &str| {
-            let mut command = Command::new(program);
-            command.args(["--tun", &format!("shout{number}"), "--address", &format!("{own}/24")]);
-            command.args(["--host-address", &format!("{host}/24")]).args(options.split_whitespace());
-            (command, SocketAddrV4::new(own, PORT))
-        };
+    /// Each TUN device has a subnet of its own.
+    fn here(self, number: u8, transport: Transport, programs: &Programs) -> Result<Recipe, String> {
+        let (own, host) = subnet(number);
+        let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let recipe = |command, address| Recipe { command, address, v6: None };
         Ok(match self {
-            Kind::Shout(options) => shout(&programs.shout, options),
-            Kind::Other(options) => {
-                shout(programs.other.as_deref().ok_or("there is no other program")?, options)
-            }
-            Kind::Kernel => (itself(&["--serve-kernel", &KERNEL.to_string(), "nagle"])?, KERNEL),
-            Kind::KernelNoDelay => {
-                (itself(&["--serve-kernel", &KERNEL_NO_DELAY.to_string(), "no-delay"])?, KERNEL_NO_DELAY)
+            Kind::Shout(_) | Kind::Other(_) => recipe(self.shout(number, programs)?, (own, PORT).into()),
+            Kind::Kernel => kernel_sockets(loopback(KERNEL_PORT), loopback(KERNEL_PORT), "no-delay")?,
+            Kind::KernelNagle => {
+                kernel_sockets(loopback(KERNEL_NAGLE_PORT), loopback(KERNEL_NAGLE_PORT), "nagle")?
             }
             Kind::Floor => {
                 let command = itself(&["--serve-floor", &format!("floor{number}"), &format!("{host}/24")])?;
-                (command, SocketAddrV4::new(own, PORT))
+                recipe(command, (own, PORT).into())
             }
             Kind::Python => {
                 let script = match transport {
@@ -139,10 +154,55 @@ impl Kind {
                 };
                 let mut command = Command::new("python3");
                 command.arg(Path::new(SCRIPTS).join(script));
-                (command, SocketAddrV4::new(Ipv4Addr::LOCALHOST, PORT))
+                recipe(command, loopback(PORT))
             }
         })
     }
+
+    fn behind_a_link(self, number: u8, programs: &Programs) -> Result<Recipe, String> {
+        match self {
+            Kind::Shout(_) | Kind::Other(_) => {
+                let [own, host] =
+                    [1, 0x100].map(|end| Ipv6Addr::new(0xfd69, 0, 0, number.into(), 0, 0, 0, end));
+                let mut command = self.shout(number, programs)?;
+                command.args(["--address", &format!("{own}/64"), "--host-address", &format!("{host}/64")]);
+                let address = (subnet(number).0, PORT).into();
+                Ok(Recipe { command, address, v6: Some((own, PORT).into()) })
+            }
+            Kind::Kernel => {
+                let everywhere = (Ipv6Addr::UNSPECIFIED, KERNEL_PORT).into();
+                let recipe = kernel_sockets(everywhere, (link::SERVER, KERNEL_PORT).into(), "no-delay")?;
+                Ok(Recipe { v6: Some((link::SERVER_V6, KERNEL_PORT).into()), ..recipe })
+            }
+            Kind::KernelNagle | Kind::Python | Kind::Floor => {
+                Err(format!("{} does not run behind a link", self.label()))
+            }
+        }
+    }
+
+    /// The program with its options, a device and the IPv4 addresses of its subnet.
+    fn shout(self, number: u8, programs: &Programs) -> Result<Command, String> {
+        let (program, options) = match self {
+            Kind::Other(options) => (programs.other.as_ref().ok_or("there is no other program")?, options),
+            Kind::Shout(options) => (&programs.shout, options),
+            Kind::Kernel | Kind::KernelNagle | Kind::Python | Kind::Floor => (&programs.shout, ""),
+        };
+        let (own, host) = subnet(number);
+        let mut command = Command::new(program);
+        command.args(["--tun", &format!("shout{number}"), "--address", &format!("{own}/24")]);
+        command.args(["--host-address", &format!("{host}/24")]).args(options.split_whitespace());
+        Ok(command)
+    }
+}
+
+/// The server's address in the subnet of this number, and the host's.
+fn subnet(number: u8) -> (Ipv4Addr, Ipv4Addr) {
+    (Ipv4Addr::new(192, 168, 69 + number, 1), Ipv4Addr::new(192, 168, 69 + number, 100))
+}
+
+fn kernel_sockets(bind: SocketAddr, address: SocketAddr, nagle: &str) -> Result<Recipe, String> {
+    let command = itself(&["--serve-kernel", &bind.to_string(), nagle])?;
+    Ok(Recipe { command, address, v6: None })
 }
 
 /// This program in another role.
@@ -154,16 +214,26 @@ fn itself(arguments: &[&str]) -> Result<Command, String> {
 
 impl Server {
     pub(crate) fn target(&self) -> Target {
-        // A process id is a positive number of 22 bits at most.
-        let process = Pid::from_raw(self.child.id().cast_signed());
-        Target { address: self.address, process }
+        Target { address: self.address, process: self.process() }
     }
 
-    /// Not all of them say when they are ready, so each is asked until it answers.
+    /// The same over IPv6, if the server can be reached so.
+    pub(crate) fn target_v6(&self) -> Option<Target> {
+        Some(Target { address: self.v6?, process: self.process() })
+    }
+
+    fn process(&self) -> Pid {
+        // A process id is a positive number of 22 bits at most.
+        Pid::from_raw(self.child.id().cast_signed())
+    }
+
+    /// Not every server says when it is ready, so each is sent messages until it echoes one.
     fn await_echo(&mut self, transport: Transport) -> Result<(), String> {
         let started = Instant::now();
         loop {
-            let Err(error) = ask(self.address, transport) else { return Ok(()) };
+            let asked = ask(self.address, transport);
+            let asked = asked.and_then(|()| self.v6.map_or(Ok(()), |address| ask(address, transport)));
+            let Err(error) = asked else { return Ok(()) };
             if let Ok(Some(status)) = self.child.try_wait() {
                 return Err(format!("it has ended: {status}"));
             }
@@ -175,18 +245,20 @@ impl Server {
     }
 }
 
-fn ask(address: SocketAddrV4, transport: Transport) -> std::io::Result<()> {
+fn ask(address: SocketAddr, transport: Transport) -> std::io::Result<()> {
     let limit = Duration::from_millis(500);
     let mut echo = [0];
     match transport {
         Transport::Tcp => {
-            let mut stream = TcpStream::connect_timeout(&address.into(), limit)?;
+            let mut stream = TcpStream::connect_timeout(&address, limit)?;
             stream.set_read_timeout(Some(limit))?;
             stream.write_all(b"a")?;
             stream.read_exact(&mut echo)
         }
         Transport::Udp => {
-            let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+            let any: IpAddr =
+                if address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+            let socket = UdpSocket::bind((any, 0))?;
             socket.connect(address)?;
             socket.set_read_timeout(Some(limit))?;
             socket.send(b"a")?;
@@ -197,7 +269,7 @@ fn ask(address: SocketAddrV4, transport: Transport) -> std::io::Result<()> {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Either fails only if the server has ended by itself, which has been told.
+        // Either fails only if the server has ended by itself, and then its failure has been reported already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
