@@ -7,6 +7,7 @@
 mod backlog;
 pub(crate) mod demux;
 mod isn;
+mod per_source;
 mod policy;
 pub(crate) mod segment;
 mod seq;
