@@ -3,6 +3,7 @@
 use core::net::IpAddr;
 use std::io;
 
+use smoltcp::wire::EthernetAddress;
 use thiserror::Error;
 
 /// Why `serve` could not start or go on.
@@ -25,12 +26,14 @@ pub(crate) enum Error {
         "the device {device} can be neither made nor attached to without CAP_NET_ADMIN; one of these helps:\n  \
          run shout with sudo\n  \
          give it that right with `sudo setcap cap_net_admin+ep {program}`\n  \
-         make the device with `sudo ip tuntap add dev {device} mode tun user $USER`, set it up, and use --no-configure\n  \
+         make the device with `sudo ip tuntap add dev {device} mode {kind} user $USER`, set it up, and use --no-configure\n  \
          see shout work in a private namespace, without any right, with `{program} demo`"
     )]
     NoPrivilege {
         /// The device.
         device: String,
+        /// The mode that `ip tuntap` makes it in.
+        kind: &'static str,
         /// The path of this program.
         program: String,
     },
@@ -57,10 +60,20 @@ pub(crate) enum Error {
         device: String,
     },
     /// The name is that of something else.
-    #[error("{device} is there already and is not a plain TUN device: choose another name with --tun")]
+    #[error("{device} is there already and is not a plain {kind} device: choose another name with --tun")]
     NotTun {
         /// The device.
         device: String,
+        /// What it should be.
+        kind: String,
+    },
+    /// Two stations with one hardware address on the link.
+    #[error("{mac} (--mac) is the hardware address of {device} itself: the server needs one of its own")]
+    MacInUse {
+        /// The device.
+        device: String,
+        /// The hardware address.
+        mac: EthernetAddress,
     },
     /// The device cannot be opened for another reason.
     #[error("the device {device} cannot be opened: {source}")]

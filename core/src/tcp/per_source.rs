@@ -269,8 +269,7 @@ mod tests {
             (0..u16::MAX).map(v4).filter(|&source| known.chain_of(prefix(source)) == 7).take(200).collect();
         assert_eq!(chosen.len(), 200);
         let mut entries = [SourceEntry::EMPTY; SLOTS];
-        let mut sources =
-            Sources::new(&mut entries, SipHasher13::new_with_keys(3, 4), NonZeroU16::new(1));
+        let mut sources = Sources::new(&mut entries, SipHasher13::new_with_keys(3, 4), NonZeroU16::new(1));
         for (slot, &source) in slots().zip(&chosen) {
             sources.add(slot, source);
         }

@@ -9,6 +9,9 @@ use thiserror::Error;
 /// The smallest MTU of a link that carries IPv6 (RFC 8200, section 5).
 const LEAST_IPV6_MTU: u16 = 1280;
 
+/// The largest MTU of a TAP device, whose frames have a header of 14 bytes in the kernel's 65535.
+const LARGEST_TAP_MTU: u16 = 65521;
+
 /// Options that do not fit each other.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(crate) enum UsageError {
@@ -51,6 +54,9 @@ pub(crate) enum UsageError {
     /// IPv6 on a link that is too narrow for it.
     #[error("IPv6 needs --mtu {LEAST_IPV6_MTU} or more: raise it, or leave {0} out")]
     TooNarrow(IpNet),
+    /// Packets that do not fit into the longest frame.
+    #[error("a TAP device takes an --mtu of {LARGEST_TAP_MTU} at most: lower it, or leave --tap out")]
+    TooWide,
 }
 
 /// Both ends of the link, checked.
@@ -58,7 +64,7 @@ pub(crate) enum UsageError {
 pub(super) struct Ends {
     /// The server's own addresses, 1 to 8, no two alike.
     pub(super) addresses: Vec<IpNet>,
-    /// This machine's; if the server is to give them to the device, one in the subnet of each of the server's.
+    /// This machine's; if the server is to give them to a TUN device, one in the subnet of each of the server's.
     pub(super) host_addresses: Vec<IpNet>,
 }
 
@@ -71,6 +77,8 @@ pub(super) struct Link {
     pub(super) ipv4_only: bool,
     /// Whether the server gives the device its addresses.
     pub(super) configure: bool,
+    /// Whether there may be other machines on the link, by way of a bridge.
+    pub(super) tap: bool,
 }
 
 impl Ends {
@@ -79,10 +87,13 @@ impl Ends {
         if self.addresses.len() > MAX_ADDRESSES {
             return Err(UsageError::TooMany(self.addresses.len()));
         }
+        if link.tap && link.mtu > LARGEST_TAP_MTU {
+            return Err(UsageError::TooWide);
+        }
         self.add_defaults(link);
         check_each("--address", &self.addresses, link)?;
         check_each("--host-address", &self.host_addresses, link)?;
-        self.check_together(link.configure)?;
+        self.check_together(link.configure && !link.tap)?;
         Ok(self)
     }
 
@@ -106,7 +117,7 @@ impl Ends {
         }
     }
 
-    fn check_together(&self, configure: bool) -> Result<(), UsageError> {
+    fn check_together(&self, reached: bool) -> Result<(), UsageError> {
         let Self { addresses, host_addresses } = self;
         for &address in addresses {
             if host_addresses.iter().any(|host| host.addr() == address.addr()) {
@@ -114,8 +125,8 @@ impl Ends {
             }
             // Both ways: this machine finds the server by the prefix of the host address.
             let reaches = |host: &IpNet| address.contains(&host.addr()) && host.contains(&address.addr());
-            // Without `configure`, whoever set the device up has seen to the route.
-            if configure && !host_addresses.iter().any(reaches) {
+            // Whoever set the device up has seen to the route; on a bridge it is others who have one.
+            if reached && !host_addresses.iter().any(reaches) {
                 return Err(UsageError::NoHostAddress { address });
             }
         }
@@ -184,7 +195,7 @@ mod tests {
         list.split_whitespace().map(|net| net.parse().unwrap()).collect()
     }
 
-    const LINK: Link = Link { mtu: 1500, ipv4_only: false, configure: true };
+    const LINK: Link = Link { mtu: 1500, ipv4_only: false, configure: true, tap: false };
 
     fn complete(addresses: &str, host_addresses: &str, link: Link) -> Result<Ends, UsageError> {
         Ends { addresses: nets(addresses), host_addresses: nets(host_addresses) }.complete(link)
@@ -262,6 +273,17 @@ mod tests {
     fn a_device_that_is_set_up_already_needs_no_host_address() {
         let ends = complete("10.0.0.1/8", "", Link { configure: false, ..LINK }).unwrap();
         assert_eq!(ends.addresses, nets("10.0.0.1/8 fd69::1/64"));
+    }
+
+    #[test]
+    fn a_tap_device_needs_no_host_address() {
+        let tap = |addresses, host_addresses| {
+            complete(addresses, host_addresses, Link { tap: true, ..LINK }).unwrap().host_addresses
+        };
+        assert_eq!(tap("10.0.0.1/8", ""), nets("fd69::100/64"));
+        assert_eq!(tap("10.0.0.1/8 fd00::1/64", ""), nets(""));
+        assert_eq!(tap("", ""), nets("192.168.69.100/24 fd69::100/64"));
+        assert_eq!(complete("", "", Link { tap: true, mtu: 65522, ..LINK }), Err(UsageError::TooWide));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The options of `serve`: each is declared here once, with its default, its range and its help.
 
+use core::num::NonZeroU16;
 use core::time::Duration;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -7,10 +8,11 @@ use std::path::PathBuf;
 use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, Args};
 use ipnet::IpNet;
+use smoltcp::wire::EthernetAddress;
 
 use crate::cli::addresses::{Ends, Link, UsageError};
 use crate::cli::faults::FaultOptions;
-use crate::cli::values::{cidr, device_name, duration, nonzero_duration, number};
+use crate::cli::values::{cidr, device_name, duration, hardware_addr, nonzero, nonzero_duration, number};
 
 /// What `serve` has been asked for.
 ///
@@ -31,9 +33,18 @@ pub(crate) struct ServeOptions {
     pub(crate) addresses: Vec<IpNet>,
     /// This machine's end of the link; may be repeated [default: 192.168.69.100/24 and fd69::100/64]
     ///
-    /// Each --address needs one in its subnet.
+    /// Each --address needs one in its subnet, unless there is --tap.
     #[arg(long = "host-address", value_name = "CIDR", value_parser = cidr)]
     pub(crate) host_addresses: Vec<IpNet>,
+    /// A TAP device (Ethernet) in place of a TUN device: for a bridge, then without --host-address
+    ///
+    /// The server has a hardware address of its own, and answers ARP and neighbour discovery. Once the device is a port of a
+    /// bridge, the server is a host of the network behind it.
+    #[arg(long)]
+    pub(crate) tap: bool,
+    /// With --tap, the server's own hardware address [default: a locally administered one, from the name]
+    #[arg(long, value_name = "ADDRESS", value_parser = hardware_addr, requires = "tap")]
+    pub(crate) mac: Option<EthernetAddress>,
     /// No IPv6: leave the default IPv6 addresses out
     #[arg(short = '4')]
     pub(crate) ipv4_only: bool,
@@ -48,6 +59,11 @@ pub(crate) struct ServeOptions {
     /// All their memory is taken at the start. A client that finds all of them taken is let in when one is free.
     #[arg(long, value_name = "N", default_value = "1024", value_parser = number(1..=u16::MAX))]
     pub(crate) connections: u16,
+    /// TCP connections of one source at once: an IPv4 address, an IPv6 /64 [default: no limit]
+    ///
+    /// Half-open ones count too. A client above the limit is let in when another connection of its source has ended.
+    #[arg(long, value_name = "N", value_parser = nonzero)]
+    pub(crate) per_source: Option<NonZeroU16>,
     /// Bytes a direction of a TCP connection, 64 to 1048576
     ///
     /// More is faster over links with a long delay.
@@ -87,7 +103,8 @@ pub(crate) struct ServeOptions {
 impl ServeOptions {
     /// Adds the default addresses and checks that the options fit each other.
     pub(super) fn complete(mut self) -> Result<Self, UsageError> {
-        let link = Link { mtu: self.mtu, ipv4_only: self.ipv4_only, configure: self.configure };
+        let link =
+            Link { mtu: self.mtu, ipv4_only: self.ipv4_only, configure: self.configure, tap: self.tap };
         let ends = Ends { addresses: self.addresses, host_addresses: self.host_addresses };
         Ends { addresses: self.addresses, host_addresses: self.host_addresses } = ends.complete(link)?;
         self.delay = self.delay.filter(|delay| !delay.is_zero());

@@ -54,8 +54,10 @@ fn the_defaults_are_those_of_the_manual() {
 fn every_option_is_read() {
     let options = served(
         "serve --tun t0 --address 10.1.0.1/16 --host-address 10.1.0.2/16 --port 1 --mtu 65535 --connections 65535 \
-         --buffer 1048576 --idle-timeout 10s --delay 250ms --busy-poll 50us --no-configure",
+         --buffer 1048576 --idle-timeout 10s --delay 250ms --busy-poll 50us --no-configure \
+         --per-source 64",
     );
+    assert_eq!(options.per_source.map(core::num::NonZeroU16::get), Some(64));
     assert_eq!(options.tun, "t0");
     assert_eq!((options.port, options.mtu), (1, 65535));
     assert_eq!((options.connections, options.buffer), (65535, 1_048_576));
@@ -63,6 +65,17 @@ fn every_option_is_read() {
     assert_eq!(options.delay, Some(Duration::from_millis(250)));
     assert_eq!(options.busy_poll, Duration::from_micros(50));
     assert!(!options.configure);
+}
+
+#[test]
+fn a_tap_device_can_have_a_hardware_address() {
+    assert_eq!((served("").tap, served("--tap").tap, served("--tap").mac), (false, true, None));
+    let mac = served("--tap --mac 02:00:00:00:00:0A").mac.unwrap();
+    assert_eq!(mac.0, [2, 0, 0, 0, 0, 10]);
+    assert!(refused("--mac 02:00:00:00:00:0a").contains("--tap"));
+    for wrong in ["01:00:5e:00:00:01", "ff:ff:ff:ff:ff:ff", "00:00:00:00:00:00", "02:00:00:00:00", "here"] {
+        assert!(refused(&format!("--tap --mac {wrong}")).contains("02:00:00:00:00:01"), "{wrong}");
+    }
 }
 
 #[test]
@@ -78,6 +91,8 @@ fn numbers_out_of_range_are_refused() {
         "--buffer 0",
         "--buffer 63",
         "--buffer 1048577",
+        "--per-source 0",
+        "--per-source 65536",
         "--drop 101",
         "--corrupt 101",
         "--size-limit 0",

@@ -1,11 +1,13 @@
 //! Parsers for single option values.
 
 use core::fmt::{self, Display};
+use core::num::NonZeroU16;
 use core::ops::RangeInclusive;
 use core::str::FromStr;
 use core::time::Duration;
 
 use ipnet::IpNet;
+use smoltcp::wire::EthernetAddress;
 
 /// A parser for the whole numbers in `range`.
 pub(super) fn number<T>(
@@ -26,6 +28,22 @@ pub(super) fn cidr(text: &str) -> Result<IpNet, String> {
         "give an address and the prefix length of its subnet, such as 192.168.69.1/24 or fd69::1/64"
             .to_owned()
     })
+}
+
+/// A number that is not 0.
+pub(super) fn nonzero(text: &str) -> Result<NonZeroU16, String> {
+    text.parse().map_err(|_| format!("give a whole number from 1 to {}", u16::MAX))
+}
+
+/// An Ethernet address that a single host can have.
+pub(super) fn hardware_addr(text: &str) -> Result<EthernetAddress, String> {
+    match text.parse::<EthernetAddress>() {
+        Ok(address) if address.is_unicast() && address.0 != [0; 6] => Ok(address),
+        Ok(_) => {
+            Err("that is not the address of a single host: give one such as 02:00:00:00:00:01".to_owned())
+        }
+        Err(()) => Err("give an Ethernet address such as 02:00:00:00:00:01".to_owned()),
+    }
 }
 
 /// What the kernel takes as the name of a network device. It would cut a longer one at 15 characters in silence, and

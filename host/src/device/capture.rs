@@ -1,7 +1,7 @@
 //! `--pcap`: what passes the device, in a file for Wireshark, tshark or tcpdump.
 //!
 //! That is what the kernel gave and what it took: of faults on purpose, those of the packets that leave are in it. The
-//! format is smoltcp's ([`PcapSink`]): raw IP packets, times in microseconds.
+//! format is smoltcp's ([`PcapSink`]): raw IP packets or Ethernet frames, times in microseconds.
 //!
 //! Each record is written with one call as its packet passes, not collected: so the file is good at any moment, and what
 //! passed is in it whatever ends the program. (The kernel looks for SIGKILL where a write goes on to another page: amid a
@@ -125,9 +125,9 @@ impl Capture {
     }
 
     /// Begins the capture, in place of what is in the file. None, with a warning, where nothing can be written.
-    pub(crate) fn begin(mut self) -> Option<Capture> {
+    pub(crate) fn begin(mut self, link_type: PcapLinkType) -> Option<Capture> {
         let emptied = if self.length.is_some() { self.file.set_len(0) } else { Ok(()) };
-        self.record.global_header(PcapLinkType::Ip);
+        self.record.global_header(link_type);
         match emptied.and_then(|()| self.write()) {
             Ok(()) => {
                 self.provisional = false;
@@ -298,7 +298,7 @@ mod tests {
         fs::write(&path, "what was there before, longer than a header").unwrap();
         let (ours, theirs) = UnixDatagram::pair().unwrap();
         let before = microseconds(SystemTime::now()).total_micros();
-        let io = Captured::new(ours, Capture::open(&path).unwrap().begin());
+        let io = Captured::new(ours, Capture::open(&path).unwrap().begin(PcapLinkType::Ip));
         assert_eq!(fs::metadata(&path).unwrap().len(), 24);
         theirs.send(b"in").unwrap();
         io.receive(&mut [0; 100]).unwrap();
@@ -364,7 +364,7 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_no_error_at_the_start_but_a_missing_directory_is() {
-        assert!(Capture::open(Path::new("/dev/full")).unwrap().begin().is_none());
+        assert!(Capture::open(Path::new("/dev/full")).unwrap().begin(PcapLinkType::Ip).is_none());
         let error = Capture::open(Path::new("/nowhere/at/all.pcap")).unwrap_err().to_string();
         assert!(error.contains("/nowhere/at/all.pcap") && error.contains("--pcap"), "{error}");
     }

@@ -1,4 +1,4 @@
-//! A TUN device as smoltcp's [`phy::Device`].
+//! A TUN or TAP device as smoltcp's [`phy::Device`].
 //!
 //! Where packets come one after another, some are read in a row, and what answers them is written in a row. A packet that
 //! comes alone is answered before another is looked for.
@@ -9,6 +9,7 @@
 mod batch;
 pub(crate) mod capture;
 pub(crate) mod faults;
+pub(crate) mod mac;
 mod outbox;
 #[cfg(test)]
 mod script;
@@ -21,13 +22,14 @@ use std::os::fd::{AsFd, BorrowedFd};
 use nix::errno::Errno;
 use smoltcp::phy::{self, DeviceCapabilities, Medium};
 use smoltcp::time::Instant;
+use smoltcp::wire::ETHERNET_HEADER_LEN;
 
 use batch::Batch;
 use outbox::Outbox;
 pub(crate) use outbox::{Refusal, TxToken};
 
-/// The longest IP packet, and so the longest that a TUN device gives, whatever its MTU is set to meanwhile.
-pub(crate) const LONGEST_PACKET: usize = 65535;
+/// The longest IP packet in a frame, and so the longest that a device gives, whatever its MTU is set to meanwhile.
+pub(crate) const LONGEST_PACKET: usize = 65535 + ETHERNET_HEADER_LEN;
 
 /// Where packets come from and go to: one a call, and never waiting.
 pub(crate) trait PacketIo {
@@ -71,7 +73,9 @@ pub(crate) trait HostDevice: phy::Device {
 #[derive(Debug)]
 pub(crate) struct PacketDevice<I> {
     io: I,
-    mtu: u16,
+    medium: Medium,
+    /// Bytes in the longest packet, with the frame's header if there is one.
+    longest: usize,
     /// What has been read and not been received yet.
     inbox: Batch,
     outbox: Outbox,
@@ -82,13 +86,23 @@ pub(crate) struct PacketDevice<I> {
 }
 
 impl<I: PacketIo> PacketDevice<I> {
-    /// A device of that MTU over `io`.
+    /// A device of that MTU over `io`, which carries IP packets.
     pub(crate) fn new(io: I, mtu: u16) -> Self {
+        Self::over(io, Medium::Ip, mtu.into())
+    }
+
+    /// A device of that MTU over `io`, which carries Ethernet frames.
+    pub(crate) fn ethernet(io: I, mtu: u16) -> Self {
+        Self::over(io, Medium::Ethernet, usize::from(mtu) + ETHERNET_HEADER_LEN)
+    }
+
+    fn over(io: I, medium: Medium, longest: usize) -> Self {
         Self {
             io,
-            mtu,
+            medium,
+            longest,
             inbox: Batch::new(LONGEST_PACKET),
-            outbox: Outbox::new(mtu),
+            outbox: Outbox::new(longest),
             busy: false,
             last_packet: None,
             failure: None,
@@ -185,8 +199,8 @@ impl<I: PacketIo> phy::Device for PacketDevice<I> {
 
     fn capabilities(&self) -> DeviceCapabilities {
         let mut capabilities = DeviceCapabilities::default();
-        capabilities.medium = Medium::Ip;
-        capabilities.max_transmission_unit = self.mtu.into();
+        capabilities.medium = self.medium;
+        capabilities.max_transmission_unit = self.longest;
         capabilities
     }
 }

@@ -37,9 +37,9 @@ pub(crate) enum Refusal {
 }
 
 impl Outbox {
-    /// For packets of up to that many octets.
-    pub(super) fn new(mtu: u16) -> Self {
-        let packets = Batch::new(mtu.into());
+    /// For packets of up to that many bytes.
+    pub(super) fn new(longest: usize) -> Self {
+        let packets = Batch::new(longest);
         Self { packets, gathering: false, refusal: None, link_down: false, failure: None }
     }
 
@@ -116,7 +116,7 @@ pub(crate) struct TxToken<'a, I> {
 impl<I: PacketIo> phy::TxToken for TxToken<'_, I> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, f: F) -> R {
         let Self { io, outbox } = self;
-        // smoltcp asks for no more than the MTU, for which there is room.
+        // smoltcp asks for no more than the longest packet, for which there is room.
         let result = f(&mut outbox.packets.room()[..length]);
         outbox.packets.push(length);
         if !outbox.gathering || !outbox.packets.has_room() {

@@ -1,4 +1,4 @@
-//! Opening the TUN device, by way of tun-tap.
+//! Opening the TUN or TAP device, by way of tun-tap.
 
 use std::fs::File;
 use std::io;
@@ -10,13 +10,14 @@ use tun_tap::{Iface, Mode};
 use crate::device::PacketIo;
 use crate::error::{Error, TUN_NODE, program};
 
-/// A TUN device that never waits. It goes away when this is dropped, unless it was there before.
+/// A TUN or TAP device that never waits. It goes away when this is dropped, unless it was there before.
 #[derive(Debug)]
 pub(crate) struct Tun(Iface);
 
 impl Tun {
-    /// Attaches to the device of that name, making it if it is not there.
-    pub(crate) fn open(name: &str) -> Result<Tun, Error> {
+    /// Attaches to the device of that name and kind, making it if it is not there.
+    pub(crate) fn open(name: &str, tap: bool) -> Result<Tun, Error> {
+        let (mode, kind) = if tap { (Mode::Tap, "tap") } else { (Mode::Tun, "tun") };
         let device = || name.to_owned();
         // tun-tap opens the node too, but its error does not tell whether the node or the device was refused.
         if let Err(source) = File::options().read(true).write(true).open(TUN_NODE) {
@@ -26,13 +27,13 @@ impl Tun {
                 _ => Error::Open { device: device(), source },
             });
         }
-        let iface = Iface::without_packet_info(name, Mode::Tun).map_err(|source| {
+        let iface = Iface::without_packet_info(name, mode).map_err(|source| {
             match source.raw_os_error().map(Errno::from_raw) {
                 Some(Errno::EPERM | Errno::EACCES) => {
-                    Error::NoPrivilege { device: device(), program: program() }
+                    Error::NoPrivilege { device: device(), kind, program: program() }
                 }
                 Some(Errno::EBUSY) => Error::DeviceBusy { device: device() },
-                Some(Errno::EINVAL) => Error::NotTun { device: device() },
+                Some(Errno::EINVAL) => Error::NotTun { device: device(), kind: kind.to_uppercase() },
                 _ => Error::Open { device: device(), source },
             }
         })?;

@@ -11,6 +11,7 @@ use core::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
 use shout_core::{Config, Server};
+use smoltcp::phy::PcapLinkType;
 use smoltcp::time::Duration;
 use smoltcp::wire::{HardwareAddress, IpCidr};
 
@@ -20,6 +21,7 @@ use crate::demo;
 use crate::device::PacketDevice;
 use crate::device::capture::{Capture, Captured};
 use crate::device::faults::Faulty;
+use crate::device::mac;
 use crate::device::tun::Tun;
 use crate::error::Error;
 use crate::logging::Log;
@@ -41,16 +43,22 @@ pub(crate) fn run(mut options: ServeOptions, log: &Log) -> Result<(), Error> {
 
     let netlink = Netlink::open().map_err(Error::system("asking the kernel for its network devices"))?;
     let before = find(&netlink, &options.tun)?;
-    if options.configure && !link::has_ipv6(&options.tun) {
+    let speaks_ipv6 = options.host_addresses.iter().any(|net| net.addr().is_ipv6());
+    if options.configure && speaks_ipv6 && !link::has_ipv6(&options.tun) {
         leave_ipv6_out(&mut options)?;
     }
     link::check_free(&netlink, &options, before.as_ref())?;
 
     let config = config(&options)?;
-    let tun = Tun::open(&options.tun)?;
+    let tun = Tun::open(&options.tun, options.tap)?;
     let Some(link) = find(&netlink, &options.tun)? else {
         return Err(Error::DeviceGone { device: options.tun });
     };
+    if let HardwareAddress::Ethernet(mac) = config.hardware_addr
+        && link.hardware_addr == mac.as_bytes()
+    {
+        return Err(Error::MacInUse { device: options.tun, mac });
+    }
     let setup = if options.configure {
         Some(Setup::apply(netlink, &link, &options)?)
     } else {
@@ -61,8 +69,10 @@ pub(crate) fn run(mut options: ServeOptions, log: &Log) -> Result<(), Error> {
         None
     };
     // Not before: an earlier recording is not to be lost to a server that cannot start.
-    let tun = Captured::new(tun, capture.and_then(Capture::begin));
-    let mut device = PacketDevice::new(tun, options.mtu);
+    let link_type = if options.tap { PcapLinkType::Ethernet } else { PcapLinkType::Ip };
+    let tun = Captured::new(tun, capture.and_then(|capture| capture.begin(link_type)));
+    let open = if options.tap { PacketDevice::ethernet } else { PacketDevice::new };
+    let mut device = open(tun, options.mtu);
     let server = Server::new(&config, storage, &mut device, clock.now())?;
 
     privileges::drop_all()?;
@@ -80,6 +90,9 @@ pub(crate) fn run(mut options: ServeOptions, log: &Log) -> Result<(), Error> {
     if let Some((faults, seed)) = &faults {
         let again = if faults.by_chance() { format!(" (--seed {seed})") } else { String::new() };
         log::warn!("faults on purpose, in each direction: {faults}{again}");
+    }
+    if let HardwareAddress::Ethernet(mac) = config.hardware_addr {
+        log::info!("the server's hardware address on {} is {mac}", options.tun);
     }
     log::info!("{}", greeting(&options));
     log::info!("{}", suggestion(&options));
@@ -122,7 +135,12 @@ fn config(options: &ServeOptions) -> Result<Config, Error> {
         Duration::from_micros(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
     };
     let cidrs = options.addresses.iter().map(|net| IpCidr::new(net.addr().into(), net.prefix_len()));
-    let mut config = Config::new(HardwareAddress::Ip, entropy);
+    let hardware_addr = match options.mac {
+        _ if !options.tap => HardwareAddress::Ip,
+        Some(mac) => HardwareAddress::Ethernet(mac),
+        None => HardwareAddress::Ethernet(mac::from_name(&options.tun)),
+    };
+    let mut config = Config::new(hardware_addr, entropy);
     // The command line takes no more than the core has room for.
     config.addresses = cidrs.take(config.addresses.capacity()).collect();
     config.port = options.port;

@@ -139,7 +139,9 @@ impl Setup {
             }
         }
         await_addresses(&setup.netlink, device)?;
-        for &net in &options.addresses {
+        // On a bridge, what has no host address in its subnet need not be reached through the device.
+        let reached = |net: &&IpNet| options.host_addresses.iter().any(|host| host.contains(&net.addr()));
+        for &net in options.addresses.iter().filter(reached) {
             setup.check_route(net)?;
         }
         Ok(setup)

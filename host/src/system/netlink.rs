@@ -34,6 +34,8 @@ pub(crate) struct Link {
     pub(crate) queue: u32,
     /// Whether it is set up (administratively).
     pub(crate) up: bool,
+    /// This machine's own hardware address on it; empty if it has none.
+    pub(crate) hardware_addr: Vec<u8>,
 }
 
 /// An address of this machine.
@@ -127,7 +129,7 @@ impl Netlink {
         self.request(RouteNetlinkMessage::SetLink(message), NLM_F_ACK).map(drop)
     }
 
-    /// Gives a device an address. An IPv6 one is usable at once: no duplicate is looked for, on a link of two ends.
+    /// Gives a device an address. An IPv6 one is usable at once: no duplicate is looked for.
     pub(crate) fn add_address(&self, assigned: Assigned) -> io::Result<()> {
         let message = RouteNetlinkMessage::NewAddress(address_message(assigned));
         self.request(message, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL).map(drop)
@@ -207,7 +209,12 @@ fn link(message: RouteNetlinkMessage) -> Option<Link> {
         LinkAttribute::TxQueueLen(packets) => Some(*packets),
         _ => None,
     })?;
+    let hardware_addr = message.attributes.iter().find_map(|attribute| match attribute {
+        LinkAttribute::Address(address) => Some(address.clone()),
+        _ => None,
+    });
     Some(Link {
+        hardware_addr: hardware_addr.unwrap_or_default(),
         index: message.header.index,
         name,
         mtu,
