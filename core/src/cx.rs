@@ -4,7 +4,10 @@ use smoltcp::time::Instant;
 use smoltcp::wire::IpAddress;
 
 use crate::ip::interface::Interface;
+use crate::ip::neighbours::Evidence;
 use crate::stats::Stats;
+use crate::tcp::demux::Tuple;
+use crate::tcp::segment::Segment;
 
 /// The context of one step: the time, the conversation, the way out, and the counters.
 pub(crate) struct Cx<'c, H> {
@@ -15,10 +18,22 @@ pub(crate) struct Cx<'c, H> {
 }
 
 impl<H> Cx<'_, H> {
-    /// Takes note of where a host on the link is, which sent this frame.
-    pub(crate) fn learn_neighbour(&mut self, frame: &[u8], neighbour: IpAddress, own: IpAddress) {
+    /// Takes note of where the sender of a segment is, if it is on the link.
+    pub(crate) fn learn_from(&mut self, segment: &Segment<'_>, evidence: Evidence) {
+        let Tuple { remote, local } = segment.tuple;
+        self.learn_neighbour(segment.packet, remote.addr, local, evidence);
+    }
+
+    /// Takes note of where a neighbour is, which sent this frame with a packet to `own`.
+    pub(crate) fn learn_neighbour(
+        &mut self,
+        frame: &[u8],
+        neighbour: IpAddress,
+        own: IpAddress,
+        evidence: Evidence,
+    ) {
         if self.interface.has_frames() {
-            self.interface.learn_neighbour(self.now, frame, neighbour, own);
+            self.interface.learn_neighbour(self.now, frame, neighbour, own, evidence);
         }
     }
 }

@@ -19,6 +19,9 @@ pub const BUFFER_SIZE: usize = 1024;
 /// The smallest buffer of a TCP socket: smoltcp takes no smaller segment size than 48.
 pub(crate) const MIN_BUFFER_SIZE: usize = 64;
 
+/// A frame with an IP packet that every host takes (RFC 1122, section 3.3.2): any RST, and a ping of the usual length.
+const UNANSWERED: usize = 14 + 576;
+
 /// The longest payload of a packet that is put together from fragments.
 pub(crate) fn longest_reassembled() -> usize {
     #[cfg(feature = "fragments")]
@@ -47,6 +50,8 @@ pub struct Storage<'a, S = ()> {
     pub tcp_buffers: &'a mut [u8],
     /// What UDP needs.
     pub udp: UdpStorage<'a>,
+    /// For a packet that is answered once its neighbour is known: a longer one is lost. Empty where there is no Ethernet.
+    pub unanswered: &'a mut [u8],
 }
 
 /// The part of [`Storage`] that UDP uses.
@@ -123,6 +128,7 @@ pub struct Memory<
     udp_metadata: Late<[udp::PacketMetadata; 2], 2>,
     udp_rx: [u8; DATAGRAM],
     udp_tx: [u8; BUFFER_SIZE],
+    unanswered: [u8; UNANSWERED],
 }
 
 impl<'a, const SLOTS: usize, const BUFFER: usize, const DATAGRAM: usize, S>
@@ -141,6 +147,7 @@ impl<'a, const SLOTS: usize, const BUFFER: usize, const DATAGRAM: usize, S>
             udp_metadata: ManuallyDrop::new(Vec::new()),
             udp_rx: [0; DATAGRAM],
             udp_tx: [0; BUFFER_SIZE],
+            unanswered: [0; UNANSWERED],
         }
     }
 
@@ -169,6 +176,7 @@ impl<'a, const SLOTS: usize, const BUFFER: usize, const DATAGRAM: usize, S>
                 delayed_metadata: &mut [],
                 delayed: &mut [],
             },
+            unanswered: &mut self.unanswered,
         }
     }
 }

@@ -13,8 +13,10 @@ use crate::handler::Handler;
 use crate::ip::answer::Answers;
 use crate::ip::filter::{Admitted, Filter};
 use crate::ip::interface::{Interface, Sent};
+use crate::ip::neighbours::Evidence;
 #[cfg(feature = "fragments")]
 use crate::ip::reassembly::Reassembly;
+use crate::ip::unanswered::Unanswered;
 use crate::memory::{self, Storage};
 use crate::stats::{DropReason, Stats};
 use crate::tcp::Connections;
@@ -43,6 +45,7 @@ pub struct Server<'a, H: Handler = Uppercase> {
     connections: Connections<'a, H::State>,
     datagrams: Datagrams<'a>,
     interface: Interface,
+    unanswered: Unanswered<'a>,
     stats: Stats,
     /// When what is left of the connections is aborted, once the server shuts down.
     abort_at: Option<Instant>,
@@ -106,7 +109,7 @@ impl<'a, H: Handler> Server<'a, H> {
         let longest_datagram = (capabilities.ip_mtu() - 28).max(memory::longest_reassembled());
         let buffer_size = storage.buffer_size(longest_datagram)?;
 
-        let Storage { slots, sockets, demux, buckets, deadlines, tcp_buffers, udp } = storage;
+        let Storage { slots, sockets, demux, buckets, deadlines, tcp_buffers, udp, unanswered } = storage;
         let buffers = tcp_buffers.chunks_exact_mut(2 * buffer_size);
         for ((slot, socket), buffers) in slots.iter_mut().zip(sockets).zip(buffers) {
             let (rx, tx) = buffers.split_at_mut(buffer_size);
@@ -126,6 +129,7 @@ impl<'a, H: Handler> Server<'a, H> {
             reassembly: Reassembly::new(),
             connections,
             datagrams: Datagrams::new(udp, config.port, config.delay, echo_key),
+            unanswered: Unanswered::new(unanswered),
             stats: Stats::default(),
             abort_at: None,
             blocked: false,
@@ -146,6 +150,9 @@ impl<'a, H: Handler> Server<'a, H> {
             if !self.blocked {
                 self.run_due(now, device);
             }
+        }
+        if !self.blocked && self.interface.announce_at() <= now {
+            self.blocked = self.interface.announce(now, device) == Sent::Blocked;
         }
         let mut packets = 0;
         while !self.blocked && packets < PACKETS_A_POLL {
@@ -209,11 +216,21 @@ impl<'a, H: Handler> Server<'a, H> {
     fn ingress<D: Device + ?Sized>(&mut self, now: Instant, device: &mut D) -> Option<Turn> {
         let (rx, tx) = device.receive(now)?;
         self.stats.packets_in += 1;
-        Some(rx.consume(|packet| self.admit(now, packet, tx)))
+        Some(rx.consume(|packet| {
+            let turn = self.admit(now, packet, tx);
+            if let Some(asked) = self.interface.take_unanswered() {
+                self.unanswered.keep(now, packet, asked);
+            }
+            turn
+        }))
     }
 
     /// Hands a packet to whom it is for; returns whose turn it is then.
     fn admit(&mut self, now: Instant, packet: &[u8], tx: impl TxToken) -> Turn {
+        let tx = match self.interface.discover(now, packet, tx) {
+            Ok(()) => return Turn::Neighbours,
+            Err(tx) => tx,
+        };
         #[cfg(any(feature = "ipv6", feature = "fragments"))]
         let mut rebuilt;
         #[cfg(any(feature = "ipv6", feature = "fragments"))]
@@ -231,16 +248,15 @@ impl<'a, H: Handler> Server<'a, H> {
                 }
                 Ok(Admitted::Segment(segment)) => {
                     segment.packet = packet;
-                    cx.learn_neighbour(packet, segment.tuple.remote.addr, segment.tuple.local);
                     connections.segment(&mut cx, segment, tx).map_or(Turn::Nothing, Turn::Slot)
                 }
                 Ok(Admitted::Datagram(from, to)) => {
-                    cx.learn_neighbour(packet, *from, *to);
+                    cx.learn_neighbour(packet, *from, *to, Evidence::Claimed);
                     cx.interface.process(now, packet, tx, datagrams.sockets(), &mut ());
                     Turn::Datagrams
                 }
                 Ok(Admitted::Stack) => {
-                    cx.interface.process_without_sockets(now, packet, tx);
+                    cx.interface.answer(now, packet, tx);
                     Turn::Fragments
                 }
                 Ok(Admitted::Neighbour) => {
@@ -295,6 +311,7 @@ impl<'a, H: Handler> Server<'a, H> {
             Turn::Neighbours => {
                 connections.look_for_neighbours(now);
                 self.send_datagrams(now, device);
+                self.answer_again(now, device);
             }
         }
     }
@@ -304,10 +321,29 @@ impl<'a, H: Handler> Server<'a, H> {
         if self.datagrams.deadline() <= now {
             self.send_datagrams(now, device);
         }
+        if !self.blocked && self.unanswered.is_due(now) {
+            self.answer_again(now, device);
+        }
         if !self.blocked {
             let (connections, _, mut cx) = self.parts(now);
             let sent = connections.run_due(&mut cx, device);
             self.blocked = sent == Sent::Blocked;
+        }
+    }
+
+    /// Answers the packet whose neighbour was not known, if it is now; otherwise asks for it again.
+    fn answer_again<D: Device + ?Sized>(&mut self, now: Instant, device: &mut D) {
+        let Some(packet) = self.unanswered.packet() else {
+            return;
+        };
+        let Some(token) = device.transmit(now) else {
+            self.unanswered.refused();
+            self.blocked = true;
+            return;
+        };
+        self.interface.answer(now, packet, token);
+        if self.interface.take_unanswered().is_none() {
+            self.unanswered.answered();
         }
     }
 
@@ -358,7 +394,8 @@ impl<'a, H: Handler> Server<'a, H> {
 
     /// A lower bound of what [`run_due`](Self::run_due) waits for.
     fn next_due(&mut self) -> Instant {
-        self.connections.deadline().min(self.datagrams.deadline())
+        let link = self.interface.announce_at().min(self.unanswered.deadline());
+        self.connections.deadline().min(self.datagrams.deadline()).min(link)
     }
 }
 

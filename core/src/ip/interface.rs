@@ -4,22 +4,20 @@ use core::fmt;
 
 use heapless::Vec;
 use smoltcp::iface::{self, SocketSet};
-use smoltcp::phy::{Device, DeviceCapabilities, Medium, TxToken};
-use smoltcp::time::{Duration, Instant};
+use smoltcp::phy::{Device, DeviceCapabilities, TxToken};
+use smoltcp::time::Instant;
 use smoltcp::wire::{
     ETHERNET_HEADER_LEN, EthernetFrame, EthernetProtocol, EthernetRepr, HardwareAddress, IpAddress, IpCidr,
 };
 
 use crate::config::{Config, MAX_ADDRESSES};
 use crate::ip::device::{Discard, OnePacket, OneTransmit, Watch, Watched, behind_the_filter};
-use crate::ip::neighbours::{self, Announcement};
+use crate::ip::link::{Answered, Link};
+use crate::ip::neighbours::Evidence;
 use crate::tcp::timers::NEVER;
 
 /// More packets than a buffer of 1 MiB makes, of any size: who sends more at once will not end.
 const PACKETS_A_TURN: usize = 1 << 16;
-
-/// smoltcp remembers a neighbour for a minute.
-const NEIGHBOUR: Duration = Duration::from_secs(30);
 
 /// smoltcp's interface, and what is needed to make others like it.
 pub(crate) struct Interface {
@@ -29,8 +27,10 @@ pub(crate) struct Interface {
     /// Less the checksums that the filter has verified.
     capabilities: DeviceCapabilities,
     packets_sent: u64,
-    /// The announcement of the neighbour that was learnt last, and until when it need not be learnt again.
-    neighbour: (Announcement, Instant),
+    /// None on a device without frames.
+    link: Option<Link>,
+    /// What became of the packet that was last to be answered, if it was not: was its neighbour asked for?
+    unanswered: Option<bool>,
 }
 
 /// What became of what a socket set had to send.
@@ -51,6 +51,10 @@ impl Interface {
         seed: u64,
         now: Instant,
     ) -> Interface {
+        let link = match config.hardware_addr {
+            HardwareAddress::Ip => None,
+            HardwareAddress::Ethernet(own) => Some(Link::new(own, now, seed)),
+        };
         let mut interface = Interface {
             interface: make(
                 config.hardware_addr,
@@ -63,7 +67,8 @@ impl Interface {
             hardware_addr: config.hardware_addr,
             capabilities: behind_the_filter(capabilities),
             packets_sent: 0,
-            neighbour: (Announcement::new(), now),
+            link,
+            unanswered: None,
         };
         for gateway in &config.gateways {
             let routes = interface.interface.routes_mut();
@@ -108,7 +113,23 @@ impl Interface {
         tx.consume(length, emit);
     }
 
-    /// Lets smoltcp answer a packet that is for no socket.
+    /// Lets smoltcp answer a packet that is for no socket, and does not come again if the answer is lost.
+    pub(crate) fn answer(&mut self, now: Instant, packet: &[u8], tx: impl TxToken) {
+        if self.link.is_none() {
+            return self.process_without_sockets(now, packet, tx);
+        }
+        let mut answered = Answered::default();
+        self.process(now, packet, tx, &mut SocketSet::new(&mut [][..]), &mut answered);
+        self.unanswered = (!answered.with_an_answer).then_some(answered.with_a_question);
+    }
+
+    /// Some if the last packet that was to be [answered](Self::answer) was not: true if its neighbour was asked for,
+    /// false if it wants no answer, or if another neighbour was asked for within the last second.
+    pub(crate) fn take_unanswered(&mut self) -> Option<bool> {
+        self.unanswered.take()
+    }
+
+    /// Lets smoltcp process a packet that is for no socket.
     pub(crate) fn process_without_sockets(&mut self, now: Instant, packet: &[u8], tx: impl TxToken) {
         self.process(now, packet, tx, &mut SocketSet::new(&mut [][..]), &mut ());
     }
@@ -158,26 +179,67 @@ impl Interface {
         Sent::All(now)
     }
 
-    /// True if the device has frames, whose senders are to be learnt.
+    /// True if the device has frames.
     pub(crate) fn has_frames(&self) -> bool {
-        self.capabilities.medium == Medium::Ethernet
+        self.link.is_some()
     }
 
-    /// Takes note of where a host on the link is, which sent this frame.
+    /// Deals with a frame by which others look for us, without smoltcp.
+    ///
+    /// # Errors
+    ///
+    /// It is another frame, or there are none: it goes the way of all packets, with the token.
+    pub(crate) fn discover<T: TxToken>(&mut self, now: Instant, frame: &[u8], tx: T) -> Result<(), T> {
+        let Some(link) = &mut self.link else {
+            return Err(tx);
+        };
+        let Some(discovery) = link.discover(now, frame, &self.addresses) else {
+            return Err(tx);
+        };
+        if let Some(announcement) = discovery.announcement {
+            self.inject(now, &announcement, &mut SocketSet::new(&mut [][..]));
+        }
+        if let Some(answer) = discovery.answer {
+            self.emit(tx, answer.len(), |room| room.copy_from_slice(&answer));
+        }
+        Ok(())
+    }
+
+    /// Takes note of where a neighbour is, which sent this frame with a packet to `own`.
     pub(crate) fn learn_neighbour(
         &mut self,
         now: Instant,
         frame: &[u8],
         neighbour: IpAddress,
         own: IpAddress,
+        evidence: Evidence,
     ) {
-        if self.addresses.iter().any(|subnet| subnet.contains_addr(&neighbour))
-            && let Some(announcement) = neighbours::announcement(frame, neighbour, own)
-            && (now >= self.neighbour.1 || self.neighbour.0 != announcement)
+        if let Some(link) = &mut self.link
+            && let Some(announcement) = link.learn(now, frame, (neighbour, own), evidence, &self.addresses)
         {
             self.inject(now, &announcement, &mut SocketSet::new(&mut [][..]));
-            self.neighbour = (announcement, now + NEIGHBOUR);
         }
+    }
+
+    /// Sends what our neighbours are to be told unasked.
+    pub(crate) fn announce<D: Device + ?Sized>(&mut self, now: Instant, device: &mut D) -> Sent {
+        while self.announce_at() <= now {
+            // Room comes first: a message that is made is over.
+            let Some(token) = device.transmit(now) else {
+                return Sent::Blocked;
+            };
+            if let Some(link) = &mut self.link
+                && let Some(frame) = link.announce(now, &self.addresses)
+            {
+                self.emit(token, frame.len(), |room| room.copy_from_slice(&frame));
+            }
+        }
+        Sent::All(self.announce_at())
+    }
+
+    /// When [`announce`](Self::announce) has something to send.
+    pub(crate) fn announce_at(&self) -> Instant {
+        self.link.as_ref().map_or(NEVER, Link::deadline)
     }
 
     /// The link header of a packet that this server builds for itself: nothing, or an Ethernet header.

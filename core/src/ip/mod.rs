@@ -6,18 +6,27 @@ use heapless::Vec;
 use smoltcp::wire::ETHERNET_HEADER_LEN;
 
 pub(crate) mod address;
+pub(crate) mod announce;
 pub(crate) mod answer;
+pub(crate) mod arp;
 mod closed_port;
 pub(crate) mod device;
 #[cfg(feature = "ipv6")]
 pub(crate) mod extension_headers;
 pub(crate) mod filter;
+pub(crate) mod frame;
 mod icmp;
 pub(crate) mod interface;
+pub(crate) mod link;
+#[cfg(feature = "ipv6")]
+pub(crate) mod mld;
+#[cfg(feature = "ipv6")]
+pub(crate) mod ndisc;
 pub(crate) mod neighbours;
 #[cfg(feature = "fragments")]
 pub(crate) mod reassembly;
 pub(crate) mod token_bucket;
+pub(crate) mod unanswered;
 
 /// The longest payload of an IPv4 packet, and the longest IPv6 packet, that are rebuilt.
 #[cfg(any(feature = "ipv6", feature = "fragments"))]

@@ -32,6 +32,7 @@ use crate::cx::Cx;
 use crate::events::Events;
 use crate::handler::{End, Handler};
 use crate::ip::interface::Sent;
+use crate::ip::neighbours::Evidence;
 use crate::stats::{DropReason, Stats};
 
 /// All connections. `S` is what the handler keeps of each.
@@ -101,10 +102,13 @@ impl<'a, S> Connections<'a, S> {
             Some(id) if self.slots[id].phase() != Phase::HalfOpen => id,
             found => match self.meet(cx, found, segment, hash) {
                 Found::Connection(id) => id,
-                Found::New(id) => return Some(id),
+                Found::New(id) => {
+                    cx.learn_from(segment, Evidence::Claimed);
+                    return Some(id);
+                }
                 Found::Dropped => return None,
                 Found::Nothing => {
-                    cx.interface.process_without_sockets(cx.now, segment.packet, tx);
+                    cx.interface.answer(cx.now, segment.packet, tx);
                     return None;
                 }
             },
@@ -124,6 +128,7 @@ impl<'a, S> Connections<'a, S> {
             Arrival::Reopen => {
                 let previous = slot.socket.snd_max();
                 self.release(cx, id, Why::Over);
+                cx.learn_from(segment, Evidence::Claimed);
                 return self.begin(cx, id, segment, hash, Some(previous));
             }
         }

@@ -152,7 +152,11 @@ pub(super) fn net_from(storage: Storage<'static>, mtu: usize, change: impl FnOnc
 /// A server on an Ethernet device.
 pub(super) fn ethernet(change: impl FnOnce(&mut Config)) -> Net {
     let memory: &'static mut Memory<'static, 48> = Box::leak(Box::default());
-    net_on(Wire::new(Medium::Ethernet, 1514), memory.storage(), change)
+    let mut net = net_on(Wire::new(Medium::Ethernet, 1514), memory.storage(), change);
+    // It announces itself first.
+    net.pass(Duration::from_secs(2));
+    net.wire.sent.clear();
+    net
 }
 
 /// The usual configuration.
@@ -211,6 +215,7 @@ pub(super) fn storage(slots: usize, buffer: usize, delayed: usize) -> Storage<'s
             delayed_metadata: leak(|| DelayedMetadata::EMPTY, delayed),
             delayed: leak(|| 0, delayed * 1024),
         },
+        unanswered: leak(|| 0, 1514),
     }
 }
 

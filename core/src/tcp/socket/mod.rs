@@ -60,6 +60,7 @@ use self::tcb::{Departures, Queues, Tcb};
 use crate::cx::Cx;
 use crate::handler::Handler;
 use crate::ip::interface::Sent;
+use crate::ip::neighbours::Evidence;
 use crate::tcp::demux::Tuple;
 use crate::tcp::segment::{Built, Segment, bare_ack, build};
 use crate::tcp::seq::{Seq, wrapped};
@@ -203,7 +204,12 @@ impl<'a> Socket<'a> {
         tx: impl TxToken,
     ) -> Arrival {
         match self.judge(segment) {
-            None => self.process(cx, segment, tx),
+            None => {
+                if cx.interface.has_frames() && self.is_proof(segment) {
+                    cx.learn_from(segment, Evidence::Accepted);
+                }
+                self.process(cx, segment, tx)
+            }
             Some(Verdict::Challenge) => {
                 self.challenge(cx, segment, tx);
                 Arrival::Refused
@@ -231,6 +237,13 @@ impl<'a> Socket<'a> {
             .or_else(|| far_segment::judge(tcb, segment))
             .or_else(|| rfc5961::unsent_ack(state, tcb, segment))
             .or_else(|| text_after_fin::judge(state, tcb, segment))
+    }
+
+    /// True if a forger who knows nothing of the connection can hardly have sent the segment.
+    fn is_proof(&self, segment: &Segment<'_>) -> bool {
+        // No peer has more in flight than both buffers hold.
+        let socket = self.socket();
+        rfc5961::is_proof(&self.tcb, segment, socket.recv_capacity() + socket.send_capacity())
     }
 
     /// Has smoltcp process a segment.

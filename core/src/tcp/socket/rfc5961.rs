@@ -35,3 +35,13 @@ pub(crate) fn unsent_ack(state: State, tcb: &Tcb, segment: &Segment<'_>) -> Opti
     let unsent = state != State::SynReceived && segment.ack().is_some_and(|ack| ack.is_after(tcb.snd_max));
     unsent.then_some(Verdict::Challenge)
 }
+
+/// True if whoever sent a segment that is not refused knows where the connection stands: it begins in the window (RFC 9293,
+/// section 3.10.7.4), or in the last `window` bytes before, as a retransmission or a keep-alive does; and it acknowledges
+/// nothing from long ago (section 5.2; without a scale, no window was larger).
+pub(crate) fn is_proof(tcb: &Tcb, segment: &Segment<'_>, window: usize) -> bool {
+    let behind = i32::try_from(window).unwrap_or(i32::MAX);
+    let room = tcb.rcv_edge.ahead_of(tcb.rcv_nxt).max(0);
+    let near = (-behind..=room).contains(&segment.seq().ahead_of(tcb.rcv_nxt));
+    near && segment.ack().is_some_and(|ack| ack.ahead_of(tcb.snd_una) >= -i32::from(u16::MAX))
+}
