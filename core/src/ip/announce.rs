@@ -47,13 +47,6 @@ impl Announcer {
         }
     }
 
-    /// One that has nothing to say, ever.
-    pub(crate) fn silent() -> Announcer {
-        let mut announcer = Announcer::new(NEVER, 0);
-        announcer.rounds = 0;
-        announcer
-    }
-
     /// When [`next`](Self::next) has something to say.
     pub(crate) fn deadline(&self) -> Instant {
         #[cfg(feature = "ipv6")]

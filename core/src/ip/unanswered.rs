@@ -21,12 +21,14 @@ pub(crate) struct Unanswered<'a> {
     /// One more than the neighbour may still be asked for; 0: no packet is kept.
     attempts: u8,
     again_at: Instant,
+    /// The device had no room for the last attempt.
+    refused: bool,
 }
 
 impl<'a> Unanswered<'a> {
     /// A packet that is longer than `room` is not kept.
     pub(crate) fn new(room: &'a mut [u8]) -> Unanswered<'a> {
-        Unanswered { room, length: 0, attempts: 0, again_at: NEVER }
+        Unanswered { room, length: 0, attempts: 0, again_at: NEVER, refused: false }
     }
 
     /// Keeps a packet that was not answered. `asked`: its neighbour was asked for; otherwise it may want no answer, or others
@@ -53,10 +55,18 @@ impl<'a> Unanswered<'a> {
         self.attempts = 0;
     }
 
+    /// The device had no room: the attempt is to be made as soon as it has.
+    pub(crate) fn refused(&mut self) {
+        self.refused = true;
+    }
+
     /// Gives the packet up if its neighbour has been asked for often enough. True if it is to be asked for again.
     pub(crate) fn is_due(&mut self, now: Instant) -> bool {
         if self.deadline() > now {
             return false;
+        }
+        if core::mem::take(&mut self.refused) {
+            return true;
         }
         self.attempts -= 1;
         self.again_at = now + AGAIN;
@@ -65,7 +75,11 @@ impl<'a> Unanswered<'a> {
 
     /// When another attempt is due.
     pub(crate) fn deadline(&self) -> Instant {
-        if self.attempts > 0 { self.again_at } else { NEVER }
+        match self.attempts {
+            0 => NEVER,
+            _ if self.refused => Instant::ZERO,
+            _ => self.again_at,
+        }
     }
 }
 
@@ -86,6 +100,18 @@ mod tests {
         assert!(kept.packet().is_some());
         kept.answered();
         assert_eq!((kept.packet(), kept.deadline()), (None, NEVER));
+    }
+
+    #[test]
+    fn an_attempt_that_the_device_refused_is_none() {
+        let mut room = [0; 4];
+        let mut kept = Unanswered::new(&mut room);
+        kept.keep(NOW, b"ping", true);
+        for _ in 0..9 {
+            kept.refused();
+            assert!(kept.deadline() <= NOW && kept.is_due(NOW));
+        }
+        assert_eq!(kept.deadline(), NOW + AGAIN);
     }
 
     #[test]

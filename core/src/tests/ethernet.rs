@@ -28,7 +28,12 @@ fn v4(address: IpAddress) -> Ipv4Address {
     }
 }
 
-fn arp(operation: ArpOperation, mac: EthernetAddress, address: IpAddress, target: IpAddress) -> Vec<u8> {
+pub(super) fn arp(
+    operation: ArpOperation,
+    mac: EthernetAddress,
+    address: IpAddress,
+    target: IpAddress,
+) -> Vec<u8> {
     let repr = ArpRepr::EthernetIpv4 {
         operation,
         source_hardware_addr: mac,
@@ -44,7 +49,7 @@ fn arp(operation: ArpOperation, mac: EthernetAddress, address: IpAddress, target
 
 /// Takes the next frame, which must be a request for the hardware address of this host.
 #[track_caller]
-fn take_arp_request(net: &mut Net, wanted: IpAddress) {
+pub(super) fn take_arp_request(net: &mut Net, wanted: IpAddress) {
     let frame = net.next_frame();
     let (source, destination, protocol, payload) = unframe(&frame);
     assert_eq!((source, protocol), (SERVER_MAC, EthernetProtocol::Arp));

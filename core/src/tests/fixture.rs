@@ -149,14 +149,18 @@ pub(super) fn net_from(storage: Storage<'static>, mtu: usize, change: impl FnOnc
     net_on(Wire::new(Medium::Ip, mtu), storage, change)
 }
 
-/// A server on an Ethernet device.
+/// A server on an Ethernet device, which has announced itself already.
 pub(super) fn ethernet(change: impl FnOnce(&mut Config)) -> Net {
-    let memory: &'static mut Memory<'static, 48> = Box::leak(Box::default());
-    let mut net = net_on(Wire::new(Medium::Ethernet, 1514), memory.storage(), change);
-    // It announces itself first.
+    let mut net = starting_ethernet(change);
     net.pass(Duration::from_secs(2));
     net.wire.sent.clear();
     net
+}
+
+/// A server on an Ethernet device, which has not been polled yet.
+pub(super) fn starting_ethernet(change: impl FnOnce(&mut Config)) -> Net {
+    let memory: &'static mut Memory<'static, 48> = Box::leak(Box::default());
+    net_on(Wire::new(Medium::Ethernet, 1514), memory.storage(), change)
 }
 
 /// The usual configuration.

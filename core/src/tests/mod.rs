@@ -35,6 +35,8 @@
 //! | IPv6 extension headers | `extension_headers` |
 //! | IPv4 fragments | `fragments` |
 //! | Ethernet, ARP; IPv6 neighbour discovery | `ethernet`; `ndisc` |
+//! | what teaches a neighbour's address, what waits for it | `neighbours` |
+//! | announcements, probes, duplicate address detection, MLD | `announcements` |
 //! | packets that are dropped, one test for each `DropReason` | `drops` |
 //! | a device without room | `refusing_device` |
 //! | configuration, memory, counters | `config`, `memory` |
@@ -42,6 +44,7 @@
 //! | the table of deadlines | `timers` |
 
 mod acknowledgements;
+mod announcements;
 mod back_pressure;
 mod closed_ports;
 mod config;
@@ -67,6 +70,7 @@ mod illegal_flags;
 mod memory;
 #[cfg(feature = "ipv6")]
 mod ndisc;
+mod neighbours;
 mod packets;
 mod peer;
 mod random_segments;

@@ -20,21 +20,26 @@ const GATEWAY: IpAddress = IpAddress::v6(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0xffff);
 /// Not in the server's subnet.
 const FAR: IpAddress = IpAddress::v6(0x2001, 0xdb8, 1, 0, 0, 0, 0, 7);
 
-fn v6(address: IpAddress) -> Ipv6Address {
+pub(super) fn v6(address: IpAddress) -> Ipv6Address {
     match address {
         IpAddress::Ipv6(address) => address,
         IpAddress::Ipv4(_) => panic!("neighbour discovery is for IPv6"),
     }
 }
 
-/// The solicited-node multicast address (RFC 4291, section 2.7.1).
-fn solicited_node(address: IpAddress) -> Ipv6Address {
-    let bytes = v6(address).octets();
-    Ipv6Address::from([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, bytes[13], bytes[14], bytes[15]])
+/// The multicast address that the owner of this one listens to (RFC 4291, section 2.7.1).
+pub(super) fn solicited_node(address: IpAddress) -> Ipv6Address {
+    let octets = v6(address).octets();
+    Ipv6Address::from([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, octets[13], octets[14], octets[15]])
 }
 
-/// A neighbour discovery message in a frame. It is valid only with a hop limit of 255 (RFC 4861, section 7.1).
-fn message(mac: EthernetAddress, from: Ipv6Address, to: Ipv6Address, ndisc: NdiscRepr<'_>) -> Vec<u8> {
+/// A neighbour discovery message in a frame; it counts only with a hop limit of 255 (RFC 4861, section 7.1).
+pub(super) fn message(
+    mac: EthernetAddress,
+    from: Ipv6Address,
+    to: Ipv6Address,
+    ndisc: NdiscRepr<'_>,
+) -> Vec<u8> {
     let repr = Icmpv6Repr::Ndisc(ndisc);
     let mut packet = ip_packet(from.into(), to.into(), IpProtocol::Icmpv6, repr.buffer_len(), |payload| {
         repr.emit(&from, &to, &mut Icmpv6Packet::new_unchecked(payload), &ChecksumCapabilities::default());
@@ -44,12 +49,12 @@ fn message(mac: EthernetAddress, from: Ipv6Address, to: Ipv6Address, ndisc: Ndis
     frame(mac, if to.is_multicast() { group } else { SERVER_MAC }, EthernetProtocol::Ipv6, &packet)
 }
 
-fn solicitation(mac: EthernetAddress, from: Ipv6Address, to: Ipv6Address) -> Vec<u8> {
+pub(super) fn solicitation(mac: EthernetAddress, from: Ipv6Address, to: Ipv6Address) -> Vec<u8> {
     let lladdr = Some(CLIENT_MAC.into());
     message(mac, from, to, NdiscRepr::NeighborSolicit { target_addr: v6(SERVER_V6), lladdr })
 }
 
-fn advertisement(from: IpAddress) -> Vec<u8> {
+pub(super) fn advertisement(from: IpAddress) -> Vec<u8> {
     let (from, lladdr) = (v6(from), Some(CLIENT_MAC.into()));
     let flags = NdiscNeighborFlags::SOLICITED | NdiscNeighborFlags::OVERRIDE;
     message(CLIENT_MAC, from, v6(SERVER_V6), NdiscRepr::NeighborAdvert { flags, target_addr: from, lladdr })
@@ -57,7 +62,7 @@ fn advertisement(from: IpAddress) -> Vec<u8> {
 
 /// Takes the next frame, which must be a neighbour discovery message from the server to this address.
 #[track_caller]
-fn take_ndisc(net: &mut Net, to: Ipv6Address) -> Icmpv6Repr<'static> {
+pub(super) fn take_ndisc(net: &mut Net, to: Ipv6Address) -> Icmpv6Repr<'static> {
     let frame = net.next_frame();
     let (source, _, protocol, packet) = unframe(&frame);
     assert_eq!((source, protocol), (SERVER_MAC, EthernetProtocol::Ipv6));
