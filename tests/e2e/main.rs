@@ -64,6 +64,7 @@ mod sockets;
 mod stream_gaps;
 mod syn_flood;
 mod terminal;
+mod tap;
 mod watch;
 
 fn main() -> ExitCode {
@@ -103,6 +104,7 @@ fn main() -> ExitCode {
         sleep::tests(),
         stream_gaps::tests(),
         terminal::tests(),
+        tap::tests(),
         watch::tests(),
     ];
     let conclusion = libtest_mimic::run(&arguments, tests.into_iter().flatten().collect());

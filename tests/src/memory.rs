@@ -19,6 +19,7 @@ pub struct ServerMemory<'a> {
     udp_buffers: [Vec<u8>; 2],
     delayed_metadata: Vec<DelayedMetadata>,
     delayed: Vec<u8>,
+    unanswered: Vec<u8>,
 }
 
 impl<'a> ServerMemory<'a> {
@@ -37,6 +38,7 @@ impl<'a> ServerMemory<'a> {
             udp_buffers: [vec![0; 16 * 1024], vec![0; 4 * BUFFER_SIZE]],
             delayed_metadata: vec![DelayedMetadata::EMPTY; delayed],
             delayed: vec![0; delayed * BUFFER_SIZE],
+            unanswered: vec![0; 1514],
         }
     }
 
@@ -60,6 +62,7 @@ impl<'a> ServerMemory<'a> {
                 delayed_metadata: &mut self.delayed_metadata,
                 delayed: &mut self.delayed,
             },
+            unanswered: &mut self.unanswered,
         }
     }
 }

@@ -11,6 +11,7 @@ use smoltcp::socket::udp::PacketMetadata;
 use smoltcp::time::Instant;
 
 use crate::cli::options::ServeOptions;
+use crate::device::LONGEST_PACKET;
 use crate::error::Error;
 
 /// UDP replies that wait for a device that is full.
@@ -84,6 +85,7 @@ fn storage(options: &ServeOptions) -> io::Result<Storage<'static>> {
             delayed_metadata: array(delayed_replies, || DelayedMetadata::EMPTY)?,
             delayed: octets(delayed_octets)?,
         },
+        unanswered: octets(if options.tap { LONGEST_PACKET } else { 0 })?,
     })
 }
 

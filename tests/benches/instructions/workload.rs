@@ -129,6 +129,7 @@ fn server(slots: usize, wire: &mut Wire, now: Instant) -> Server<'static> {
             delayed_metadata: &mut [],
             delayed: &mut [],
         },
+        unanswered: &mut [],
     };
     let mut config = Config::new(HardwareAddress::Ip, *b"0123456789abcdef");
     config.addresses.push(IpCidr::new(IpAddress::Ipv4(SERVER), 24)).expect("there is room for one");
