@@ -3,7 +3,6 @@
 use core::net::IpAddr;
 use std::io;
 
-use smoltcp::wire::EthernetAddress;
 use thiserror::Error;
 
 /// Why `serve` could not start or go on.
@@ -73,7 +72,7 @@ pub(crate) enum Error {
         /// The device.
         device: String,
         /// The hardware address.
-        mac: EthernetAddress,
+        mac: String,
     },
     /// The device cannot be opened for another reason.
     #[error("the device {device} cannot be opened: {source}")]

@@ -8,6 +8,11 @@ use smoltcp::wire::EthernetAddress;
 /// What systemd and D-Bus know a machine by (machine-id(5)).
 const MACHINE_ID: &str = "/etc/machine-id";
 
+/// A hardware address as `--mac` takes it; smoltcp's own has dashes.
+pub(crate) fn printable(address: EthernetAddress) -> String {
+    address.0.map(|byte| format!("{byte:02x}")).join(":")
+}
+
 /// An address that the server has again whenever it is started on a device of this name: then its neighbours need not
 /// learn another. The machine's number goes into it, as the name is the same on all machines by default.
 pub(crate) fn from_name(name: &str) -> EthernetAddress {
@@ -34,5 +39,12 @@ mod tests {
         assert_ne!(address, derive(b"one", "shout1"));
         assert_ne!(address, derive(b"two", "shout0"));
         assert_eq!(from_name("shout0"), from_name("shout0"));
+    }
+
+    #[test]
+    fn an_address_is_written_as_it_is_read() {
+        let address = EthernetAddress([2, 0, 0x5e, 0xab, 0, 0xff]);
+        assert_eq!(printable(address), "02:00:5e:ab:00:ff");
+        assert_eq!(printable(address).parse(), Ok(address));
     }
 }

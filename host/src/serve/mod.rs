@@ -57,7 +57,7 @@ pub(crate) fn run(mut options: ServeOptions, log: &Log) -> Result<(), Error> {
     if let HardwareAddress::Ethernet(mac) = config.hardware_addr
         && link.hardware_addr == mac.as_bytes()
     {
-        return Err(Error::MacInUse { device: options.tun, mac });
+        return Err(Error::MacInUse { device: options.tun, mac: mac::printable(mac) });
     }
     let setup = if options.configure {
         Some(Setup::apply(netlink, &link, &options)?)
@@ -92,7 +92,7 @@ pub(crate) fn run(mut options: ServeOptions, log: &Log) -> Result<(), Error> {
         log::warn!("faults on purpose, in each direction: {faults}{again}");
     }
     if let HardwareAddress::Ethernet(mac) = config.hardware_addr {
-        log::info!("the server's hardware address on {} is {mac}", options.tun);
+        log::info!("the server's hardware address on {} is {}", options.tun, mac::printable(mac));
     }
     log::info!("{}", greeting(&options));
     log::info!("{}", suggestion(&options));
