@@ -1,6 +1,7 @@
 //! What a server is told once, at construction.
 
 use core::fmt;
+use core::num::NonZeroU16;
 
 use heapless::Vec;
 use smoltcp::phy::{DeviceCapabilities, Medium};
@@ -23,6 +24,9 @@ pub struct Config {
     pub gateways: Vec<IpAddress, 2>,
     /// The port of both TCP and UDP, 1 to 65535.
     pub port: u16,
+    /// The most connections, open and half-open, that one source may have at once: an IPv4 address, or an IPv6 /64. A SYN
+    /// above that is dropped. `None`: no limit. With one, [`Storage::sources`](crate::Storage::sources) is needed.
+    pub per_source: Option<NonZeroU16>,
     /// Close a connection that carried no payload octet in either direction for this long. `None`: never.
     pub idle_timeout: Option<Duration>,
     /// Send each UDP reply this long after its request came. `None`: at once.
@@ -33,13 +37,14 @@ pub struct Config {
 }
 
 impl Config {
-    /// The defaults: port 8080, no idle timeout, no delay, and no address yet.
+    /// The defaults: port 8080, no limit per source, no idle timeout, no delay, and no address yet.
     pub const fn new(hardware_addr: HardwareAddress, entropy: [u8; 16]) -> Config {
         Config {
             hardware_addr,
             addresses: Vec::new(),
             gateways: Vec::new(),
             port: 8080,
+            per_source: None,
             idle_timeout: None,
             delay: None,
             entropy,

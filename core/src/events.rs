@@ -16,11 +16,18 @@ pub(crate) struct Events {
     written: u32,
     left_out: u32,
     quiet_until: Instant,
+    quiet_about_sources_until: Instant,
 }
 
 impl Events {
     pub(crate) const fn new() -> Events {
-        Events { second_ends: Instant::ZERO, written: 0, left_out: 0, quiet_until: Instant::ZERO }
+        Events {
+            second_ends: Instant::ZERO,
+            written: 0,
+            left_out: 0,
+            quiet_until: Instant::ZERO,
+            quiet_about_sources_until: Instant::ZERO,
+        }
     }
 
     /// Logs that something happened to the connection of this peer, unless too much happens.
@@ -42,6 +49,14 @@ impl Events {
         if now >= self.quiet_until {
             self.quiet_until = now + Duration::from_secs(1);
             warn!("every slot is in use: {} has to wait for one", peer_address(peer));
+        }
+    }
+
+    /// Logs that a SYN was dropped for the number of connections that its source has, once a second at most.
+    pub(crate) fn limited(&mut self, now: Instant, peer: IpEndpoint, limit: u16) {
+        if now >= self.quiet_about_sources_until {
+            self.quiet_about_sources_until = now + Duration::from_secs(1);
+            warn!("{} has to wait: its source has {limit} connections already", peer_address(peer));
         }
     }
 

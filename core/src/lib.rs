@@ -99,6 +99,7 @@ pub use server::{Poll, Server};
 pub use smoltcp;
 pub use stats::{DropReason, Stats};
 pub use tcp::demux::{Bucket, DemuxEntry};
+pub use tcp::per_source::SourceEntry;
 pub use tcp::slots::Slot;
 pub use tcp::socket::stream::Stream;
 pub use udp::DelayedMetadata;

@@ -9,6 +9,7 @@ use smoltcp::time::Instant;
 
 use crate::config::ConfigError;
 use crate::tcp::demux::{Bucket, DemuxEntry};
+use crate::tcp::per_source::SourceEntry;
 use crate::tcp::slots::Slot;
 use crate::udp::DelayedMetadata;
 
@@ -46,6 +47,8 @@ pub struct Storage<'a, S = ()> {
     pub buckets: &'a mut [Bucket],
     /// As many as slots.
     pub deadlines: &'a mut [Instant],
+    /// As many as slots with [`Config::per_source`](crate::Config::per_source), none otherwise.
+    pub sources: &'a mut [SourceEntry],
     /// Slots × 2 × the buffer size, which is from 64 bytes to 1 GiB. Of an odd size, the last byte is left unused.
     pub tcp_buffers: &'a mut [u8],
     /// What UDP needs.
@@ -75,7 +78,11 @@ pub struct UdpStorage<'a> {
 
 impl<S> Storage<'_, S> {
     /// Checks the lengths of all slices; gives the size of a TCP buffer.
-    pub(crate) fn buffer_size(&self, longest_datagram: usize) -> Result<usize, ConfigError> {
+    pub(crate) fn buffer_size(
+        &self,
+        longest_datagram: usize,
+        counts_sources: bool,
+    ) -> Result<usize, ConfigError> {
         let slots = self.slots.len();
         if slots == 0 || slots > usize::from(u16::MAX) {
             return Err(ConfigError::Storage("slots", slots.clamp(1, usize::from(u16::MAX))));
@@ -88,6 +95,7 @@ impl<S> Storage<'_, S> {
         need("demux", self.demux.len(), slots, self.demux.len() == slots)?;
         need("buckets", self.buckets.len(), slots, !self.buckets.is_empty())?;
         need("deadlines", self.deadlines.len(), slots, self.deadlines.len() == slots)?;
+        need("sources", self.sources.len(), slots, !counts_sources || self.sources.len() == slots)?;
         need("udp.rx_metadata", udp.rx_metadata.len(), 2, udp.rx_metadata.len() >= 2)?;
         need("udp.rx", udp.rx.len(), longest_datagram, udp.rx.len() >= longest_datagram)?;
         need("udp.tx_metadata", udp.tx_metadata.len(), 2, udp.tx_metadata.len() >= 2)?;
@@ -124,6 +132,7 @@ pub struct Memory<
     demux: Late<DemuxEntry, SLOTS>,
     buckets: Late<Bucket, SLOTS>,
     deadlines: [Instant; SLOTS],
+    sources: Late<SourceEntry, SLOTS>,
     tcp_buffers: [[[u8; BUFFER]; 2]; SLOTS],
     udp_metadata: Late<[udp::PacketMetadata; 2], 2>,
     udp_rx: [u8; DATAGRAM],
@@ -143,6 +152,7 @@ impl<'a, const SLOTS: usize, const BUFFER: usize, const DATAGRAM: usize, S>
             demux: ManuallyDrop::new(Vec::new()),
             buckets: ManuallyDrop::new(Vec::new()),
             deadlines: [Instant::ZERO; SLOTS],
+            sources: ManuallyDrop::new(Vec::new()),
             tcp_buffers: [[[0; BUFFER]; 2]; SLOTS],
             udp_metadata: ManuallyDrop::new(Vec::new()),
             udp_rx: [0; DATAGRAM],
@@ -158,6 +168,7 @@ impl<'a, const SLOTS: usize, const BUFFER: usize, const DATAGRAM: usize, S>
         while self.udp_socket.push(SocketStorage::EMPTY).is_ok() {}
         while self.demux.push(DemuxEntry::EMPTY).is_ok() {}
         while self.buckets.push(Bucket::EMPTY).is_ok() {}
+        while self.sources.push(SourceEntry::EMPTY).is_ok() {}
         while self.udp_metadata.push([udp::PacketMetadata::EMPTY; 2]).is_ok() {}
         let (rx_metadata, tx_metadata) = self.udp_metadata.split_at_mut(1);
         Storage {
@@ -166,6 +177,7 @@ impl<'a, const SLOTS: usize, const BUFFER: usize, const DATAGRAM: usize, S>
             demux: &mut self.demux,
             buckets: &mut self.buckets,
             deadlines: &mut self.deadlines,
+            sources: &mut self.sources,
             tcp_buffers: self.tcp_buffers.as_flattened_mut().as_flattened_mut(),
             udp: UdpStorage {
                 socket: &mut self.udp_socket[0],

@@ -21,6 +21,7 @@ use crate::memory::{self, Storage};
 use crate::stats::{DropReason, Stats};
 use crate::tcp::Connections;
 use crate::tcp::demux::Demux;
+use crate::tcp::per_source::Sources;
 use crate::tcp::slots::{SlotId, Slots};
 use crate::tcp::timers::{NEVER, Timers};
 use crate::udp::Datagrams;
@@ -107,18 +108,21 @@ impl<'a, H: Handler> Server<'a, H> {
         let capabilities = device.capabilities();
         config.check(&capabilities)?;
         let longest_datagram = (capabilities.ip_mtu() - 28).max(memory::longest_reassembled());
-        let buffer_size = storage.buffer_size(longest_datagram)?;
+        let buffer_size = storage.buffer_size(longest_datagram, config.per_source.is_some())?;
 
-        let Storage { slots, sockets, demux, buckets, deadlines, tcp_buffers, udp, unanswered } = storage;
+        let Storage { slots, sockets, demux, buckets, deadlines, sources, tcp_buffers, udp, unanswered } =
+            storage;
         let buffers = tcp_buffers.chunks_exact_mut(2 * buffer_size);
         for ((slot, socket), buffers) in slots.iter_mut().zip(sockets).zip(buffers) {
             let (rx, tx) = buffers.split_at_mut(buffer_size);
             slot.furnish(socket, rx, tx);
         }
         let ([demux_hasher, isn_hasher], [answer_key, echo_key], seed) = secrets(config.entropy);
+        // One key for two hashes: the one of 4-tuples has inputs of other lengths.
+        let sources = Sources::new(sources, demux_hasher, config.per_source);
         let demux = Demux::new(demux, buckets, demux_hasher);
         let (slots, timers) = (Slots::new(slots), Timers::new(deadlines));
-        let mut connections = Connections::new(slots, demux, timers, isn_hasher, buffer_size);
+        let mut connections = Connections::new(slots, demux, sources, timers, isn_hasher, buffer_size);
         connections.set_idle_timeout(config.idle_timeout);
         Ok(Server {
             handler,

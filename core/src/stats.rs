@@ -26,6 +26,9 @@ pub enum DropReason {
     ExtensionHeader,
     /// A SYN, or an evicted client's acknowledgement, when every slot has an open connection.
     NoSlot,
+    /// A SYN, or an evicted client's acknowledgement, of a source that has as many connections as it may
+    /// ([`Config::per_source`](crate::Config::per_source)).
+    PerSource,
     /// A SYN while the server shuts down.
     ShuttingDown,
     /// A segment that its connection must not act upon (RFC 5961), such as a SYN or an inexact RST.
@@ -46,7 +49,7 @@ pub enum DropReason {
 
 impl DropReason {
     /// All reasons, in the order of their declaration.
-    pub const ALL: [DropReason; 16] = [
+    pub const ALL: [DropReason; 17] = [
         Self::Malformed,
         Self::Checksum,
         Self::NotOurs,
@@ -56,6 +59,7 @@ impl DropReason {
         Self::Fragment,
         Self::ExtensionHeader,
         Self::NoSlot,
+        Self::PerSource,
         Self::ShuttingDown,
         Self::Unacceptable,
         Self::EchoLoop,
@@ -77,6 +81,7 @@ impl DropReason {
             Self::Fragment => "fragment",
             Self::ExtensionHeader => "extension header",
             Self::NoSlot => "no slot",
+            Self::PerSource => "too many of one source",
             Self::ShuttingDown => "shutting down",
             Self::Unacceptable => "unacceptable segment",
             Self::EchoLoop => "echo loop",

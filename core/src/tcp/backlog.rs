@@ -4,7 +4,7 @@ use smoltcp::time::Instant;
 use smoltcp::wire::{TcpControl, TcpRepr};
 
 use crate::cx::Cx;
-use crate::handler::Handler;
+use crate::handler::{End, Handler};
 use crate::stats::DropReason;
 use crate::tcp::demux::Tuple;
 use crate::tcp::isn::Origin;
@@ -74,11 +74,25 @@ impl<S> Connections<'_, S> {
         met.unwrap_or(Found::Dropped)
     }
 
-    /// A free slot, or else the one longest in TIME-WAIT, or else the oldest half-open one, which is evicted. None if all
-    /// are open.
+    /// True if the source of a SYN may have one more connection; otherwise the SYN is dropped, as by a full backlog.
+    pub(super) fn admits<H>(&mut self, cx: &mut Cx<'_, H>, tuple: &Tuple) -> bool {
+        let refused = self.sources.refuses(tuple.remote.addr);
+        if let Some(limit) = refused {
+            cx.stats.drop(DropReason::PerSource);
+            self.events.limited(cx.now, tuple.remote, limit);
+        }
+        refused.is_none()
+    }
+
+    /// A free slot, or else the one longest in TIME-WAIT, or else the one that has been silent for longest since it was closed
+    /// for its idleness, or else the oldest half-open one, which is evicted. None if all are open, or if the source has as many
+    /// as it may.
     fn allocate<H: Handler<State = S>>(&mut self, cx: &mut Cx<'_, H>, tuple: &Tuple) -> Option<SlotId> {
         if self.draining {
             cx.stats.drop(DropReason::ShuttingDown);
+            return None;
+        }
+        if !self.admits(cx, tuple) {
             return None;
         }
         if let Some(id) = self.slots.first(Phase::Free) {
@@ -86,6 +100,10 @@ impl<S> Connections<'_, S> {
         }
         if let Some(id) = self.slots.first(Phase::TimeWait) {
             self.release(cx, id, Why::Evicted);
+            return Some(id);
+        }
+        if let Some(id) = self.slots.first_silent() {
+            self.end(cx, id, End::TimedOut);
             return Some(id);
         }
         if let Some(id) = self.slots.first(Phase::HalfOpen) {
@@ -179,6 +197,7 @@ impl<S> Connections<'_, S> {
         (slot.state, slot.has_more, slot.finished) = (None, false, false);
         self.slots.move_to(id, Phase::HalfOpen, cx.stats);
         self.demux.insert(id, syn.tuple, hash);
+        self.sources.add(id, syn.tuple.remote.addr);
         Some(id)
     }
 }

@@ -7,7 +7,7 @@
 mod backlog;
 pub(crate) mod demux;
 mod isn;
-mod per_source;
+pub(crate) mod per_source;
 mod policy;
 pub(crate) mod segment;
 mod seq;
@@ -23,6 +23,7 @@ use smoltcp::time::{Duration, Instant};
 
 use self::backlog::Found;
 use self::demux::Demux;
+use self::per_source::Sources;
 use self::policy::Expiry;
 use self::segment::Segment;
 use self::slots::{Phase, SlotId, Slots};
@@ -40,6 +41,7 @@ use crate::stats::{DropReason, Stats};
 pub(crate) struct Connections<'a, S> {
     slots: Slots<'a, S>,
     demux: Demux<'a>,
+    sources: Sources<'a>,
     timers: Timers<'a>,
     events: Events,
     idle_timeout: Option<Duration>,
@@ -67,6 +69,7 @@ impl<'a, S> Connections<'a, S> {
     pub(crate) fn new(
         slots: Slots<'a, S>,
         demux: Demux<'a>,
+        sources: Sources<'a>,
         timers: Timers<'a>,
         isn_hasher: SipHasher13,
         buffer_size: usize,
@@ -74,6 +77,7 @@ impl<'a, S> Connections<'a, S> {
         Connections {
             slots,
             demux,
+            sources,
             timers,
             events: Events::new(),
             idle_timeout: None,
@@ -128,6 +132,9 @@ impl<'a, S> Connections<'a, S> {
             Arrival::Reopen => {
                 let previous = slot.socket.snd_max();
                 self.release(cx, id, Why::Over);
+                if !self.admits(cx, &segment.tuple) {
+                    return None;
+                }
                 cx.learn_from(segment, Evidence::Claimed);
                 return self.begin(cx, id, segment, hash, Some(previous));
             }
@@ -143,6 +150,9 @@ impl<'a, S> Connections<'a, S> {
         id: SlotId,
         progress: Progress,
     ) -> Option<SlotId> {
+        if self.slots[id].is_silent() {
+            self.slots.set_silent(id, false);
+        }
         let slot = &mut self.slots[id];
         if slot.phase() != Phase::Open || slot.socket.standing() != Standing::Established {
             if slot.finished || !slot.socket.has_lost_data() {
@@ -230,7 +240,10 @@ impl<'a, S> Connections<'a, S> {
         }
         match slot.expire(cx.now, self.idle_timeout) {
             Expiry::Egress => {}
-            Expiry::Close => slot.socket.close(),
+            Expiry::Close => {
+                slot.socket.close();
+                self.slots.set_silent(id, true);
+            }
             Expiry::Probe => slot.socket.arm_keep_alive(),
             Expiry::Stalled => {
                 if let Some(&tuple) = self.demux.tuple(id) {
@@ -314,6 +327,7 @@ impl<'a, S> Connections<'a, S> {
             (Phase::Open, Standing::TimeWait) => {
                 self.conclude(cx, id, end);
                 self.slots.move_to(id, Phase::TimeWait, cx.stats);
+                self.sources.remove(id);
             }
             (Phase::Open | Phase::TimeWait, _) => {}
         }
@@ -353,6 +367,7 @@ impl<'a, S> Connections<'a, S> {
         self.slots[id].socket.forget();
         self.slots.move_to(id, Phase::Free, cx.stats);
         self.demux.remove(id);
+        self.sources.remove(id);
         self.timers.schedule(id, NEVER);
     }
 

@@ -61,13 +61,11 @@ impl<'a> Sources<'a> {
         Sources { entries, hasher, limit, free }
     }
 
-    /// True if the source may have one more connection.
-    pub(crate) fn has_room(&self, source: IpAddress) -> bool {
-        let Some(limit) = self.limit else {
-            return true;
-        };
-        let source = prefix(source);
-        self.find(source).is_none_or(|record| self.entries[usize::from(record)].connections < limit.get())
+    /// The limit, if the source has as many connections already.
+    pub(crate) fn refuses(&self, source: IpAddress) -> Option<u16> {
+        let limit = self.limit?.get();
+        let record = self.find(prefix(source))?;
+        (self.entries[usize::from(record)].connections >= limit).then_some(limit)
     }
 
     /// Counts a slot's connection, which must not be counted yet.
@@ -167,6 +165,12 @@ mod tests {
 
     fn slots() -> impl Iterator<Item = SlotId> {
         (0..).map_while(SlotId::new)
+    }
+
+    impl Sources<'_> {
+        fn has_room(&self, source: IpAddress) -> bool {
+            self.refuses(source).is_none()
+        }
     }
 
     fn sources(entries: &mut [SourceEntry], limit: u16) -> Sources<'_> {

@@ -18,6 +18,8 @@ pub struct Slot<'a, S = ()> {
     pub(crate) finished: bool,
     pub(crate) deadlines: Deadlines,
     phase: Phase,
+    /// The connection was closed for its idleness, and the peer has not been heard since.
+    silent: bool,
     previous: u16,
     next: u16,
 }
@@ -62,6 +64,7 @@ impl<'a, S> Slot<'a, S> {
         finished: false,
         deadlines: Deadlines::NONE,
         phase: Phase::Free,
+        silent: false,
         previous: END,
         next: END,
     };
@@ -74,13 +77,17 @@ impl<'a, S> Slot<'a, S> {
     pub(crate) fn phase(&self) -> Phase {
         self.phase
     }
+
+    pub(crate) fn is_silent(&self) -> bool {
+        self.silent
+    }
 }
 
-/// All slots, and a list for each phase but `Open`, whose slots no one has to look for.
+/// All slots, and a list for each phase; of `Open` ones for those only that are silent, as no one has to look for the others.
 #[derive(Debug)]
 pub(crate) struct Slots<'a, S> {
     slots: &'a mut [Slot<'a, S>],
-    lists: [List; 3],
+    lists: [List; 4],
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -92,10 +99,10 @@ struct List {
 impl<'a, S> Slots<'a, S> {
     /// The slots must be furnished. All become free.
     pub(crate) fn new(slots: &'a mut [Slot<'a, S>]) -> Slots<'a, S> {
-        let mut slots = Slots { slots, lists: [List { head: END, tail: END }; 3] };
+        let mut slots = Slots { slots, lists: [List { head: END, tail: END }; 4] };
         for id in slots.ids() {
-            slots[id].phase = Phase::Free;
-            slots.push(Phase::Free, id);
+            (slots[id].phase, slots[id].silent) = (Phase::Free, false);
+            slots.push(id);
         }
         slots
     }
@@ -107,8 +114,24 @@ impl<'a, S> Slots<'a, S> {
     /// The slot that has been in this phase for longest; of free ones, the one freed last, whose memory is still warm. None
     /// if there is none, or for [`Phase::Open`].
     pub(crate) fn first(&self, phase: Phase) -> Option<SlotId> {
-        let head = self.lists[list(phase)?].head;
+        self.head(list(phase, false)?)
+    }
+
+    /// Of the open slots that are [silent](Self::set_silent), the one that has been for longest.
+    pub(crate) fn first_silent(&self) -> Option<SlotId> {
+        self.head(SILENT)
+    }
+
+    fn head(&self, list: usize) -> Option<SlotId> {
+        let head = self.lists[list].head;
         (head != END).then_some(SlotId(head))
+    }
+
+    /// The connection of an open slot was closed for its idleness, or its peer has been heard after that.
+    pub(crate) fn set_silent(&mut self, id: SlotId, silent: bool) {
+        self.unlink(id);
+        self[id].silent = silent;
+        self.push(id);
     }
 
     /// Changes the phase of a slot, and with it the list that it stands in and the counters of open connections.
@@ -124,13 +147,14 @@ impl<'a, S> Slots<'a, S> {
             stats.live += 1;
             stats.most_live = stats.most_live.max(stats.live);
         }
-        self.unlink(before, id);
-        self[id].phase = phase;
-        self.push(phase, id);
+        self.unlink(id);
+        (self[id].phase, self[id].silent) = (phase, false);
+        self.push(id);
     }
 
-    fn push(&mut self, phase: Phase, id: SlotId) {
-        let Some(list) = list(phase) else {
+    fn push(&mut self, id: SlotId) {
+        let Slot { phase, silent, .. } = self[id];
+        let Some(list) = list(phase, silent) else {
             return;
         };
         let List { head, tail } = self.lists[list];
@@ -139,9 +163,9 @@ impl<'a, S> Slots<'a, S> {
         self.join(list, id.0, next);
     }
 
-    fn unlink(&mut self, phase: Phase, id: SlotId) {
-        if let Some(list) = list(phase) {
-            let Slot { previous, next, .. } = self[id];
+    fn unlink(&mut self, id: SlotId) {
+        let Slot { phase, silent, previous, next, .. } = self[id];
+        if let Some(list) = list(phase, silent) {
             self.join(list, previous, next);
         }
     }
@@ -173,12 +197,15 @@ impl<S> core::ops::IndexMut<SlotId> for Slots<'_, S> {
     }
 }
 
-fn list(phase: Phase) -> Option<usize> {
+/// The list of the open slots that are silent.
+const SILENT: usize = 3;
+
+fn list(phase: Phase, silent: bool) -> Option<usize> {
     match phase {
         Phase::Free => Some(0),
         Phase::HalfOpen => Some(1),
         Phase::TimeWait => Some(2),
-        Phase::Open => None,
+        Phase::Open => silent.then_some(SILENT),
     }
 }
 
@@ -207,6 +234,27 @@ mod tests {
             assert_eq!(slots.first(Phase::Free), Some(id), "the one freed last");
         }
         assert_eq!(slots.first(Phase::HalfOpen), None);
+    }
+
+    #[test]
+    fn silent_slots_are_found_until_they_are_heard_or_move() {
+        let mut memory = [const { Slot::<()>::EMPTY }; 3];
+        let mut stats = Stats::default();
+        let mut slots = Slots::new(&mut memory);
+        let ids: std::vec::Vec<SlotId> = slots.ids().collect();
+        for &id in &ids {
+            slots.move_to(id, Phase::HalfOpen, &mut stats);
+            slots.move_to(id, Phase::Open, &mut stats);
+        }
+        assert_eq!(slots.first_silent(), None);
+        ids.iter().for_each(|&id| slots.set_silent(id, true));
+        assert_eq!(slots.first_silent(), Some(ids[0]));
+        slots.set_silent(ids[0], false);
+        assert_eq!(slots.first_silent(), Some(ids[1]));
+        slots.move_to(ids[1], Phase::TimeWait, &mut stats);
+        assert_eq!((slots.first_silent(), slots.first(Phase::TimeWait)), (Some(ids[2]), Some(ids[1])));
+        slots.move_to(ids[2], Phase::Free, &mut stats);
+        assert_eq!((slots.first_silent(), slots.first(Phase::Free)), (None, Some(ids[2])));
     }
 
     #[test]

@@ -70,6 +70,7 @@ fn the_list_of_reasons_is_complete_and_in_order() {
             | DropReason::Fragment
             | DropReason::ExtensionHeader
             | DropReason::NoSlot // slots.rs
+            | DropReason::PerSource // per_source.rs
             | DropReason::ShuttingDown // shutdown.rs
             | DropReason::Unacceptable // reset.rs
             | DropReason::EchoLoop

@@ -34,7 +34,7 @@ impl Log for Recorder {
 }
 
 /// From here on, the lines of this test are kept.
-fn record() {
+pub(super) fn record() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         log::set_logger(&Recorder).unwrap();
@@ -44,7 +44,7 @@ fn record() {
 }
 
 /// What was logged since the last call.
-fn lines() -> Vec<(Level, String)> {
+pub(super) fn lines() -> Vec<(Level, String)> {
     LINES.with_borrow_mut(core::mem::take)
 }
 

@@ -14,8 +14,8 @@ use smoltcp::wire::{
 
 use super::packets::{frame, unframe};
 use crate::{
-    Bucket, Config, DelayedMetadata, DemuxEntry, DropReason, Handler, Memory, Poll, Server, Slot, Stats,
-    Storage, UdpStorage, Uppercase,
+    Bucket, Config, DelayedMetadata, DemuxEntry, DropReason, Handler, Memory, Poll, Server, Slot,
+    SourceEntry, Stats, Storage, UdpStorage, Uppercase,
 };
 
 pub(super) const SERVER: IpAddress = IpAddress::v4(192, 0, 2, 1);
@@ -209,6 +209,7 @@ pub(super) fn storage(slots: usize, buffer: usize, delayed: usize) -> Storage<'s
         demux: leak(|| DemuxEntry::EMPTY, slots),
         buckets: leak(|| Bucket::EMPTY, slots),
         deadlines: leak(|| Instant::ZERO, slots),
+        sources: leak(|| SourceEntry::EMPTY, slots),
         tcp_buffers: leak(|| 0, slots * 2 * buffer),
         udp: UdpStorage {
             socket: Box::leak(Box::new(SocketStorage::EMPTY)),

@@ -9,6 +9,7 @@
 //! | SYN, SYN\|ACK, MSS, window scale | `handshake` |
 //! | initial sequence numbers (RFC 6528) | `sequence_numbers`, `handshake` |
 //! | backlog: which slot is evicted for a SYN | `slots` |
+//! | how many connections one source may have | `per_source` |
 //! | SYN cookies: the ACK of an evicted client (RFC 4987) | `syn_cookie` |
 //! | 4-tuple index: hash collisions | `hash_collisions` |
 //! | a slot and a 4-tuple used again, also from TIME-WAIT | `reuse`, `half_close` |
@@ -73,6 +74,7 @@ mod ndisc;
 mod neighbours;
 mod packets;
 mod peer;
+mod per_source;
 mod random_segments;
 mod refusing_device;
 mod reset;

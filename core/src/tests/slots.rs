@@ -6,7 +6,7 @@ use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{Fin, Psh, Rst, Syn};
 use smoltcp::wire::TcpPacket;
 
-use super::fixture::{Net, net_with};
+use super::fixture::{Net, TICK, net_with};
 use super::packets::ip;
 use super::peer::{Peer, peer};
 use super::states::IDLE;
@@ -52,6 +52,67 @@ fn free_slots_are_used_first() {
     new.ack(&mut net);
     assert_alive(&mut net, &mut new);
     assert_eq!((net.stats().evicted, net.stats().refused), (0, 0));
+}
+
+/// Two connections, closed for their idleness; the FINs are on their way.
+fn two_silent() -> (Net, [Peer; 2]) {
+    let mut net = net_of_two();
+    let mut peers = [peer(1), peer(2)];
+    for peer in &mut peers {
+        peer.connect(&mut net);
+        net.pass(TICK);
+    }
+    net.pass(IDLE);
+    for peer in &mut peers {
+        assert_eq!(peer.take(&mut net).control, Fin);
+    }
+    (net, peers)
+}
+
+#[test]
+fn who_does_not_answer_the_fin_of_an_idle_connection_gives_way() {
+    let (mut net, [mut first, mut second]) = two_silent();
+    let mut new = peer(3);
+    new.connect(&mut net);
+    assert_alive(&mut net, &mut new);
+    assert_eq!((net.stats().timed_out, net.stats().refused, net.stats().live), (1, 0, 2));
+    assert_gone(&mut net, &mut first);
+    // The one that has been silent for less long is there still, and ends in good order.
+    second.send(&mut net, Fin, b"");
+    second.take_ack(&mut net);
+    assert_eq!((net.stats().closed, net.stats().live), (1, 1));
+}
+
+#[test]
+fn who_answers_the_fin_of_an_idle_connection_keeps_the_slot_until_the_end() {
+    let (mut net, mut peers) = two_silent();
+    for peer in &mut peers {
+        peer.ack(&mut net);
+    }
+    net.arrive(peer(3).segment(Syn, 0, None, &[]));
+    net.nothing_sent();
+    net.dropped_only(DropReason::NoSlot, 1);
+    for peer in &mut peers {
+        peer.send(&mut net, Fin, b"");
+        peer.take_ack(&mut net);
+    }
+    assert_eq!((net.stats().closed, net.stats().timed_out), (2, 0));
+}
+
+#[test]
+fn time_wait_gives_way_before_a_silent_peer_and_that_before_a_half_open_connection() {
+    let (mut net, [mut first, second]) = two_silent();
+    first.send(&mut net, Fin, b"");
+    first.take_ack(&mut net);
+    let mut half_open = peer(3);
+    half_open.syn(&mut net);
+    assert_eq!((net.stats().live, net.stats().timed_out), (1, 0));
+    let mut new = peer(4);
+    new.connect(&mut net);
+    assert_eq!((net.stats().evicted, net.stats().timed_out), (0, 1));
+    half_open.ack(&mut net);
+    assert_alive(&mut net, &mut half_open);
+    drop(second);
 }
 
 #[test]

@@ -185,6 +185,8 @@ fn a_connection_in_time_wait_gives_way_before_a_half_open_one() {
     net.pass(IDLE);
     let mut client = peer(40_000);
     assert_eq!(closed.take(&mut net).control, Fin);
+    // It would give way now, if it did not answer.
+    closed.ack(&mut net);
     let mut half_open = peer(2);
     client.syn(&mut net);
     half_open.syn(&mut net);
