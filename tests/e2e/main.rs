@@ -51,6 +51,7 @@ mod note_programs;
 mod note_rows;
 mod options;
 mod outsider;
+mod per_source;
 mod privileges;
 mod program;
 mod programs;
@@ -96,6 +97,7 @@ fn main() -> ExitCode {
         log_lines::tests(),
         memory::tests(),
         options::tests(),
+        per_source::tests(),
         privileges::tests(),
         programs::tests(),
         refusals::tests(),

@@ -1,6 +1,6 @@
 //! Memory of any size, for servers and for clients that use smoltcp's sockets.
 
-use shout_core::{BUFFER_SIZE, Bucket, DelayedMetadata, DemuxEntry, Slot, Storage, UdpStorage};
+use shout_core::{BUFFER_SIZE, Bucket, DelayedMetadata, DemuxEntry, Slot, SourceEntry, Storage, UdpStorage};
 use smoltcp::iface::SocketStorage;
 use smoltcp::socket::udp::PacketMetadata;
 use smoltcp::time::Instant;
@@ -13,6 +13,7 @@ pub struct ServerMemory<'a> {
     demux: Vec<DemuxEntry>,
     buckets: Vec<Bucket>,
     deadlines: Vec<Instant>,
+    sources: Vec<SourceEntry>,
     tcp_buffers: Vec<u8>,
     udp_socket: SocketStorage<'a>,
     udp_metadata: [Vec<PacketMetadata>; 2],
@@ -32,6 +33,7 @@ impl<'a> ServerMemory<'a> {
             demux: vec![DemuxEntry::EMPTY; slots],
             buckets: vec![Bucket::EMPTY; slots],
             deadlines: vec![Instant::ZERO; slots],
+            sources: vec![SourceEntry::EMPTY; slots],
             tcp_buffers: vec![0; 2 * slots * buffer],
             udp_socket: SocketStorage::EMPTY,
             udp_metadata: [metadata(), metadata()],
@@ -52,6 +54,7 @@ impl<'a> ServerMemory<'a> {
             demux: &mut self.demux,
             buckets: &mut self.buckets,
             deadlines: &mut self.deadlines,
+            sources: &mut self.sources,
             tcp_buffers: &mut self.tcp_buffers,
             udp: UdpStorage {
                 socket: &mut self.udp_socket,

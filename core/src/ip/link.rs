@@ -44,6 +44,9 @@ impl Link {
         packet: &[u8],
         addresses: &[IpCidr],
     ) -> Option<Discovery> {
+        // Only what IPv6 needs waits for a time.
+        #[cfg(not(feature = "ipv6"))]
+        let _ = now;
         let frame = EthernetFrame::new_checked(packet).ok()?;
         match frame.ethertype() {
             EthernetProtocol::Arp => {

@@ -257,7 +257,7 @@ mod tests {
                 }
             }
         }
-        for (&slot, _) in &held {
+        for &slot in held.keys() {
             sources.remove(SlotId::new(slot).unwrap());
         }
         assert!(sources.entries.iter().all(|entry| entry.head == END && entry.connections == 0));

@@ -5,7 +5,7 @@ use std::collections::TryReserveError;
 use std::{fs, io};
 
 use memmap2::MmapMut;
-use shout_core::{BUFFER_SIZE, Bucket, DelayedMetadata, DemuxEntry, Slot, Storage, UdpStorage};
+use shout_core::{BUFFER_SIZE, Bucket, DelayedMetadata, DemuxEntry, Slot, SourceEntry, Storage, UdpStorage};
 use smoltcp::iface::SocketStorage;
 use smoltcp::socket::udp::PacketMetadata;
 use smoltcp::time::Instant;
@@ -52,7 +52,8 @@ fn needed(options: &ServeOptions) -> u64 {
         + size_of::<SocketStorage<'_>>()
         + size_of::<DemuxEntry>()
         + size_of::<Bucket>()
-        + size_of::<Instant>();
+        + size_of::<Instant>()
+        + if options.per_source.is_some() { size_of::<SourceEntry>() } else { 0 };
     let delayed = match options.delay {
         Some(_) => DELAYED_REPLIES * size_of::<DelayedMetadata>() + DELAYED_OCTETS,
         None => 0,
@@ -74,6 +75,7 @@ fn storage(options: &ServeOptions) -> io::Result<Storage<'static>> {
         demux: array(slots, || DemuxEntry::EMPTY)?,
         buckets: array(slots, || Bucket::EMPTY)?,
         deadlines: array(slots, || Instant::ZERO)?,
+        sources: array(if options.per_source.is_some() { slots } else { 0 }, || SourceEntry::EMPTY)?,
         tcp_buffers: octets(slots * 2 * buffer)?,
         udp: UdpStorage {
             socket: Box::leak(Box::new(SocketStorage::EMPTY)),
@@ -122,6 +124,7 @@ fn readable(octets: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use core::num::NonZeroU16;
     use core::time::Duration;
 
     use super::*;
@@ -138,6 +141,16 @@ mod tests {
         assert_eq!(storage.tcp_buffers.len(), 600);
         assert!(storage.tcp_buffers.iter().all(|octet| *octet == 0));
         assert!(storage.udp.delayed.is_empty() && storage.udp.delayed_metadata.is_empty());
+    }
+
+    #[test]
+    fn a_limit_per_source_and_frames_get_room() {
+        let plain = allocate(&options(3, 100)).unwrap();
+        assert!(plain.sources.is_empty() && plain.unanswered.len() < 100);
+        let more = ServeOptions { tap: true, per_source: NonZeroU16::new(2), ..options(3, 100) };
+        let storage = allocate(&more).unwrap();
+        assert_eq!((storage.sources.len(), storage.unanswered.len()), (3, LONGEST_PACKET));
+        assert!(needed(&more) > needed(&options(3, 100)));
     }
 
     #[test]

@@ -144,6 +144,7 @@ fn config(options: &ServeOptions) -> Result<Config, Error> {
     // The command line takes no more than the core has room for.
     config.addresses = cidrs.take(config.addresses.capacity()).collect();
     config.port = options.port;
+    config.per_source = options.per_source;
     config.idle_timeout = options.idle_timeout.map(micros);
     config.delay = options.delay.map(micros);
     Ok(config)
@@ -235,11 +236,13 @@ mod tests {
     fn the_core_is_told_what_was_asked_for() {
         let asked = ServeOptions {
             port: 7,
+            per_source: core::num::NonZeroU16::new(64),
             delay: Some(core::time::Duration::from_millis(250)),
             ..options("192.168.69.1/24 fd69::1/64")
         };
         let config = config(&asked).unwrap();
         assert_eq!(config.port, 7);
+        assert_eq!(config.per_source, asked.per_source);
         assert_eq!(config.delay, Some(Duration::from_millis(250)));
         assert_eq!(config.idle_timeout, None);
         assert_eq!(config.addresses.len(), 2);

@@ -119,6 +119,7 @@ fn server(slots: usize, wire: &mut Wire, now: Instant) -> Server<'static> {
         demux: leak(slots, || DemuxEntry::EMPTY),
         buckets: leak(slots, || Bucket::EMPTY),
         deadlines: leak(slots, || Instant::ZERO),
+        sources: &mut [],
         tcp_buffers: leak(slots * 2048, || 0),
         udp: UdpStorage {
             socket: &mut leak(1, || SocketStorage::EMPTY)[0],
