@@ -280,6 +280,33 @@ mod ipv6 {
         net.nothing_sent();
     }
 
+    /// Whatever is cut off or changed in frames that are looked at without smoltcp, the server lives, and answers no more than
+    /// one with one.
+    #[test]
+    fn damaged_frames_do_no_harm() {
+        let mut net = ethernet(|_| {});
+        let frames = [
+            probe(SERVER),
+            solicitation(CLIENT_MAC, v6(CLIENT_V6), group()),
+            looks_for_a_duplicate(SERVER_V6),
+            query(ROUTER, 1, [58, 0, 5, 2, 0, 0, 1, 0], 0),
+        ];
+        for whole in &frames {
+            for length in 0..whole.len() {
+                net.arrive_frame(whole[..length].to_vec());
+                for change in [0x01, 0x80, 0xff] {
+                    let mut damaged = whole.clone();
+                    damaged[length] ^= change;
+                    net.arrive_frame(damaged);
+                    assert!(net.wire.sent.len() <= 1);
+                    net.wire.sent.clear();
+                }
+            }
+        }
+        net.arrive_frame(probe(SERVER));
+        take_arp(&mut net);
+    }
+
     #[test]
     fn a_report_has_each_group_once_and_comes_from_the_link_local_address() {
         use smoltcp::wire::IpCidr;
