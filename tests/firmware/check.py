@@ -11,14 +11,14 @@ from pathlib import Path
 
 import blackbox
 import wire
-from links import Ethernet, Tun
+from links import Ethernet, Tap, Tun
 from qemu import FLASH_BUDGET, PATIENCE, RAM_BUDGET, READY, Image, Qemu
 
 # As in src/main.rs.
 HARDWARE_ADDRESS = bytes.fromhex("020000000015")
 ADDRESS, ROUTER, PEER, NEIGHBOUR = (IPv4Address(f"10.0.2.{host}") for host in (15, 2, 77, 78))
 # As the program's defaults.
-HOST_ADDRESS, HOST_PEER = IPv4Address("192.168.69.1"), IPv4Address("192.168.69.77")
+HOST_ADDRESS, HOST_PEER, HOST_NEIGHBOUR = (IPv4Address(f"192.168.69.{host}") for host in (1, 77, 78))
 
 
 def forward(port):
@@ -155,20 +155,37 @@ def check_image(image, log_image, only):
     return blackbox.run(Stack, only=only) and good
 
 
-def check_host(program, only):
-    """In a network namespace of its own, which `run` has made."""
-    command = [program, "--connections", str(blackbox.SLOTS)]
+@contextlib.contextmanager
+def host(program, *options):
+    """The program, up and running, which must end well when it is asked to."""
+    command = [program, "--connections", str(blackbox.SLOTS), *options]
     with subprocess.Popen(command, stderr=subprocess.PIPE) as server:
         while b"listening on" not in (line := server.stderr.readline()):
             if not line:
                 raise ChildProcessError(f"{program} ended with {server.wait()}")
-        blackbox.SERVER = (str(HOST_ADDRESS), wire.PORT)
         wire.Wire.process = server.pid
-        wire.Wire.link, wire.Wire.server, wire.Wire.peer = Tun("shout0"), HOST_ADDRESS, HOST_PEER
+        try:
+            yield
+        finally:
+            server.send_signal(signal.SIGTERM)
+            server.stderr.read()
+        if server.wait():
+            raise ChildProcessError(f"{program} ended with {server.returncode}")
+
+
+def check_host(program, only):
+    """In a network namespace of its own, which `run` has made."""
+    blackbox.SERVER = (str(HOST_ADDRESS), wire.PORT)
+    wire.Wire.server, wire.Wire.peer = HOST_ADDRESS, HOST_PEER
+    with host(program):
+        wire.Wire.link = Tun("shout0")
         good = blackbox.run(blackbox.Tcp, blackbox.Udp, wire.Packets, only=only)
-        server.send_signal(signal.SIGTERM)
-        server.stderr.read()
-        return server.wait() == 0 and good
+    print("over TAP:", flush=True)
+    with host(program, "--tap", "--mac", HARDWARE_ADDRESS.hex(":")):
+        wire.Wire.link = link = Tap("shout0", HARDWARE_ADDRESS, HOST_ADDRESS)
+        wire.Frames.neighbour = HOST_NEIGHBOUR
+        link.ask_arp(HOST_PEER, HOST_ADDRESS)
+        return blackbox.run(blackbox.Tcp, blackbox.Udp, wire.Frames, wire.Packets, only=only) and good
 
 
 def serve(image, port):

@@ -1,5 +1,6 @@
-"""Two ways to a server below the kernel's sockets, for `wire.py`: QEMU's, and a TUN device's."""
+"""Three ways to a server below the kernel's sockets, for `wire.py`: QEMU's, a TUN device's and a TAP device's."""
 
+import errno
 import socket
 import struct
 import time
@@ -103,6 +104,8 @@ class Ethernet(Link):
     def request(self, frame):
         """The address that an ARP request asks for; None if it is none."""
         is_request = frame[12:14] == struct.pack(">H", ARP) and frame[20:22] == b"\0\1"
+        # An announcement asks for its own sender's.
+        is_request = is_request and frame[28:32] != frame[38:42]
         return IPv4Address(frame[38:42]) if is_request else None
 
     def asked_for(self, seconds):
@@ -116,3 +119,28 @@ class Ethernet(Link):
             if frame[12:14] == struct.pack(">H", ARP) and frame[20:22] == b"\0\2":
                 return IPv4Address(frame[28:32])
         return None
+
+
+class Tap(Ethernet):
+    """Beside the kernel on a TAP device."""
+
+    ALL = 3  # protocols
+    # Shorter than a header, longer than the device takes, and more than it has room for.
+    LOST = (errno.EINVAL, errno.EMSGSIZE, errno.ENOBUFS)
+
+    def __init__(self, device, server, server_address):
+        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(self.ALL))
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        self.socket.bind((device, self.ALL))
+        self.server, self.server_address = server, server_address
+        self.own = bytes.fromhex("020000000077")
+
+    def send_octets(self, octets):
+        try:
+            self.socket.send(octets)
+        except OSError as error:
+            if error.errno not in self.LOST:
+                raise
+
+    def is_from_server(self, sender):
+        return sender[2] != socket.PACKET_OUTGOING
