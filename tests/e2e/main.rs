@@ -64,8 +64,8 @@ mod sleep;
 mod sockets;
 mod stream_gaps;
 mod syn_flood;
-mod terminal;
 mod tap;
+mod terminal;
 mod watch;
 
 fn main() -> ExitCode {
@@ -105,8 +105,8 @@ fn main() -> ExitCode {
         shutdown::tests(),
         sleep::tests(),
         stream_gaps::tests(),
-        terminal::tests(),
         tap::tests(),
+        terminal::tests(),
         watch::tests(),
     ];
     let conclusion = libtest_mimic::run(&arguments, tests.into_iter().flatten().collect());

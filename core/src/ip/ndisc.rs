@@ -8,7 +8,7 @@ use smoltcp::wire::{
     RawHardwareAddress,
 };
 
-use crate::ip::filter;
+use crate::ip::address;
 use crate::ip::frame::{self, Frame};
 
 /// Where frames for all nodes on the link go (RFC 2464, section 7).
@@ -65,7 +65,7 @@ impl Solicitation {
             let valid = lladdr.is_none() && to.is_multicast();
             return valid.then_some(Solicitation { frame_source, source: None, lladdr, target });
         }
-        let valid = filter::is_host(from.into()) && !is_ours(from) && lladdr.is_none_or(is_station);
+        let valid = address::is_host(from.into()) && !is_ours(from) && lladdr.is_none_or(is_station);
         valid.then_some(Solicitation { frame_source, source: Some(from), lladdr, target })
     }
 

@@ -125,16 +125,26 @@ fn the_first_ping_of_a_neighbour_is_answered() {
 }
 
 #[test]
-fn the_first_rst_and_the_first_unreachable_reach_their_neighbour() {
-    let unreachable = udp_packet(IpEndpoint::new(CLIENT, 50_000), IpEndpoint::new(SERVER, 8081), b"x");
-    let stray = peer(40_000).segment(Psh, 1, Some(1), b"nobody's");
-    for packet in [to_a_closed_port(), stray, unreachable] {
+fn the_first_rst_of_a_stray_segment_reaches_its_neighbour() {
+    let mut net = ethernet(|_| {});
+    net.arrive(peer(40_000).segment(Psh, 1, Some(1), b"of no connection"));
+    take_arp_request(&mut net, CLIENT);
+    net.arrive_frame(arp(ArpOperation::Reply, CLIENT_MAC, CLIENT, SERVER));
+    assert_eq!(ip(&net.next_sent()).1, CLIENT);
+    net.nothing_sent();
+}
+
+/// Their answers go back to where the frame came from, and teach nothing.
+#[test]
+fn what_is_said_of_a_closed_port_does_not_wait_for_its_neighbour() {
+    let datagram = udp_packet(IpEndpoint::new(CLIENT, 50_000), IpEndpoint::new(SERVER, 8081), b"x");
+    for packet in [to_a_closed_port(), datagram] {
         let mut net = ethernet(|_| {});
         net.arrive(packet);
-        take_arp_request(&mut net, CLIENT);
-        net.arrive_frame(arp(ArpOperation::Reply, CLIENT_MAC, CLIENT, SERVER));
         assert_eq!(ip(&net.next_sent()).1, CLIENT);
         net.nothing_sent();
+        net.arrive(ping(CLIENT, SERVER, b"x"));
+        take_arp_request(&mut net, CLIENT);
     }
 }
 
