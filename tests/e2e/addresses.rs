@@ -111,7 +111,8 @@ fn no_configure_warns_of_each_address_that_is_out_of_reach() {
         let log = server.log().clone();
         assert_eq!(server.terminate().code(), Some(0));
         let text = log.text();
-        let with = |part| text.lines().filter(|line| line.contains(part)).map(str::to_owned).collect::<Vec<_>>();
+        let with =
+            |part| text.lines().filter(|line| line.contains(part)).map(str::to_owned).collect::<Vec<_>>();
         (with("WARN"), with("try it"))
     };
     let (warnings, suggestions) = serve(&[]);

@@ -125,7 +125,12 @@ fn more_memory_than_there_is() {
 fn no_configure_without_a_device() {
     assert_fails(
         &mut shout(&["--no-configure"]),
-        &["no device shout0", "--no-configure", "ip tuntap add dev shout0", "ip address add 192.168.69.100/24"],
+        &[
+            "no device shout0",
+            "--no-configure",
+            "ip tuntap add dev shout0",
+            "ip address add 192.168.69.100/24",
+        ],
     );
 }
 
