@@ -12,6 +12,7 @@ pub(crate) mod device;
 #[cfg(feature = "ipv6")]
 pub(crate) mod extension_headers;
 pub(crate) mod filter;
+pub(crate) mod housekeeping;
 mod icmp;
 pub(crate) mod interface;
 pub(crate) mod neighbours;

@@ -224,7 +224,10 @@ impl<'a, S> Connections<'a, S> {
         }
         match slot.expire(cx.now, self.idle_timeout) {
             Expiry::Egress => {}
-            Expiry::Close => slot.socket.close(),
+            Expiry::Close => {
+                slot.socket.close();
+                self.log(cx.now, id, "has been idle for too long: closing");
+            }
             Expiry::Probe => slot.socket.arm_keep_alive(),
             Expiry::Stalled => {
                 if let Some(&tuple) = self.demux.tuple(id) {

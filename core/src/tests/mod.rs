@@ -83,3 +83,4 @@ mod states;
 mod syn_cookie;
 mod timers;
 mod udp;
+mod verbose;
