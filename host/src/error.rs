@@ -139,6 +139,19 @@ pub(crate) enum Error {
         /// Why.
         source: io::Error,
     },
+    /// The file of the counters cannot be written.
+    #[error(
+        "{path} (--stats-file) cannot be written by the user {user}, as whom shout serves: {source}; give that user the \
+         directory (`sudo install -d -o {user} DIRECTORY`), or choose another"
+    )]
+    StatsFile {
+        /// The file.
+        path: String,
+        /// The number of the user.
+        user: u32,
+        /// Why.
+        source: io::Error,
+    },
     /// No thread could be started.
     #[error(
         "the thread that writes the log cannot be started ({0}): allow more processes to the user that shout runs as (`ulimit \

@@ -207,6 +207,7 @@ fn version_and_help_say_what_is_asked() {
         "--no-configure",
         "--pcap",
         "--stats",
+        "--stats-file",
         "--drop",
         "--corrupt",
         "--size-limit",

@@ -2,13 +2,17 @@
 
 pub(crate) mod as_found;
 pub(crate) mod clock;
+pub(crate) mod counters;
 pub(crate) mod event_loop;
 pub(crate) mod memory;
 pub(crate) mod notify;
 pub(crate) mod report;
 pub(crate) mod signals;
+pub(crate) mod silence;
+pub(crate) mod stats_file;
 
 use core::net::{IpAddr, SocketAddr};
+use std::path::Path;
 
 use ipnet::IpNet;
 use shout_core::{Config, Server};
@@ -28,6 +32,7 @@ use crate::serve::clock::Clock;
 use crate::serve::event_loop::EventLoop;
 use crate::serve::report::Report;
 use crate::serve::signals::Signals;
+use crate::serve::stats_file::StatsFile;
 use crate::system::link::{self, Setup};
 use crate::system::netlink::{Link, Netlink};
 use crate::system::privileges;
@@ -70,6 +75,8 @@ pub(crate) fn run(mut options: ServeOptions, log: &Log) -> Result<(), Error> {
     if let Some(setup) = setup {
         setup.keep();
     }
+    // By the user that will write it again and again.
+    let stats_file = options.stats_file.as_deref().map(open_stats_file).transpose()?;
     // Only now: capabilities belong to a thread.
     log.detach().map_err(Error::NoThread)?;
 
@@ -90,13 +97,21 @@ pub(crate) fn run(mut options: ServeOptions, log: &Log) -> Result<(), Error> {
     if options.parent_is_demo {
         demo::report_readiness().map_err(Error::system("telling `shout demo` that the server is ready"))?;
     }
-    let report = Report::new(options.stats, clock.now());
+    let report = Report::new(options.stats, stats_file, clock.now());
     let event_loop =
         EventLoop { server, device, signals, clock, busy_poll: options.busy_poll, name: options.tun, report };
     match faults {
         None => event_loop.run(),
         Some((faults, seed)) => event_loop.with_device(|device| Faulty::new(device, &faults, seed)).run(),
     }
+}
+
+fn open_stats_file(path: &Path) -> Result<StatsFile, Error> {
+    StatsFile::begin(path).map_err(|source| Error::StatsFile {
+        path: path.display().to_string(),
+        user: nix::unistd::geteuid().as_raw(),
+        source,
+    })
 }
 
 fn find(netlink: &Netlink, name: &str) -> Result<Option<Link>, Error> {
