@@ -125,6 +125,8 @@ impl Queue {
         let lost = Arc::new(AtomicU64::new(0));
         let lost_at_last = Arc::clone(&lost);
         thread::Builder::new().name("log".to_owned()).spawn(move || {
+            // The allocator has made its arena for this thread by now.
+            let _ = done.send(());
             // As above: a closed pipe is no reason to stop, nor to say anything.
             for line in queued {
                 let _ = out.write_all(&line);
@@ -134,6 +136,8 @@ impl Queue {
             }
             drop(done);
         })?;
+        // Before the system calls are forbidden that the start of a thread takes.
+        let _ = written.recv();
         Ok(Self { lines, lost, written })
     }
 

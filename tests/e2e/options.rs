@@ -208,6 +208,7 @@ fn version_and_help_say_what_is_asked() {
         "--pcap",
         "--stats",
         "--stats-file",
+        "--no-sandbox",
         "--drop",
         "--corrupt",
         "--size-limit",

@@ -36,6 +36,7 @@ use crate::serve::stats_file::StatsFile;
 use crate::system::link::{self, Setup};
 use crate::system::netlink::{Link, Netlink};
 use crate::system::privileges;
+use crate::system::sandbox::{self, Needs};
 
 /// Serves until SIGINT, SIGTERM or SIGHUP.
 pub(crate) fn run(mut options: ServeOptions, log: &Log) -> Result<(), Error> {
@@ -89,13 +90,17 @@ pub(crate) fn run(mut options: ServeOptions, log: &Log) -> Result<(), Error> {
         let again = if faults.by_chance() { format!(" (--seed {seed})") } else { String::new() };
         log::warn!("faults on purpose, in each direction: {faults}{again}");
     }
-    log::info!("{}", greeting(&options));
-    if let Some(address) = reachable {
-        log::info!("{}", suggestion(address, &options));
-    }
     notify::ready();
     if options.parent_is_demo {
         demo::report_readiness().map_err(Error::system("telling `shout demo` that the server is ready"))?;
+    }
+    if options.sandbox {
+        let needs = Needs { capture: options.pcap.is_some(), stats_file: options.stats_file.is_some() };
+        sandbox::enter(needs);
+    }
+    log::info!("{}", greeting(&options));
+    if let Some(address) = reachable {
+        log::info!("{}", suggestion(address, &options));
     }
     let report = Report::new(options.stats, stats_file, clock.now());
     let event_loop =
