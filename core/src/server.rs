@@ -9,6 +9,7 @@ use smoltcp::time::{Duration, Instant};
 
 use crate::config::{Config, ConfigError};
 use crate::cx::Cx;
+use crate::events;
 use crate::handler::Handler;
 use crate::ip::answer::Answers;
 use crate::ip::filter::{Admitted, Filter};
@@ -221,7 +222,9 @@ impl<'a, H: Handler> Server<'a, H> {
         let (rx, tx) = device.receive(now)?;
         self.stats.packets_in += 1;
         Some(rx.consume(|packet| {
+            let before = events::drops(&self.stats);
             let turn = self.admit(now, packet, tx);
+            events::dropped(before, &self.stats, packet, self.interface.has_frames());
             if let Some(asked) = self.interface.take_unanswered() {
                 self.unanswered.keep(now, packet, asked);
             }
@@ -263,6 +266,7 @@ impl<'a, H: Handler> Server<'a, H> {
                     cx.interface.answer(now, packet, tx);
                     Turn::Fragments
                 }
+                Ok(Admitted::Housekeeping) => Turn::Nothing,
                 Ok(Admitted::Neighbour) => {
                     cx.interface.process_without_sockets(now, packet, tx);
                     Turn::Neighbours
@@ -357,6 +361,7 @@ impl<'a, H: Handler> Server<'a, H> {
         // Before the next attempt: that would silence the socket for another second.
         for _ in 0..datagrams.give_up(now) {
             cx.stats.drop(DropReason::Neighbour);
+            events::dropped_reply();
         }
         while datagrams.release(now) {
             match cx.interface.send(now, device, datagrams.sockets(), &mut ()) {
@@ -364,7 +369,11 @@ impl<'a, H: Handler> Server<'a, H> {
                     self.blocked = true;
                     return;
                 }
-                Sent::All(NEVER) => cx.stats.datagrams_out += datagrams.sent(),
+                Sent::All(NEVER) => {
+                    let sent = datagrams.sent();
+                    cx.stats.datagrams_out += sent.datagrams;
+                    cx.stats.datagram_bytes_out += sent.bytes;
+                }
                 Sent::All(at) => {
                     datagrams.wait_until(at);
                     return;

@@ -133,13 +133,24 @@ pub struct Stats {
     pub datagrams_in: u64,
     /// UDP datagrams sent.
     pub datagrams_out: u64,
-    drops: [u64; DropReason::ALL.len()],
+    /// UDP payload bytes taken from clients, those beyond the first 1024 of a datagram too.
+    pub datagram_bytes_in: u64,
+    /// UDP payload bytes given back.
+    pub datagram_bytes_out: u64,
+    drops: Drops,
 }
+
+/// A number for each reason, in the order of [`DropReason::ALL`].
+pub(crate) type Drops = [u64; DropReason::ALL.len()];
 
 impl Stats {
     /// Packets dropped for this reason.
     pub fn dropped(&self, reason: DropReason) -> u64 {
         self.drops[reason as usize]
+    }
+
+    pub(crate) fn drops(&self) -> Drops {
+        self.drops
     }
 
     pub(crate) fn drop(&mut self, reason: DropReason) {
@@ -154,7 +165,7 @@ impl fmt::Display for Stats {
         writeln!(f, "packets      {} in, {} out", s.packets_in, s.packets_out)?;
         writeln!(
             f,
-            "connections  {} live (at most {}), {} opened, {} closed, {} reset, {} timed out, {} aborted",
+            "connections  {} live (peak {}), {} opened, {} closed, {} reset, {} timed out, {} aborted",
             s.live, s.most_live, s.opened, s.closed, s.reset, s.timed_out, s.aborted
         )?;
         writeln!(
@@ -162,7 +173,11 @@ impl fmt::Display for Stats {
             "half-open    {} refused, {} evicted, {} revived, {} abandoned",
             s.refused, s.evicted, s.revived, s.abandoned
         )?;
-        writeln!(f, "octets       {} in, {} out", s.octets_in, s.octets_out)?;
+        writeln!(
+            f,
+            "bytes        {} in, {} out (TCP); {} in, {} out (UDP)",
+            s.octets_in, s.octets_out, s.datagram_bytes_in, s.datagram_bytes_out
+        )?;
         writeln!(f, "datagrams    {} in, {} out", s.datagrams_in, s.datagrams_out)?;
         write!(f, "dropped     ")?;
         let mut any = false;

@@ -49,6 +49,18 @@ pub(crate) enum Error {
         /// The path of this program.
         program: String,
     },
+    /// There is no device, and none is to be made.
+    #[error(
+        "there is no device {device}, and --no-configure uses one that is there: make it with `sudo ip tuntap add dev \
+         {device} mode tun user $USER`, give it an address (`sudo ip address add {host_address} dev {device}`) and set it up \
+         (`sudo ip link set {device} up`), or leave --no-configure out"
+    )]
+    NoDevice {
+        /// The device.
+        device: String,
+        /// An address for this machine's end of the link, with its prefix.
+        host_address: String,
+    },
     /// Another program has the device.
     #[error(
         "the device {device} is held by another program: end that one (another shout?), or choose another device with \
@@ -139,6 +151,25 @@ pub(crate) enum Error {
         /// Why.
         source: io::Error,
     },
+    /// The file of the counters cannot be written.
+    #[error(
+        "{path} (--stats-file) cannot be written by the user {user}, as whom shout serves: {source}; give that user the \
+         directory (`sudo install -d -o {user} DIRECTORY`), or choose another"
+    )]
+    StatsFile {
+        /// The file.
+        path: String,
+        /// The number of the user.
+        user: u32,
+        /// Why.
+        source: io::Error,
+    },
+    /// No thread could be started.
+    #[error(
+        "the thread that writes the log cannot be started ({0}): allow more processes to the user that shout runs as (`ulimit \
+         -u`, `TasksMax=` of a systemd unit)"
+    )]
+    NoThread(io::Error),
     /// The core refused its configuration.
     #[error("the server cannot be made: {0}")]
     Server(#[from] shout_core::ConfigError),

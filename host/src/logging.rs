@@ -10,7 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::SystemTime;
 
-use log::LevelFilter;
+use log::{Level, LevelFilter};
+
+use crate::system::journal;
 
 /// Lines that wait for standard error at most.
 const WAITING_LINES: usize = 256;
@@ -22,6 +24,8 @@ const LONGEST_FLUSH: Duration = Duration::from_millis(500);
 #[derive(Clone)]
 pub(crate) struct Log {
     sink: Arc<Mutex<Sink>>,
+    /// Standard error leads to the journal of systemd.
+    journal: bool,
 }
 
 enum Sink {
@@ -44,11 +48,15 @@ struct Queue {
 impl Log {
     /// Makes this the logger of the program. `RUST_LOG` goes before `level`.
     pub(crate) fn start(level: LevelFilter) -> Self {
-        let log = Self { sink: Arc::new(Mutex::new(Sink::Direct)) };
+        let journal = journal::has_stderr();
+        let log = Self { sink: Arc::new(Mutex::new(Sink::Direct)), journal };
         env_logger::Builder::new()
             .filter_level(level)
             .parse_default_env()
-            .format(|line, record| {
+            .format(move |line, record| {
+                if journal {
+                    return writeln!(line, "{}{}", journal::priority(record.level()), record.args());
+                }
                 let now = humantime::format_rfc3339_millis(SystemTime::now());
                 writeln!(line, "{now} {:<5} {}", record.level(), record.args())
             })
@@ -66,7 +74,8 @@ impl Log {
 
     /// Says why the program ends, whatever the log level.
     pub(crate) fn fatal(&self, error: &dyn Display) {
-        self.sink().line(format!("error: {error}\n").as_bytes());
+        let priority = if self.journal { journal::priority(Level::Error) } else { "" };
+        self.sink().line(format!("{priority}error: {error}\n").as_bytes());
     }
 
     /// Waits until the last line is written, but not for long.
@@ -116,6 +125,8 @@ impl Queue {
         let lost = Arc::new(AtomicU64::new(0));
         let lost_at_last = Arc::clone(&lost);
         thread::Builder::new().name("log".to_owned()).spawn(move || {
+            // The allocator has made its arena for this thread by now.
+            let _ = done.send(());
             // As above: a closed pipe is no reason to stop, nor to say anything.
             for line in queued {
                 let _ = out.write_all(&line);
@@ -125,6 +136,8 @@ impl Queue {
             }
             drop(done);
         })?;
+        // Before the system calls are forbidden that the start of a thread takes.
+        let _ = written.recv();
         Ok(Self { lines, lost, written })
     }
 
@@ -172,7 +185,7 @@ mod tests {
     }
 
     fn log_to(out: PipeWriter) -> Log {
-        Log { sink: Arc::new(Mutex::new(Sink::Queue(Queue::new(out).unwrap()))) }
+        Log { sink: Arc::new(Mutex::new(Sink::Queue(Queue::new(out).unwrap()))), journal: false }
     }
 
     /// More than a narrow pipe and the queue hold together.

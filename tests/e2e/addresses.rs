@@ -15,6 +15,7 @@ tests![
     a_reply_comes_from_the_address_that_was_asked,
     other_addresses_of_the_subnet_are_not_answered_for,
     no_configure_leaves_a_prepared_device_as_it_is,
+    no_configure_warns_of_each_address_that_is_out_of_reach,
     a_persistent_device_is_configured_and_stays,
     without_ipv6_it_says_so_once_and_serves_ipv4,
 ];
@@ -100,6 +101,47 @@ fn no_configure_leaves_a_prepared_device_as_it_is() {
     assert_eq!(server.terminate().code(), Some(0));
     assert_eq!(ip("-o -4 addr show mine"), before);
     assert!(ip("-o link show mine").contains(" mtu 1400 "));
+}
+
+fn no_configure_warns_of_each_address_that_is_out_of_reach() {
+    ip("tuntap add dev shout0 mode tun");
+    ip("link set shout0 up");
+    let serve = |arguments: &[&str]| {
+        let server = Server::start(&[&["--no-configure"], arguments].concat());
+        let log = server.log().clone();
+        assert_eq!(server.terminate().code(), Some(0));
+        let text = log.text();
+        let with =
+            |part| text.lines().filter(|line| line.contains(part)).map(str::to_owned).collect::<Vec<_>>();
+        (with("WARN"), with("try it"))
+    };
+    let (warnings, suggestions) = serve(&[]);
+    assert_eq!((warnings.len(), suggestions.len()), (2, 0), "{warnings:?}");
+    for (warning, remedy) in warnings.iter().zip([
+        "no route to 192.168.69.1: it does not reach the server there before `sudo ip address add \
+         192.168.69.100/24 dev shout0`",
+        "no route to fd69::1: it does not reach the server there before `sudo ip address add fd69::100/64 dev shout0`",
+    ]) {
+        assert!(warning.contains(remedy), "{warning}");
+    }
+    // README's recipe: the suggestion is one that works.
+    ip("addr add 192.168.69.100/24 dev shout0");
+    let (warnings, suggestions) = serve(&[]);
+    assert!(warnings.len() == 1 && warnings[0].contains("fd69::1"), "{warnings:?}");
+    assert!(suggestions.len() == 1 && suggestions[0].contains("nc 192.168.69.1 8080"), "{suggestions:?}");
+    // The default route leads elsewhere.
+    ip("tuntap add dev other mode tun");
+    ip("link set other up");
+    ip("-6 route add default dev other");
+    let (warnings, _) = serve(&[]);
+    assert!(warnings.len() == 1 && warnings[0].contains("fd69::1 on other, not on shout0"), "{warnings:?}");
+    // The remedies are.
+    ip("addr add fd69::100/64 dev shout0");
+    assert_eq!(serve(&[]).0, [""; 0]);
+    ip("link set shout0 down");
+    let (warnings, suggestions) = serve(&[]);
+    assert!(warnings.len() == 1 && warnings[0].contains("is down"), "{warnings:?}");
+    assert_eq!(suggestions, [""; 0]);
 }
 
 fn a_persistent_device_is_configured_and_stays() {

@@ -1,8 +1,13 @@
 //! What can happen to the device while the server runs.
 
+use core::net::{Ipv4Addr, SocketAddrV4};
 use core::time::Duration;
 use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
 
+use tun_tap::{Iface, Mode};
+
+use crate::forged::{self, Forger};
 use crate::namespace::{ip, snapshot};
 use crate::server::{Server, V4, V6};
 use crate::sockets::{ask, assert_echo, assert_shouted, bulk, connect, pattern, udp};
@@ -14,6 +19,8 @@ tests![
     a_deleted_device_ends_the_program_with_1,
     the_device_has_room_for_what_all_clients_say_at_once,
     the_device_and_its_routes_are_gone_afterwards,
+    checksum_offload_of_an_earlier_program_is_switched_off,
+    nothing_but_drops_of_one_reason_is_explained,
 ];
 
 fn a_link_that_goes_down_and_up_is_survived() {
@@ -107,4 +114,38 @@ fn the_device_and_its_routes_are_gone_afterwards() {
     assert_ne!(snapshot(), before);
     assert_eq!(server.terminate().code(), Some(0));
     assert_eq!(snapshot(), before);
+}
+
+nix::ioctl_write_int!(
+    /// TUNSETOFFLOAD of linux/if_tun.h.
+    set_offload,
+    b'T',
+    208
+);
+
+/// The kernel leaves checksums to the program at the other side: TUN_F_CSUM of linux/if_tun.h.
+const CHECKSUMS: u64 = 1;
+
+fn checksum_offload_of_an_earlier_program_is_switched_off() {
+    ip("tuntap add dev shout0 mode tun");
+    let earlier = Iface::without_packet_info("shout0", Mode::Tun).unwrap();
+    // SAFETY: the descriptor is open, and the argument is a number.
+    unsafe { set_offload(earlier.as_raw_fd(), CHECKSUMS) }.unwrap();
+    drop(earlier);
+    let _server = Server::start(&[]);
+    assert_echo(&mut connect(V4));
+    assert_eq!(ask(&udp(V6), b"checked"), b"CHECKED");
+}
+
+fn nothing_but_drops_of_one_reason_is_explained() {
+    let server = Server::start(&[]);
+    let forger = Forger::new();
+    let [source, destination] = [[192, 168, 69, 100], [192, 168, 69, 1]].map(Ipv4Addr::from);
+    let mut syn = forged::syn(SocketAddrV4::new(source, 5000), SocketAddrV4::new(destination, 8080), 1);
+    syn[36] ^= 1;
+    for _ in 0..5 {
+        forger.send(&syn, destination);
+    }
+    let line = server.log().wait_for_line(&["WARN", "nothing is answered", "5 packets", "(checksum)"]);
+    assert!(line.contains("ethtool -K"), "{line}");
 }

@@ -22,6 +22,8 @@ tests![
     the_servers_address_is_in_use_on_this_machine,
     the_hosts_address_is_in_use_on_another_link,
     more_memory_than_there_is,
+    no_configure_without_a_device,
+    no_thread_can_be_started,
 ];
 
 /// Runs a server that cannot start, and checks that it says each of `parts` in a single line.
@@ -50,8 +52,8 @@ fn without_privilege() {
     // A device that somebody has made is of no use to anybody else. (In a user namespace there is nobody else.)
     if has_other_users() {
         ip("tuntap add dev shout0 mode tun user 12345");
+        assert_fails(&mut outsider::command(&["--no-configure"]), &REMEDIES);
     }
-    assert_fails(&mut outsider::command(&["--no-configure"]), &REMEDIES);
 }
 
 fn without_permission_to_open_the_device_file() {
@@ -118,4 +120,31 @@ fn more_memory_than_there_is() {
         command.args(["--connections", "65535", "--buffer", "1048576"]),
         &["--connections", "--buffer"],
     );
+}
+
+fn no_configure_without_a_device() {
+    assert_fails(
+        &mut shout(&["--no-configure"]),
+        &[
+            "no device shout0",
+            "--no-configure",
+            "ip tuntap add dev shout0",
+            "ip address add 192.168.69.100/24",
+        ],
+    );
+}
+
+/// By then the privileges are gone, and with them the right to undo what was set up.
+fn no_thread_can_be_started() {
+    // Root is not counted, and remains root where there is no other user.
+    if !has_other_users() {
+        return;
+    }
+    let mut command = Command::new("prlimit");
+    command.args(["--nproc=0", "--", env!("CARGO_BIN_EXE_shout")]);
+    assert_fails(command.env_remove("RUST_LOG"), &["thread", "ulimit -u"]);
+    // The changes to a device that was there before stay, and nothing is said of them either.
+    ip("tuntap add dev shout0 mode tun");
+    let output = run(&mut command, b"");
+    assert_eq!((output.code(), output.stderr.lines().count()), (Some(1), 1), "{output}");
 }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::UdpSocket;
 use std::os::fd::AsFd;
 use std::thread;
 use std::time::Instant;
@@ -9,11 +10,12 @@ use std::time::Instant;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::{OpenptyResult, openpty};
 use nix::sys::signal::Signal;
+use nix::sys::stat::fstat;
 use nix::sys::termios::{FlowArg, tcflow};
 
-use crate::program::Program;
+use crate::program::{Program, run};
 use crate::server::{Server, V4, V6, shout};
-use crate::sockets::{assert_echo, connect, local, reset};
+use crate::sockets::{ask, assert_echo, connect, local, reset, udp};
 
 tests![
     readiness_names_addresses_port_and_device,
@@ -22,6 +24,8 @@ tests![
     a_full_pipe_holds_up_nobody,
     a_closed_pipe_is_no_matter,
     a_stopped_terminal_holds_up_nobody,
+    who_asks_for_more_reads_of_udp_and_of_each_drop,
+    in_the_journal_each_line_has_a_priority_and_no_time,
 ];
 
 fn readiness_names_addresses_port_and_device() {
@@ -132,4 +136,50 @@ fn read_until_ready<R: Read>(reader: R) -> BufReader<R> {
         assert_ne!(reader.read_line(&mut line).unwrap(), 0, "the server ended");
     }
     reader
+}
+
+fn who_asks_for_more_reads_of_udp_and_of_each_drop() {
+    let server = Server::start(&["-vv"]);
+    let socket = udp(V4);
+    for _ in 0..3 {
+        assert_eq!(ask(&socket, b"hello"), b"HELLO");
+    }
+    let client = socket.local_addr().unwrap();
+    server.log().wait_for_line(&["DEBUG", &format!("{client} asks over UDP")]);
+    // The server's own port as source.
+    let suspect = UdpSocket::bind(("192.168.69.100", 8080)).unwrap();
+    suspect.send_to(b"for ever", V4).unwrap();
+    server.log().wait_for_line(&["TRACE", "dropped: echo loop: a datagram of 192.168.69.100:8080"]);
+    assert_eq!(server.log().text().matches(" asks over UDP").count(), 1);
+}
+
+fn in_the_journal_each_line_has_a_priority_and_no_time() {
+    // A pipe in the journal's place, and its number in the variable that names the journal.
+    let (reader, writer) = io::pipe().unwrap();
+    let status = fstat(&writer).unwrap();
+    let mut command = shout(&[]);
+    let mut server = Program::start_with_own_errors(
+        command.env("JOURNAL_STREAM", format!("{}:{}", status.st_dev, status.st_ino)).stderr(writer),
+    );
+    let mut lines = BufReader::new(reader).lines().map(Result::unwrap);
+    let first = lines.next().unwrap();
+    assert!(first.starts_with("<6>listening on 192.168.69.1:8080"), "{first}");
+    // An error has its own.
+    let (reader, writer) = io::pipe().unwrap();
+    let status = fstat(&writer).unwrap();
+    let mut command = shout(&[]);
+    command.env("JOURNAL_STREAM", format!("{}:{}", status.st_dev, status.st_ino)).stderr(writer);
+    let mut second = Program::start_with_own_errors(&mut command);
+    assert_eq!(second.wait().code(), Some(1));
+    drop(command);
+    let error = io::read_to_string(reader).unwrap();
+    assert!(error.starts_with("<3>error: the device shout0 is held"), "{error}");
+    // A variable that was handed on means nothing.
+    let server_without = {
+        let mut command = shout(&["--tun", "other0"]);
+        run(command.env("JOURNAL_STREAM", "1:2"), b"")
+    };
+    assert!(server_without.stderr.starts_with("error: "), "{server_without}");
+    server.signal(Signal::SIGTERM);
+    assert_eq!(server.wait().code(), Some(0));
 }

@@ -39,6 +39,7 @@ mod deploy;
 mod device;
 mod failures;
 mod faults;
+mod forged;
 mod gap_analysis;
 mod gaps;
 mod interference;

@@ -207,6 +207,8 @@ fn version_and_help_say_what_is_asked() {
         "--no-configure",
         "--pcap",
         "--stats",
+        "--stats-file",
+        "--no-sandbox",
         "--drop",
         "--corrupt",
         "--size-limit",

@@ -1,15 +1,20 @@
 //! Privileges: what the server needs at start, that it drops all of them, and how to run it without root.
 
 use std::fs::{self, File};
+use std::os::unix::process::ExitStatusExt;
 
 use nix::sched::{CloneFlags, setns};
+use nix::sys::signal::Signal;
 
 use crate::namespace::{has_link, has_other_users, ip};
 use crate::outsider;
 use crate::server::{Server, V4, V6};
+use crate::shim::Shimmed;
 use crate::sockets::{ask, assert_echo, connect, udp};
 
 tests![
+    a_system_call_that_serving_does_not_take_ends_the_server,
+    every_thread_is_in_the_sandbox,
     after_set_up_the_server_holds_no_privilege,
     a_user_in_a_namespace_of_their_own_needs_no_root,
     a_user_who_owns_the_device_needs_no_capability,
@@ -76,4 +81,31 @@ fn a_user_who_owns_the_device_needs_no_capability() {
     assert_powerless(server.id());
     assert_eq!(server.terminate().code(), Some(0));
     assert!(has_link("shout0"));
+}
+
+fn a_system_call_that_serving_does_not_take_ends_the_server() {
+    let mut shimmed = Shimmed::start_in_sandbox(&[]);
+    assert_echo(&mut connect(V4));
+    shimmed.intrude();
+    udp(V4).send(b"now").unwrap();
+    assert_eq!(shimmed.server.wait().signal(), Some(Signal::SIGSYS as i32));
+
+    let shimmed = Shimmed::start(&[]);
+    shimmed.intrude();
+    assert_eq!(ask(&udp(V4), b"no sandbox"), b"NO SANDBOX");
+    assert_eq!(shimmed.terminate(), Some(0));
+}
+
+fn every_thread_is_in_the_sandbox() {
+    let modes = |server: &Server| {
+        let tasks = fs::read_dir(format!("/proc/{}/task", server.id())).unwrap();
+        let mode = |task: fs::DirEntry| {
+            let text = fs::read_to_string(task.path().join("status")).unwrap();
+            status(&text, "Seccomp").concat()
+        };
+        tasks.map(|task| mode(task.unwrap())).collect::<Vec<_>>()
+    };
+    // 2: a filter (proc(5)).
+    assert_eq!(modes(&Server::start(&[])), ["2", "2"]);
+    assert_eq!(modes(&Server::start(&["--no-sandbox"])), ["0", "0"]);
 }

@@ -29,12 +29,20 @@ enum Number {
     OneIn,
     Writes,
     Refused,
+    Intrude,
 }
 
 impl Shimmed {
-    /// Starts a server that logs nothing of its clients: each line costs an allocation.
+    /// Starts a server that logs nothing of its clients: each line costs an allocation. The library makes system calls
+    /// that the server itself does not take, so there is no sandbox.
     #[track_caller]
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::start_in_sandbox(&[arguments, &["--no-sandbox"]].concat())
+    }
+
+    /// Starts a server that logs nothing of its clients, in its sandbox.
+    #[track_caller]
+    pub(crate) fn start_in_sandbox(arguments: &[&str]) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("shim-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
@@ -72,6 +80,11 @@ impl Shimmed {
     /// Packets that were offered while some were refused.
     pub(crate) fn writes(&self) -> u64 {
         self.number(Number::Writes)
+    }
+
+    /// The next packet has the server ask for a socket.
+    pub(crate) fn intrude(&self) {
+        self.set(Number::Intrude, 1);
     }
 
     /// Asks the server to end, and waits until it has.

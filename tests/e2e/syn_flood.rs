@@ -4,19 +4,19 @@
 //! A flood takes all that the machine has, so there is one at a time ([`ALONE`]). The ten seconds after it need
 //! nothing, so that the tests wait at the same time.
 
-use core::net::{Ipv4Addr, SocketAddr};
+use core::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use core::time::Duration;
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{TcpStream, UdpSocket};
+use std::net::TcpStream;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
 use nix::sys::signal::Signal;
-use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
 
+use crate::forged::{self, Forger};
 use crate::program::LIMIT;
 use crate::server::{Server, V4, V6};
 use crate::sockets::{assert_echo, connect};
@@ -191,16 +191,15 @@ impl Counters {
     }
 }
 
-/// A raw socket, whose packets may have any source address.
+/// SYNs with whatever source address.
 struct Flood {
-    socket: UdpSocket,
+    forger: Forger,
     random: fastrand::Rng,
 }
 
 impl Flood {
     fn new() -> Self {
-        let raw = socket(AddressFamily::Inet, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::Raw);
-        Self { socket: raw.unwrap().into(), random: fastrand::Rng::with_seed(1) }
+        Self { forger: Forger::new(), random: fastrand::Rng::with_seed(1) }
     }
 
     /// Sends SYNs at this rate, or as fast as the server empties the device. Returns the SYNs sent per second.
@@ -227,28 +226,9 @@ impl Flood {
     fn send(&mut self) {
         let [a, b, c] = [[192, 0, 2], [198, 51, 100], [203, 0, 113]][self.random.usize(..3)];
         let source = Ipv4Addr::new(a, b, c, self.random.u8(1..255)).octets();
-        let destination = [192, 168, 69, 1];
-        let mut packet = [0; 44];
-        packet[0] = 0x45;
-        (packet[8], packet[9]) = (64, 6);
-        packet[12..16].copy_from_slice(&source);
-        packet[16..20].copy_from_slice(&destination);
-        let tcp = &mut packet[20..];
-        tcp[..2].copy_from_slice(&self.random.u16(1024..).to_be_bytes());
-        tcp[2..4].copy_from_slice(&8080_u16.to_be_bytes());
-        tcp[4..8].copy_from_slice(&self.random.u32(..).to_be_bytes());
-        (tcp[12], tcp[13]) = (6 << 4, 2);
-        tcp[14..16].copy_from_slice(&64_240_u16.to_be_bytes());
-        tcp[20..24].copy_from_slice(&[2, 4, 0x05, 0xb4]);
-        // The pseudo-header's protocol and length, then its addresses and the segment. The kernel does that of IP.
-        let words =
-            packet[12..].chunks_exact(2).map(|word| u32::from(u16::from_be_bytes([word[0], word[1]])));
-        let sum = words.sum::<u32>() + 6 + 24;
-        let folded = (sum & 0xffff) + (sum >> 16);
-        let checksum = !u16::try_from((folded & 0xffff) + (folded >> 16)).unwrap();
-        packet[36..38].copy_from_slice(&checksum.to_be_bytes());
-        // A full socket buffer loses one of them.
-        let _ = self.socket.send_to(&packet, (Ipv4Addr::from(destination), 0));
+        let source = SocketAddrV4::new(source.into(), self.random.u16(1024..));
+        let destination = SocketAddrV4::new(Ipv4Addr::new(192, 168, 69, 1), 8080);
+        self.forger.send(&forged::syn(source, destination, self.random.u32(..)), *destination.ip());
     }
 }
 

@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::Shutdown;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
@@ -35,6 +36,8 @@ tests![
     sigusr1_shows_the_counters_and_the_rates_since,
     sigusr1_comes_in_between_packets,
     the_end_is_summed_up,
+    the_counters_are_in_a_file_for_prometheus,
+    a_file_of_counters_that_cannot_be_written_is_an_error_at_first_and_a_warning_later,
 ];
 
 const RECORDING: &str = "/mnt/shout.pcap";
@@ -303,12 +306,12 @@ const LABELS: [&str; 10] = [
     "packets ",
     "connections ",
     "half-open ",
-    "octets ",
+    "bytes ",
     "datagrams ",
     "dropped ",
     "packets/s ",
     "opened/s ",
-    "octets/s ",
+    "bytes/s ",
     "datagrams/s ",
 ];
 
@@ -363,17 +366,20 @@ fn sigusr1_shows_the_counters_and_the_rates_since() {
     server.signal(Signal::SIGUSR1);
     let first = wait_for_blocks(&server, 1).remove(0);
     for line in [
-        "connections  1 live (at most 1), 1 opened, 0 closed, 0 reset, 0 timed out, 0 aborted",
-        "octets       11 in, 11 out",
+        "connections  1 live (peak 1), 1 opened, 0 closed, 0 reset, 0 timed out, 0 aborted",
+        "bytes        11 in, 11 out (TCP); 5 in, 5 out (UDP)",
         "datagrams    1 in, 1 out",
     ] {
         assert!(first.iter().any(|shown| shown == line), "{line:?} is missing in {first:#?}");
     }
-    assert!(!first.iter().any(|line| line == "octets/s     0.0 in, 0.0 out"), "{first:#?}");
+    assert!(!first.iter().any(|line| line == "bytes/s      0.0 in, 0.0 out"), "{first:#?}");
     server.signal(Signal::SIGUSR1);
     let second = wait_for_blocks(&server, 2).remove(1);
-    assert!(second.contains(&"octets       11 in, 11 out".to_owned()), "{second:#?}");
-    assert!(second.contains(&"octets/s     0.0 in, 0.0 out".to_owned()), "{second:#?}");
+    assert!(
+        second.contains(&"bytes        11 in, 11 out (TCP); 5 in, 5 out (UDP)".to_owned()),
+        "{second:#?}"
+    );
+    assert!(second.contains(&"bytes/s      0.0 in, 0.0 out".to_owned()), "{second:#?}");
 }
 
 fn sigusr1_comes_in_between_packets() {
@@ -400,6 +406,70 @@ fn the_end_is_summed_up() {
     let blocks = blocks(&text);
     let [summary] = &blocks[..] else { panic!("not one block in:\n{text}") };
     assert!(summary[0].contains(" served for "), "{summary:#?}");
-    assert!(summary[2].contains(" 0 live (at most 1), 1 opened, "), "{summary:#?}");
+    assert!(summary[2].contains(" 0 live (peak 1), 1 opened, "), "{summary:#?}");
     assert!(text.ends_with(&(summary.join("\n") + "\n")), "something follows in:\n{text}");
+}
+
+const COUNTERS: &str = "/mnt/shout.prom";
+
+/// Waits until the file has such a line.
+#[track_caller]
+fn wait_for_counter(line: &str) -> String {
+    let deadline = Instant::now() + LIMIT;
+    loop {
+        // It is there always, and always whole.
+        let text = fs::read_to_string(COUNTERS).unwrap();
+        assert!(text.starts_with("# HELP ") && text.contains("reason=\"no_neighbour\""), "{text}");
+        if text.lines().any(|other| other == line) {
+            return text;
+        }
+        assert!(Instant::now() < deadline, "{line} is not in:\n{text}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn the_counters_are_in_a_file_for_prometheus() {
+    disk("1m");
+    let server = Server::start(&["--stats-file", COUNTERS, "--stats", "50ms"]);
+    wait_for_counter("shout_connections_live 0");
+    let mut stream = connect(V4);
+    assert_echo(&mut stream);
+    assert_eq!(ask(&udp(V6), b"hello"), b"HELLO");
+    wait_for_counter("shout_connections_live 1");
+    wait_for_counter("shout_udp_bytes_out_total 5");
+    assert_eq!(fs::metadata(COUNTERS).unwrap().permissions().mode() & 0o777, 0o644);
+    drop(stream);
+    assert_eq!(server.terminate().code(), Some(0));
+    // The last one has all.
+    let text = wait_for_counter("shout_connections_live 0");
+    assert!(text.contains("\nshout_connections_closed_total 1\n"), "{text}");
+    let names: Vec<_> = fs::read_dir("/mnt").unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["shout.prom"]);
+}
+
+fn a_file_of_counters_that_cannot_be_written_is_an_error_at_first_and_a_warning_later() {
+    for path in ["/no/such/directory/a.prom", "/proc/a.prom"] {
+        let output = run(&mut shout(&["--stats-file", path]), b"");
+        assert_eq!(output.code(), Some(1), "{output}");
+        let line = output.stderr.trim_end();
+        assert!(
+            line.lines().count() == 1 && line.contains(path) && line.contains("--stats-file"),
+            "{output}"
+        );
+    }
+    disk("1m");
+    let server = Server::start(&["--stats-file", COUNTERS, "--stats", "20ms"]);
+    // Nothing can be renamed over a directory.
+    fs::remove_file(COUNTERS).unwrap();
+    fs::create_dir_all(format!("{COUNTERS}/in/the/way")).unwrap();
+    server.log().wait_for_line(&["WARN", COUNTERS, "not up to date"]);
+    wait_for_blocks(&server, 5);
+    assert_eq!(server.log().text().matches("not up to date").count(), 1);
+    fs::remove_dir_all(COUNTERS).unwrap();
+    let deadline = Instant::now() + LIMIT;
+    while !Path::new(COUNTERS).is_file() {
+        assert!(Instant::now() < deadline, "it is not written again");
+        thread::sleep(Duration::from_millis(5));
+    }
+    assert_serves();
 }

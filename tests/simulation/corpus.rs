@@ -1,4 +1,4 @@
-//! Replays the corpus of `tests/fuzz`: inputs each of which covers code that no other one does.
+//! Replays the seeds of `tests/fuzz`: inputs each of which covers code that no other one does.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,10 +18,10 @@ fn several_peers_that_send_arbitrary_segments() {
 }
 
 fn replay(target: &str, run: fn(&[u8], bool)) {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(target);
     let entries = fs::read_dir(&directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
     let files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    assert!(files.len() > 100, "the corpus is missing: {} files in {}", files.len(), directory.display());
+    assert!(files.len() > 100, "the seeds are missing: {} files in {}", files.len(), directory.display());
     for file in files {
         let bytes = fs::read(&file).unwrap();
         let _note = Note(file);

@@ -27,6 +27,7 @@ use crate::ip::address;
 use crate::ip::answer::{Answer, Unwanted};
 #[cfg(feature = "ipv6")]
 use crate::ip::extension_headers::{self, Extended, Fault};
+use crate::ip::housekeeping;
 use crate::stats::DropReason;
 use crate::tcp::demux::Tuple;
 use crate::tcp::segment::Segment;
@@ -39,7 +40,9 @@ pub(crate) enum Admitted<'p> {
     Datagram(IpAddress, IpAddress),
     /// For smoltcp to answer without a socket: ping. What else there is of ICMP it leaves alone.
     Stack,
-    /// The same, and neighbours may be known afterwards that were not before: ARP, neighbour discovery.
+    /// Addressed to routers, by any host on any link: nothing that the server would have to do with, and no loss.
+    Housekeeping,
+    /// For smoltcp to answer without a socket, and neighbours may be known afterwards that were not before: ARP, neighbour discovery.
     Neighbour,
     /// For the server itself to answer.
     Unwanted(Unwanted<'p>),
@@ -153,6 +156,9 @@ impl Filter {
         }
         let (source, destination) = (packet.src_addr(), packet.dst_addr());
         if !self.ipv4.iter().any(|own| own.address == destination) {
+            if destination.is_multicast() && housekeeping::is_igmp(packet.next_header()) {
+                return Ok(Admitted::Housekeeping);
+            }
             let broadcast = destination.is_multicast() || self.is_broadcast(destination);
             return Err(if broadcast { DropReason::Broadcast } else { DropReason::NotOurs });
         }
@@ -200,6 +206,9 @@ impl Filter {
         }
         if !self.ipv6.contains(&destination) {
             let multicast = destination.is_multicast();
+            if multicast && housekeeping::is_icmpv6(protocol, packet.payload()) {
+                return Ok(Admitted::Housekeeping);
+            }
             return Err(if multicast { DropReason::Broadcast } else { DropReason::NotOurs });
         }
         if !to_us {

@@ -15,6 +15,7 @@ pub(crate) mod device;
 pub(crate) mod extension_headers;
 pub(crate) mod filter;
 pub(crate) mod frame;
+pub(crate) mod housekeeping;
 mod icmp;
 pub(crate) mod interface;
 pub(crate) mod link;

@@ -243,6 +243,7 @@ impl<'a, S> Connections<'a, S> {
             Expiry::Close => {
                 slot.socket.close();
                 self.slots.set_silent(id, true);
+                self.log(cx.now, id, "has been idle for too long: closing");
             }
             Expiry::Probe => slot.socket.arm_keep_alive(),
             Expiry::Stalled => {

@@ -272,3 +272,26 @@ fn replies_without_room_are_dropped() {
     net.dropped_only(DropReason::ReplyQueue, 1);
     assert_eq!(net.last.deadline, None);
 }
+
+/// What the kernel of a host sends on any link, to routers, is nothing that is lost.
+#[test]
+fn what_is_said_to_routers_is_no_drop() {
+    let mut packets =
+        Vec::from([ip_packet(CLIENT, v4([224, 0, 0, 22]), IpProtocol::Igmp, 16, |igmp| igmp.fill(0x22))]);
+    #[cfg(feature = "ipv6")]
+    {
+        let from = super::fixture::CLIENT_V6;
+        packets.push(ip_packet(from, v6("ff02::2"), IpProtocol::Icmpv6, 8, |icmp| icmp[0] = 133));
+        // A router alert (RFC 2711), then a report of RFC 3810.
+        let report = [58, 0, 5, 2, 0, 0, 1, 0, 143, 0, 0, 0, 0, 0, 0, 0];
+        packets.push(ip_packet(from, v6("ff02::16"), IpProtocol::HopByHop, 16, |icmp| {
+            icmp.copy_from_slice(&report);
+        }));
+    }
+    let mut net = net();
+    for packet in packets {
+        net.arrive(packet);
+        net.nothing_sent();
+    }
+    assert!(DropReason::ALL.iter().all(|&reason| net.stats().dropped(reason) == 0), "{}", net.stats());
+}

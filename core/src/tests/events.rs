@@ -38,14 +38,22 @@ pub(super) fn record() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         log::set_logger(&Recorder).unwrap();
-        log::set_max_level(LevelFilter::Info);
+        log::set_max_level(LevelFilter::Trace);
     });
     lines();
 }
 
-/// What was logged since the last call.
+/// What was logged since the last call, of what is logged without `-v`.
 pub(super) fn lines() -> Vec<(Level, String)> {
-    LINES.with_borrow_mut(core::mem::take)
+    let mut lines = LINES.with_borrow_mut(core::mem::take);
+    lines.retain(|&(level, _)| level <= Level::Info);
+    lines
+}
+
+/// What was logged at this level since the last call of this or of [`lines`].
+pub(super) fn lines_at(wanted: Level) -> Vec<String> {
+    let lines = LINES.with_borrow_mut(core::mem::take);
+    lines.into_iter().filter(|&(level, _)| level == wanted).map(|(_, line)| line).collect()
 }
 
 #[track_caller]
@@ -92,6 +100,15 @@ fn each_connection_is_logged_as_it_comes_and_goes() {
     net.now += TICK;
     net.server.poll(net.now, &mut net.wire);
     assert_logged(&["192.0.2.100:40003 connected", "192.0.2.100:40003 aborted"]);
+}
+
+#[test]
+fn an_idle_connection_is_said_to_be_one() {
+    record();
+    let mut net = net_with::<2>(|config| config.idle_timeout = Some(Duration::from_secs(9)));
+    peer(40_000).connect(&mut net);
+    net.pass(Duration::from_secs(9));
+    assert_logged(&["192.0.2.100:40000 connected", "192.0.2.100:40000 has been idle for too long: closing"]);
 }
 
 #[cfg(feature = "ipv6")]

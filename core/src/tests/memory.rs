@@ -50,9 +50,9 @@ fn the_counters_read_well() {
     assert_eq!(
         net.stats().to_string(),
         "packets      7 in, 4 out\n\
-         connections  1 live (at most 1), 1 opened, 0 closed, 0 reset, 0 timed out, 0 aborted\n\
+         connections  1 live (peak 1), 1 opened, 0 closed, 0 reset, 0 timed out, 0 aborted\n\
          half-open    0 refused, 0 evicted, 0 revived, 0 abandoned\n\
-         octets       5 in, 5 out\n\
+         bytes        5 in, 5 out (TCP); 0 in, 0 out (UDP)\n\
          datagrams    1 in, 1 out\n\
          dropped      1 unacceptable segment, 1 echo loop"
     );

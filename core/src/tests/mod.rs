@@ -89,3 +89,4 @@ mod states;
 mod syn_cookie;
 mod timers;
 mod udp;
+mod verbose;

@@ -45,6 +45,7 @@ fn a_datagram_comes_back_in_upper_case_and_is_cut_at_1024_bytes() {
     for &(client, server) in FAMILIES {
         let mut net = net();
         let mut count = 0;
+        let mut bytes = (0, 0);
         for length in [0, 1, 2, 511, 1023, 1024, 1025, 1452, 1472] {
             if length == 1472 && client != CLIENT {
                 continue; // the header of IPv6 is longer by 20 bytes
@@ -52,8 +53,10 @@ fn a_datagram_comes_back_in_upper_case_and_is_cut_at_1024_bytes() {
             let data = letters(length);
             assert!(ask(&mut net, client, server, &data) == upper(&data[..length.min(1024)]), "{length}");
             count += 1;
+            bytes = (bytes.0 + length as u64, bytes.1 + length.min(1024) as u64);
         }
         assert_eq!((net.stats().datagrams_in, net.stats().datagrams_out), (count, count));
+        assert_eq!((net.stats().datagram_bytes_in, net.stats().datagram_bytes_out), bytes);
         assert_eq!(net.last.deadline, None);
     }
 }

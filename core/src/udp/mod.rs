@@ -10,6 +10,7 @@ use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{IpAddress, IpEndpoint};
 
 use crate::cx::Cx;
+use crate::events::{self, Clients};
 use crate::handler::{self, Handler, Reply};
 use crate::memory::UdpStorage;
 use crate::stats::DropReason;
@@ -27,6 +28,20 @@ pub struct Delayed {
     from: Option<IpAddress>,
 }
 
+/// A number of replies, and their payload bytes together.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Replies {
+    pub(crate) datagrams: u64,
+    pub(crate) bytes: u64,
+}
+
+impl Replies {
+    fn add(&mut self, reply: &[u8]) {
+        self.datagrams += 1;
+        self.bytes += reply.len() as u64;
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Datagrams<'a> {
     sockets: SocketSet<'a>,
@@ -35,7 +50,8 @@ pub(crate) struct Datagrams<'a> {
     delay: Option<Duration>,
     delayed: PacketBuffer<'a, Delayed>,
     /// Replies in the socket: none but while their neighbour is unknown or the device has no room.
-    pending: u64,
+    pending: Replies,
+    clients: Clients,
     /// Until then the neighbour that they wait for may answer.
     waits_until: Instant,
 }
@@ -60,7 +76,8 @@ impl<'a> Datagrams<'a> {
             echo_loop: EchoLoop::new(port, key),
             delay,
             delayed,
-            pending: 0,
+            pending: Replies::default(),
+            clients: Clients::new(),
             waits_until: NEVER,
         };
         datagrams.bind();
@@ -80,15 +97,19 @@ impl<'a> Datagrams<'a> {
         {
             if let Err(reason) = self.echo_loop.check_source(from.endpoint) {
                 cx.stats.drop(reason);
+                events::dropped_datagram(from.endpoint, reason);
                 continue;
             }
             cx.stats.datagrams_in += 1;
+            cx.stats.datagram_bytes_in += request.len() as u64;
+            self.clients.asked(cx.now, from.endpoint);
             reply.clear();
             if !cx.handler.datagram(handler::peer_address(from.endpoint), request, &mut reply) {
                 continue;
             }
             if let Err(reason) = self.echo_loop.check_reply(cx.now, from.endpoint, request, &reply) {
                 cx.stats.drop(reason);
+                events::dropped_datagram(from.endpoint, reason);
                 continue;
             }
             let sent = match self.delay {
@@ -97,13 +118,14 @@ impl<'a> Datagrams<'a> {
             };
             if !sent {
                 cx.stats.drop(DropReason::ReplyQueue);
+                events::dropped_datagram(from.endpoint, DropReason::ReplyQueue);
             }
         }
     }
 
     /// True if a reply waits to be sent, be it that its delay is just over.
     pub(crate) fn release(&mut self, now: Instant) -> bool {
-        if self.pending > 0 {
+        if self.pending.datagrams > 0 {
             return true;
         }
         if self.delay.is_none() || !matches!(self.delayed.peek(), Ok((reply, _)) if reply.due <= now) {
@@ -115,12 +137,14 @@ impl<'a> Datagrams<'a> {
         let metadata = UdpMetadata { endpoint: to, local_address: from, meta: PacketMeta::default() };
         let socket = self.sockets.get_mut::<udp::Socket<'_>>(SocketHandle::default());
         let sent = socket.send_slice(reply, metadata).is_ok();
-        self.pending += u64::from(sent);
+        if sent {
+            self.pending.add(reply);
+        }
         sent
     }
 
-    /// All replies in the socket have been sent: how many that was.
-    pub(crate) fn sent(&mut self) -> u64 {
+    /// All replies in the socket have been sent: which that were.
+    pub(crate) fn sent(&mut self) -> Replies {
         self.waits_until = NEVER;
         core::mem::take(&mut self.pending)
     }
@@ -137,12 +161,12 @@ impl<'a> Datagrams<'a> {
             return 0;
         }
         self.bind();
-        self.sent()
+        self.sent().datagrams
     }
 
     /// When [`release`](Self::release) has something new to say.
     pub(crate) fn deadline(&mut self) -> Instant {
-        if self.pending > 0 || self.delay.is_none() {
+        if self.pending.datagrams > 0 || self.delay.is_none() {
             return self.waits_until;
         }
         self.delayed.peek().map_or(NEVER, |(reply, _)| reply.due)
@@ -152,7 +176,9 @@ impl<'a> Datagrams<'a> {
         let metadata = UdpMetadata { endpoint: to, local_address: from, meta: PacketMeta::default() };
         let socket = self.sockets.get_mut::<udp::Socket<'_>>(SocketHandle::default());
         let sent = socket.send_slice(reply, metadata).is_ok();
-        self.pending += u64::from(sent);
+        if sent {
+            self.pending.add(reply);
+        }
         sent
     }
 

@@ -92,6 +92,12 @@ pub(crate) struct ServeOptions {
     /// Log the counters this often, such as 10s (SIGUSR1 logs them at once) [default: never]
     #[arg(long, value_name = "D", value_parser = nonzero_duration)]
     pub(crate) stats: Option<Duration>,
+    /// Write the counters to this file in Prometheus' text format, every D of --stats [default of D: 15s]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) stats_file: Option<PathBuf>,
+    /// Serve without a seccomp filter, which ends the server at a system call that serving does not take: for debuggers
+    #[arg(long = "no-sandbox", action = ArgAction::SetFalse)]
+    pub(crate) sandbox: bool,
     /// What to do to packets.
     #[command(flatten)]
     pub(crate) faults: FaultOptions,

@@ -38,7 +38,10 @@ impl Tun {
             }
         })?;
         iface.set_non_blocking().map_err(Error::system("making the device non-blocking"))?;
-        Ok(Tun(iface))
+        let tun = Tun(iface);
+        tun.switch_offload_off()
+            .map_err(Error::system(&format!("switching checksum offload of {name} off")))?;
+        Ok(tun)
     }
 }
 
@@ -52,7 +55,22 @@ impl PacketIo for Tun {
     }
 }
 
-// The only unsafe code of the program.
+nix::ioctl_write_int! {
+    /// Sets what the other side of the device may leave undone in a packet: TUNSETOFFLOAD of linux/if_tun.h.
+    #[allow(unsafe_code, reason = "the macro's own")]
+    set_offload, b'T', 208
+}
+
+// With the block below, the only unsafe code of the program.
+#[allow(unsafe_code)]
+impl Tun {
+    /// Has the kernel fill in checksums. On a device that stays, it remembers that an earlier program did not want them.
+    fn switch_offload_off(&self) -> nix::Result<()> {
+        // SAFETY: the descriptor is open, that of a TUN or TAP device, and the argument is a number, no address.
+        unsafe { set_offload(self.0.as_raw_fd(), 0) }.map(drop)
+    }
+}
+
 #[allow(unsafe_code)]
 impl AsFd for Tun {
     fn as_fd(&self) -> BorrowedFd<'_> {

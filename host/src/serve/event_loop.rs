@@ -76,7 +76,7 @@ impl<D: HostDevice + AsFd> EventLoop<D> {
             if self.server.is_shut_down() {
                 return Ok(());
             }
-            self.report.show_if_due(now, self.server.stats(), self.device.faults());
+            self.report.look(now, self.server.stats(), self.device.faults());
             if !self.wait(next)?.signals {
                 continue;
             }
@@ -192,7 +192,7 @@ mod tests {
         config.addresses.push(IpCidr::new(IpAddress::v4(10, 0, 0, 1), 8)).unwrap();
         let server = Server::new(&config, storage, &mut device, Instant::ZERO).unwrap();
         let (signals, clock) = (Signals::block().unwrap(), Clock::start());
-        let report = Report::new(None, Instant::ZERO);
+        let report = Report::new(None, None, Instant::ZERO);
         EventLoop { server, device, signals, clock, busy_poll, name: "pair".to_owned(), report }
     }
 

@@ -13,6 +13,7 @@ use smoltcp::time::Instant;
 use crate::cli::options::ServeOptions;
 use crate::device::LONGEST_PACKET;
 use crate::error::Error;
+use crate::system::cgroup;
 
 /// UDP replies that wait for a device that is full.
 const WAITING_REPLIES: usize = 16;
@@ -21,18 +22,21 @@ const WAITING_REPLIES: usize = 16;
 const DELAYED_REPLIES: usize = 65536;
 const DELAYED_OCTETS: usize = 16 << 20;
 
-/// Allocates what the options ask for, if the machine has it.
+/// Allocates what the options ask for, if this process may have it.
 pub(crate) fn allocate(options: &ServeOptions) -> Result<Storage<'static>, Error> {
     // The kernel would promise more than it has and kill the program later, when the pages are used.
-    if let Some(available) = available() {
-        check(options, available)?;
+    if let Some(available) = machine_has() {
+        check(options, available, "free")?;
+    }
+    if let Some(left) = cgroup::memory_left() {
+        check(options, left, "left below the limit of this process's control group")?;
     }
     storage(options).map_err(|error| too_much(options, error.to_string()))
 }
 
-fn check(options: &ServeOptions, available: u64) -> Result<(), Error> {
+fn check(options: &ServeOptions, available: u64, what: &str) -> Result<(), Error> {
     if needed(options) > available {
-        return Err(too_much(options, format!("{} free", readable(available))));
+        return Err(too_much(options, format!("{} {what}", readable(available))));
     }
     Ok(())
 }
@@ -106,7 +110,7 @@ fn octets(length: usize) -> io::Result<&'static mut [u8]> {
 }
 
 /// What the kernel holds to be available without swapping, if it says so.
-fn available() -> Option<u64> {
+fn machine_has() -> Option<u64> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
     let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
@@ -172,8 +176,8 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_said() {
         let most = options(65535, 1 << 20);
-        assert!(check(&most, needed(&most)).is_ok());
-        let message = check(&most, needed(&most) - 1).unwrap_err().to_string();
+        assert!(check(&most, needed(&most), "free").is_ok());
+        let message = check(&most, needed(&most) - 1, "free").unwrap_err().to_string();
         for part in [
             "65535 connections",
             "1048576 bytes",
@@ -188,7 +192,7 @@ mod tests {
 
     #[test]
     fn the_kernel_says_what_is_available() {
-        assert!(available().is_some_and(|octets| octets > 1 << 20));
+        assert!(machine_has().is_some_and(|octets| octets > 1 << 20));
     }
 
     #[test]

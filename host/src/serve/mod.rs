@@ -1,13 +1,18 @@
 //! Serving: everything that can fail first, then the privileges away, then the event loop.
 
+pub(crate) mod as_found;
 pub(crate) mod clock;
+pub(crate) mod counters;
 pub(crate) mod event_loop;
 pub(crate) mod memory;
 pub(crate) mod notify;
 pub(crate) mod report;
 pub(crate) mod signals;
+pub(crate) mod silence;
+pub(crate) mod stats_file;
 
 use core::net::{IpAddr, SocketAddr};
+use std::path::Path;
 
 use ipnet::IpNet;
 use shout_core::{Config, Server};
@@ -29,9 +34,11 @@ use crate::serve::clock::Clock;
 use crate::serve::event_loop::EventLoop;
 use crate::serve::report::Report;
 use crate::serve::signals::Signals;
+use crate::serve::stats_file::StatsFile;
 use crate::system::link::{self, Setup};
 use crate::system::netlink::{Link, Netlink};
 use crate::system::privileges;
+use crate::system::sandbox::{self, Needs};
 
 /// Serves until SIGINT, SIGTERM or SIGHUP.
 pub(crate) fn run(mut options: ServeOptions, log: &Log) -> Result<(), Error> {
@@ -48,6 +55,9 @@ pub(crate) fn run(mut options: ServeOptions, log: &Log) -> Result<(), Error> {
         leave_ipv6_out(&mut options)?;
     }
     link::check_free(&netlink, &options, before.as_ref())?;
+    if !options.configure && before.is_none() {
+        return Err(as_found::no_device(&options));
+    }
 
     let config = config(&options)?;
     let tun = Tun::open(&options.tun, options.tap)?;
@@ -59,14 +69,10 @@ pub(crate) fn run(mut options: ServeOptions, log: &Log) -> Result<(), Error> {
     {
         return Err(Error::MacInUse { device: options.tun, mac: mac::printable(mac) });
     }
-    let setup = if options.configure {
-        Some(Setup::apply(netlink, &link, &options)?)
+    let (setup, reachable) = if options.configure {
+        (Some(Setup::apply(netlink, &link, &options)?), options.addresses.first().copied())
     } else {
-        tell_differences(&link, &options);
-        if link.up {
-            link::await_addresses(&netlink, &link)?;
-        }
-        None
+        (None, as_found::look_at(&netlink, &link, &options)?)
     };
     // Not before: an earlier recording is not to be lost to a server that cannot start.
     let link_type = if options.tap { PcapLinkType::Ethernet } else { PcapLinkType::Ip };
@@ -76,11 +82,14 @@ pub(crate) fn run(mut options: ServeOptions, log: &Log) -> Result<(), Error> {
     let server = Server::new(&config, storage, &mut device, clock.now())?;
 
     privileges::drop_all()?;
-    // Only now: capabilities belong to a thread.
-    log.detach().map_err(Error::system("starting the thread that writes the log"))?;
+    // From now on there is no right to undo anything.
     if let Some(setup) = setup {
         setup.keep();
     }
+    // By the user that will write it again and again.
+    let stats_file = options.stats_file.as_deref().map(open_stats_file).transpose()?;
+    // Only now: capabilities belong to a thread.
+    log.detach().map_err(Error::NoThread)?;
 
     if before.is_some() {
         // Without a privilege left, there is no way to take its addresses away again.
@@ -94,19 +103,33 @@ pub(crate) fn run(mut options: ServeOptions, log: &Log) -> Result<(), Error> {
     if let HardwareAddress::Ethernet(mac) = config.hardware_addr {
         log::info!("the server's hardware address on {} is {}", options.tun, mac::printable(mac));
     }
-    log::info!("{}", greeting(&options));
-    log::info!("{}", suggestion(&options));
     notify::ready();
     if options.parent_is_demo {
         demo::report_readiness().map_err(Error::system("telling `shout demo` that the server is ready"))?;
     }
-    let report = Report::new(options.stats, clock.now());
+    if options.sandbox {
+        let needs = Needs { capture: options.pcap.is_some(), stats_file: options.stats_file.is_some() };
+        sandbox::enter(needs);
+    }
+    log::info!("{}", greeting(&options));
+    if let Some(address) = reachable {
+        log::info!("{}", suggestion(address, &options));
+    }
+    let report = Report::new(options.stats, stats_file, clock.now());
     let event_loop =
         EventLoop { server, device, signals, clock, busy_poll: options.busy_poll, name: options.tun, report };
     match faults {
         None => event_loop.run(),
         Some((faults, seed)) => event_loop.with_device(|device| Faulty::new(device, &faults, seed)).run(),
     }
+}
+
+fn open_stats_file(path: &Path) -> Result<StatsFile, Error> {
+    StatsFile::begin(path).map_err(|source| Error::StatsFile {
+        path: path.display().to_string(),
+        user: nix::unistd::geteuid().as_raw(),
+        source,
+    })
 }
 
 fn find(netlink: &Netlink, name: &str) -> Result<Option<Link>, Error> {
@@ -160,16 +183,6 @@ fn settle_seed(faults: FaultOptions) -> Result<(FaultOptions, u64), Error> {
     Ok((faults, seed))
 }
 
-/// What is to be known of a device that somebody else has set up.
-fn tell_differences(link: &Link, options: &ServeOptions) {
-    if !link.up {
-        log::warn!("{0} is down: nothing arrives before `sudo ip link set {0} up`", link.name);
-    }
-    if link.mtu != u32::from(options.mtu) {
-        log::warn!("{} has an MTU of {}, not the {} of --mtu", link.name, link.mtu, options.mtu);
-    }
-}
-
 /// The line that says that all is ready. Tests and scripts wait for it.
 fn greeting(options: &ServeOptions) -> String {
     let endpoints = options.addresses.iter().map(|net| SocketAddr::new(net.addr(), options.port).to_string());
@@ -183,12 +196,12 @@ fn enumerated(mut items: Vec<String>) -> String {
     }
 }
 
-fn suggestion(options: &ServeOptions) -> String {
-    // There is an address at least.
-    let target = options.addresses.first().map_or_else(String::new, |net| match net.addr() {
+/// The command that shows that the server is there, at an address that this machine reaches.
+fn suggestion(net: IpNet, options: &ServeOptions) -> String {
+    let target = match net.addr() {
         IpAddr::V6(address) if address.is_unicast_link_local() => format!("{address}%{}", options.tun),
         address => address.to_string(),
-    });
+    };
     format!("try it: nc {target} {port} (TCP) or nc -u {target} {port} (UDP)", port = options.port)
 }
 
@@ -217,11 +230,12 @@ mod tests {
 
     #[test]
     fn the_suggestion_can_be_typed_as_it_stands() {
+        let suggestion = |address: &str| suggestion(address.parse().unwrap(), &options(address));
         assert_eq!(
-            suggestion(&options("192.168.69.1/24 fd69::1/64")),
+            suggestion("192.168.69.1/24"),
             "try it: nc 192.168.69.1 8080 (TCP) or nc -u 192.168.69.1 8080 (UDP)"
         );
-        assert!(suggestion(&options("fe80::1/64")).contains("nc fe80::1%shout0 8080"));
+        assert!(suggestion("fe80::1/64").contains("nc fe80::1%shout0 8080"));
     }
 
     #[test]

@@ -1,14 +1,26 @@
-//! The counters as a person reads them: when `--stats` or SIGUSR1 asks for them, and at the end.
+//! The counters: in the log as a person reads them, when `--stats` or SIGUSR1 asks for them, and at the end; and in the file
+//! of `--stats-file` as often.
 
 use core::fmt::{self, Display};
 use core::time::Duration;
 
-use shout_core::{DropReason, Stats};
+use shout_core::Stats;
 use smoltcp::time::Instant;
+
+use crate::serve::counters::dropped;
+use crate::serve::silence::Silence;
+use crate::serve::stats_file::StatsFile;
+
+/// How often the file is written unless `--stats` says it: as often as Prometheus asks its sources.
+const FILE_PERIOD: Duration = Duration::from_secs(15);
 
 /// When the counters are due, and what they were when they were last shown.
 #[derive(Debug)]
 pub(crate) struct Report {
+    /// Whether the log has them every period, not only the file.
+    logs: bool,
+    file: Option<StatsFile>,
+    silence: Silence,
     period: Option<smoltcp::time::Duration>,
     due: Option<Instant>,
     started: Instant,
@@ -17,30 +29,42 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// Counters that are 0 now, to be shown every `period`.
-    pub(crate) fn new(period: Option<Duration>, now: Instant) -> Self {
-        let period = period.map(|period| {
+    /// Counters that are 0 now, to be logged every `period`, and written to the file as often.
+    pub(crate) fn new(period: Option<Duration>, file: Option<StatsFile>, now: Instant) -> Self {
+        let logs = period.is_some();
+        let period = period.or(file.as_ref().map(|_| FILE_PERIOD)).map(|period| {
             // The command line takes no more than a year.
             smoltcp::time::Duration::from_micros(u64::try_from(period.as_micros()).unwrap_or(u64::MAX))
         });
         let due = period.map(|period| now + period);
-        Self { period, due, started: now, shown: Stats::default(), shown_at: now }
+        let silence = Silence::default();
+        Self { logs, file, silence, period, due, started: now, shown: Stats::default(), shown_at: now }
     }
 
-    /// When to call [`show_if_due`](Self::show_if_due).
+    /// When to call [`look`](Self::look).
     pub(crate) fn due(&self) -> Option<Instant> {
-        self.due
+        self.due.into_iter().chain(self.silence.due()).min()
     }
 
-    /// Logs the counters if their time has come.
-    pub(crate) fn show_if_due(&mut self, now: Instant, stats: &Stats, faults: Option<&dyn Display>) {
+    /// Does with the counters what is due.
+    pub(crate) fn look(&mut self, now: Instant, stats: &Stats, faults: Option<&dyn Display>) {
+        self.silence.look(now, stats);
         if let (Some(due), Some(period)) = (self.due, self.period)
             && due <= now
         {
-            self.show(now, stats, faults);
+            if self.logs {
+                self.show(now, stats, faults);
+            }
+            self.write(stats);
             // From when it was due, not from when there was time for it; but what was missed is not made up for.
             let next = due + period;
             self.due = Some(if next > now { next } else { now + period });
+        }
+    }
+
+    fn write(&mut self, stats: &Stats) {
+        if let Some(file) = &mut self.file {
+            file.write(stats);
         }
     }
 
@@ -52,11 +76,12 @@ impl Report {
         (self.shown, self.shown_at) = (*stats, now);
     }
 
-    /// Logs the counters for the last time, and the rates over all the time.
-    pub(crate) fn summarise(&self, now: Instant, stats: &Stats, faults: Option<&dyn Display>) {
+    /// Logs and writes the counters for the last time, with the rates over all the time.
+    pub(crate) fn summarise(&mut self, now: Instant, stats: &Stats, faults: Option<&dyn Display>) {
         let since = now - self.started;
         let block = Block { stats, faults, before: &Stats::default(), since };
         log::info!("served for {}:\n{block}", readable(since));
+        self.write(stats);
     }
 }
 
@@ -83,13 +108,11 @@ impl Display for Block<'_> {
         let [packets_in, packets_out] = [rate(|s| s.packets_in), rate(|s| s.packets_out)];
         writeln!(f, "packets/s    {packets_in:.1} in, {packets_out:.1} out, {:.1} dropped", rate(dropped))?;
         writeln!(f, "opened/s     {:.1}", rate(|s| s.opened))?;
-        writeln!(f, "octets/s     {:.1} in, {:.1} out", rate(|s| s.octets_in), rate(|s| s.octets_out))?;
+        let bytes_in = rate(|s| s.octets_in) + rate(|s| s.datagram_bytes_in);
+        let bytes_out = rate(|s| s.octets_out) + rate(|s| s.datagram_bytes_out);
+        writeln!(f, "bytes/s      {bytes_in:.1} in, {bytes_out:.1} out")?;
         write!(f, "datagrams/s  {:.1} in, {:.1} out", rate(|s| s.datagrams_in), rate(|s| s.datagrams_out))
     }
-}
-
-fn dropped(stats: &Stats) -> u64 {
-    DropReason::ALL.iter().map(|&reason| stats.dropped(reason)).sum()
 }
 
 /// A time as one says it: whole seconds, unless it is shorter.
@@ -113,6 +136,7 @@ mod tests {
         (before.packets_in, before.octets_in) = (100, 5);
         let mut stats = before;
         (stats.packets_in, stats.packets_out, stats.opened, stats.octets_in) = (125, 20, 2, 1_000_005);
+        stats.datagram_bytes_in = 250;
         let since = smoltcp::time::Duration::from_millis(2500);
         let faults: &dyn Display = &"on purpose   something";
         let text = Block { stats: &stats, faults: Some(faults), before: &before, since }.to_string();
@@ -124,7 +148,7 @@ mod tests {
                 "on purpose   something",
                 "packets/s    10.0 in, 8.0 out, 0.0 dropped",
                 "opened/s     0.8",
-                "octets/s     400000.0 in, 0.0 out",
+                "bytes/s      400100.0 in, 0.0 out",
                 "datagrams/s  0.0 in, 0.0 out",
             ]
         );
@@ -140,9 +164,9 @@ mod tests {
 
     #[test]
     fn the_period_holds_whenever_there_is_time() {
-        let mut report = Report::new(Some(Duration::from_secs(10)), at(0));
+        let mut report = Report::new(Some(Duration::from_secs(10)), None, at(0));
         let mut shown_at = |now| {
-            report.show_if_due(at(now), &Stats::default(), None);
+            report.look(at(now), &Stats::default(), None);
             (report.shown_at == at(now), report.due().unwrap())
         };
         assert_eq!(shown_at(9_999), (false, at(10_000)));
@@ -153,7 +177,7 @@ mod tests {
 
     #[test]
     fn without_a_period_nothing_is_due() {
-        assert_eq!(Report::new(None, at(0)).due(), None);
+        assert_eq!(Report::new(None, None, at(0)).due(), None);
     }
 
     #[test]

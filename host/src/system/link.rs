@@ -96,6 +96,29 @@ fn route(netlink: &Netlink, address: IpAddr) -> Result<Option<Route>, Error> {
     netlink.route(address).map_err(Error::system(&format!("looking up the route to {address}")))
 }
 
+/// Where packets from this machine to an address of the server go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// To the server's device.
+    Device,
+    /// To this other device.
+    Elsewhere(String),
+    /// There is no route.
+    Nowhere,
+}
+
+/// Looks up where packets to `address` go. A link-local address goes to whatever device it is used with.
+pub(crate) fn way(netlink: &Netlink, device: u32, address: IpAddr) -> Result<Way, Error> {
+    if is_link_local(address) {
+        return Ok(Way::Device);
+    }
+    Ok(match route(netlink, address)?.and_then(|route| route.device) {
+        None => Way::Nowhere,
+        Some(index) if index == device => Way::Device,
+        Some(index) => Way::Elsewhere(name(netlink, index)),
+    })
+}
+
 /// A segment and the acknowledgement of an echo.
 const PACKETS_A_CONNECTION: u32 = 2;
 
@@ -226,18 +249,12 @@ impl Setup {
 
     /// Refuses an address of the server that this machine would look for elsewhere: in the subnet of another device.
     fn check_route(&self, net: IpNet) -> Result<(), Error> {
-        let address = net.addr();
-        let Some(device) = route(&self.netlink, address)?.and_then(|route| route.device) else {
-            return Ok(());
-        };
-        if device == self.index || is_link_local(address) {
-            return Ok(());
+        match way(&self.netlink, self.index, net.addr())? {
+            Way::Device | Way::Nowhere => Ok(()),
+            Way::Elsewhere(interface) => {
+                Err(Error::RoutedElsewhere { address: net.addr(), device: self.device.clone(), interface })
+            }
         }
-        Err(Error::RoutedElsewhere {
-            address,
-            device: self.device.clone(),
-            interface: name(&self.netlink, device),
-        })
     }
 }
 
@@ -251,8 +268,13 @@ impl Drop for Setup {
                 Undo::KeepAddresses(old) => fs::write(sysctl(&self.device, "keep_addr_on_down"), old),
                 Undo::Address(net) => self.netlink.remove_address(Assigned { index: self.index, net }),
             };
-            if let Err(error) = result {
-                log::warn!("a change to {} could not be taken back: {error}", self.device);
+            match result {
+                Ok(()) => {}
+                // The privilege went before the start failed. Whoever reads the reason of that can do nothing about this.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                    log::debug!("a change to {} stays: {error}", self.device);
+                }
+                Err(error) => log::warn!("a change to {} could not be undone: {error}", self.device),
             }
         }
     }

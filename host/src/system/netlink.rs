@@ -102,8 +102,13 @@ impl Netlink {
         message.attributes.push(RouteAttribute::Destination(RouteAddress::from(address)));
         match self.request(RouteNetlinkMessage::GetRoute(message), NLM_F_ACK) {
             Ok(answers) => Ok(answers.into_iter().find_map(route)),
-            Err(error) if error.kind() == io::ErrorKind::NetworkUnreachable => Ok(None),
-            Err(error) => Err(error),
+            Err(error) => match error.raw_os_error().map(Errno::from_raw) {
+                // No route, one that says that there is none, or a kernel without IPv6.
+                Some(Errno::ENETUNREACH | Errno::EHOSTUNREACH | Errno::EAFNOSUPPORT | Errno::EOPNOTSUPP) => {
+                    Ok(None)
+                }
+                _ => Err(error),
+            },
         }
     }
 
