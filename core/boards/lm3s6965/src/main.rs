@@ -10,10 +10,10 @@ use cortex_m_rt::entry;
 use cortex_m_semihosting::hio;
 use shout_core::smoltcp::wire::{EthernetAddress, HardwareAddress, IpAddress, IpCidr};
 use shout_core::{BUFFER_SIZE, Config, Memory, Server};
-use shout_firmware::alarm::Alarm;
-use shout_firmware::clock::Clock;
-use shout_firmware::mac::{self, Frames, Mac};
-use shout_firmware::{entropy, power};
+use shout_lm3s6965::alarm::Alarm;
+use shout_lm3s6965::clock::Clock;
+use shout_lm3s6965::mac::{self, Frames, Mac};
+use shout_lm3s6965::{entropy, power};
 use static_cell::ConstStaticCell;
 
 /// Locally administered: a real board has one of its own.
@@ -73,11 +73,11 @@ fn main() -> ! {
     reason = "without any of this there is no server: a board starts anew"
 )]
 fn start() -> Board {
-    // For good: see `shout_firmware::Interrupt`.
+    // For good: see `shout_lm3s6965::Interrupt`.
     cortex_m::interrupt::disable();
     power::start();
     #[cfg(feature = "log")]
-    shout_firmware::logger::start();
+    shout_lm3s6965::logger::start();
 
     let storage = STORAGE.take();
     let mut clock = Clock::start(cortex_m::Peripherals::take().expect("nobody else takes them").SYST);

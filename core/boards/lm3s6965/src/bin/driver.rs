@@ -10,7 +10,7 @@ use cortex_m_semihosting::debug;
 use shout_core::smoltcp::phy::{Device, RxToken};
 use shout_core::smoltcp::time::Instant;
 use shout_core::smoltcp::wire::EthernetAddress;
-use shout_firmware::mac::{Frames, Mac, Registers};
+use shout_lm3s6965::mac::{Frames, Mac, Registers};
 use static_cell::ConstStaticCell;
 
 static REGISTERS: [AtomicU32; 15] = [const { AtomicU32::new(0) }; 15];

@@ -3,7 +3,7 @@
 #![no_std]
 #![no_main]
 
-use shout_firmware as _;
+use shout_lm3s6965 as _;
 
 #[cortex_m_rt::entry]
 fn main() -> ! {

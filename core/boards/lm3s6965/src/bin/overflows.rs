@@ -6,7 +6,7 @@
 
 use core::hint::black_box;
 
-use shout_firmware as _;
+use shout_lm3s6965 as _;
 
 #[cortex_m_rt::entry]
 fn main() -> ! {

@@ -4,7 +4,7 @@
 #![no_main]
 #![expect(clippy::panic, reason = "on purpose")]
 
-use shout_firmware as _;
+use shout_lm3s6965 as _;
 
 #[cortex_m_rt::entry]
 fn main() -> ! {

@@ -1,4 +1,4 @@
-"""The image in QEMU: how large it is, how it is started, and what it looks like from outside while it runs."""
+"""A board's image in QEMU: how large it is, how it is started, and what it looks like from outside while it runs."""
 
 import json
 import os
@@ -10,14 +10,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-# The chip's, and the parts of it that the image may take; see memory.x.
-FLASH_BUDGET, RAM_BUDGET = 48 * 1024, 40 * 1024
-RAM = 0x2000_0000
-# cortex-m-rt's `paint-stack`.
-PAINT = b"\xcc\xcc\xcc\xcc"
-
-PROGRAM = "qemu-system-arm"
-# The image says so over semihosting.
+# Every board's image says so once it serves.
 READY = b"listening"
 # Seconds for whatever the image has to do, on a busy machine too.
 PATIENCE = 60
@@ -28,44 +21,55 @@ class Image:
 
     def __init__(self, path):
         self.path = path
-        octets = Path(path).read_bytes()
-        table, count, names = struct.unpack("<I", octets[32:36])[0], *struct.unpack("<HH", octets[48:52])
-        headers = [struct.unpack("<10I", octets[at : at + 40]) for at in range(table, table + count * 40, 40)]
-        strings = headers[names][4]
-        self.sections = {}
-        for name, _, flags, address, offset, size, *_ in headers:
+        self.bytes = Path(path).read_bytes()
+        table, count, names = self.unpack("<I", 32)[0], *self.unpack("<HH", 48)
+        headers = [self.unpack("<10I", at) for at in range(table, table + count * 40, 40)]
+        self.sections, self.symbols = {}, {}
+        for name, kind, flags, _, offset, size, link, *_ in headers:
             if flags & 2 and size:  # SHF_ALLOC
-                name = octets[strings + name : octets.index(b"\0", strings + name)].decode()
-                self.sections[name] = size
-                if name == ".vector_table":
-                    self.stack = struct.unpack("<I", octets[offset : offset + 4])[0] - RAM
+                self.sections[self.text(headers[names][4] + name)] = size
+            if kind == 2:  # SHT_SYMTAB
+                for at in range(offset, offset + size, 16):
+                    symbol, value = self.unpack("<II", at)
+                    self.symbols[self.text(headers[link][4] + symbol)] = value
+        # Each board's memory.x has both; it is the linker that keeps them apart from all else.
+        self.stack_end, start = self.symbols["_stack_end"], self.symbols["_stack_start"]
+        self.stack = start - self.stack_end
 
-    def flash(self):
-        return sum(size for name, size in self.sections.items() if name not in (".bss", ".uninit"))
+    def unpack(self, fields, at):
+        return struct.unpack_from(fields, self.bytes, at)
+
+    def text(self, at):
+        return self.bytes[at : self.bytes.index(b"\0", at)].decode()
+
+    def program(self):
+        """What stands in the image: in flash, where the board has any."""
+        return sum(size for name, size in self.sections.items() if name not in (".bss", ".uninit", ".heap", ".stack"))
 
     def ram(self):
+        """What is not in the image, and what is copied out of it."""
         return self.stack + sum(self.sections.get(name, 0) for name in (".data", ".bss", ".uninit"))
 
     def __str__(self):
         sizes = ", ".join(f"{name} {size}" for name, size in self.sections.items())
-        return f"{self.path}\n  flash {self.flash():6} octets\n  RAM   {self.ram():6} octets ({sizes}, stack {self.stack})"
+        return f"{self.path}\n  program {self.program():7} bytes\n  RAM     {self.ram():7} bytes ({sizes}, stack {self.stack})"
 
 
 class Qemu:
     """A running machine; `network` is what its controller is connected to."""
 
-    def __init__(self, image, network):
-        if shutil.which(PROGRAM) is None:
-            raise FileNotFoundError(f"there is no {PROGRAM}: install qemu-system-arm")
-        self.image = image
+    def __init__(self, board, image, network):
+        self.image, self.paint = image, board.PAINT
         self.output = b""
         self.folder = tempfile.TemporaryDirectory()
         self.monitor_path = f"{self.folder.name}/monitor"
-        command = f"{PROGRAM} -M lm3s6965evb -display none -serial none -monitor none"
-        command += " -semihosting-config enable=on,target=native"
-        command += f" -qmp unix:{self.monitor_path},server=on,wait=off -nic {network},model=stellaris -kernel"
+        command = board.command(network)
+        command += "-display none -monitor none -qmp".split()
+        command += [f"unix:{self.monitor_path},server=on,wait=off", "-kernel", image.path]
+        if shutil.which(command[0]) is None:
+            raise FileNotFoundError(f"there is no {command[0]}: the board's `run` says which package has it")
         self.process = subprocess.Popen(
-            [*command.split(), image.path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
 
     def __enter__(self):
@@ -104,10 +108,10 @@ class Qemu:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def stack_used(self):
-        """The most octets of stack that were ever in use, by the paint that is left."""
+        """The most bytes of stack that were ever in use, by the paint that is left."""
         self.assert_running()
         dump = Path(self.folder.name, "stack")
-        arguments = {"val": RAM, "size": self.image.stack, "filename": str(dump)}
+        arguments = {"val": self.image.stack_end, "size": self.image.stack, "filename": str(dump)}
         with socket.socket(socket.AF_UNIX) as monitor, monitor.makefile("rw") as lines:
             monitor.connect(self.monitor_path)
             lines.readline()  # the greeting
@@ -119,6 +123,6 @@ class Qemu:
                         raise ChildProcessError(answer["error"]["desc"])
         stack = dump.read_bytes()
         left = 0
-        while stack[left : left + 4] == PAINT:
+        while stack[left : left + 4] == self.paint:
             left += 4
         return len(stack) - left
