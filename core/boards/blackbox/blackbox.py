@@ -100,6 +100,14 @@ class Tcp(unittest.TestCase):
         self.addCleanup(finish, client)
         return client
 
+    def connect_to_every_slot(self):
+        clients = []
+        for _ in range(SLOTS):
+            clients.append(self.connect())
+            # Before the next one connects: QEMU's NAT has a backlog of one, and whoever finds it full waits for a second.
+            self.assertEqual(exchange(clients[-1], b"here"), b"HERE")
+        return clients
+
     def test_letters_come_back_as_capitals_and_all_else_unchanged(self):
         client = self.connect()
         octets = bytes(range(256))
@@ -116,7 +124,7 @@ class Tcp(unittest.TestCase):
             self.assertEqual(exchange(client, message), message.upper())
 
     def test_as_many_clients_at_once_as_there_are_slots(self):
-        clients = [self.connect() for _ in range(SLOTS)]
+        clients = self.connect_to_every_slot()
         for turn in range(20):
             for index, client in enumerate(clients):
                 client.sendall(b"client %d, turn %d" % (index, turn))
@@ -125,9 +133,7 @@ class Tcp(unittest.TestCase):
                 self.assertEqual(receive(client, len(expected)), expected)
 
     def test_one_client_more_is_served_once_another_leaves(self):
-        clients = [self.connect() for _ in range(SLOTS)]
-        for client in clients:
-            self.assertEqual(exchange(client, b"here"), b"HERE")
+        clients = self.connect_to_every_slot()
         # Its SYN is dropped. Whether `connect` notices depends on what is in between: QEMU's NAT accepts on its own.
         late = socket.socket()
         self.addCleanup(finish, late)
@@ -169,7 +175,7 @@ class Tcp(unittest.TestCase):
         replies = [None] * SLOTS
         def client(index):
             replies[index] = through(connections[index], messages[index])
-        connections = [self.connect() for _ in range(SLOTS)]
+        connections = self.connect_to_every_slot()
         threads = [threading.Thread(target=client, args=[index]) for index in range(SLOTS)]
         for thread in threads:
             thread.start()
@@ -239,7 +245,8 @@ class Udp(unittest.TestCase):
                 self.assertEqual(client.recv(65536), message.upper())
 
     def test_beside_tcp_in_every_slot(self):
-        for client in [connect() for _ in range(SLOTS)]:
+        for _ in range(SLOTS):
+            client = connect()
             self.addCleanup(finish, client)
             self.assertEqual(exchange(client, b"tcp"), b"TCP")
         self.assertEqual(self.ask(b"udp"), b"UDP")

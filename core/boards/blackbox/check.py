@@ -25,10 +25,7 @@ HOST_ADDRESS, HOST_PEER = IPv4Address("192.168.69.1"), IPv4Address("192.168.69.7
 
 
 def forward(port):
-    """User-mode networking: no privileges, and the image is reached at a port of loopback.
-
-    Its NAT listens with a backlog of one, so of many clients at once some wait for a second or two.
-    """
+    """User-mode networking: no privileges, and the image is reached at a port of loopback."""
     to = f"127.0.0.1:{port}-{ADDRESS}:{wire.PORT}"
     return f"user,hostfwd=tcp:{to},hostfwd=udp:{to}"
 
