@@ -79,6 +79,8 @@ extern crate std;
 
 mod config;
 mod cx;
+#[cfg(feature = "embassy")]
+pub mod embassy;
 mod events;
 mod handler;
 mod ip;
