@@ -46,9 +46,7 @@ impl<D: Driver> Adapter<D> {
     /// [`ConfigError::HardwareAddress`] if the driver is for another medium, such as IEEE 802.15.4.
     pub fn new(driver: D) -> Result<Adapter<D>, ConfigError> {
         let hardware_addr = match driver.hardware_address() {
-            driver::HardwareAddress::Ethernet(address) => {
-                HardwareAddress::Ethernet(EthernetAddress(address))
-            }
+            driver::HardwareAddress::Ethernet(address) => HardwareAddress::Ethernet(EthernetAddress(address)),
             driver::HardwareAddress::Ip => HardwareAddress::Ip,
             _ => return Err(ConfigError::HardwareAddress),
         };
@@ -83,11 +81,11 @@ pub fn now() -> Instant {
 pub async fn run<D: Driver>(server: &mut Server<'_>, device: &mut Adapter<D>) -> Infallible {
     poll_fn(|context| {
         device.attach(context);
-        if let Some(deadline) = server.poll(now(), device).deadline {
-            // A timer that is dropped here may still wake the task, which is harmless.
-            if pin!(Timer::at(not_before(deadline))).poll(context).is_ready() {
-                context.waker().wake_by_ref();
-            }
+        // A timer that is dropped again wakes the task all the same; should it not be needed any more, that is harmless.
+        if let Some(deadline) = server.poll(now(), device).deadline
+            && (deadline <= now() || pin!(Timer::at(not_before(deadline))).poll(context).is_ready())
+        {
+            context.waker().wake_by_ref();
         }
         // Without a deadline too: the driver wakes the task for a packet, for room and for its link.
         Poll::Pending

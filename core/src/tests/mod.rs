@@ -37,6 +37,7 @@
 //! | Ethernet, ARP; IPv6 neighbour discovery | `ethernet`; `ndisc` |
 //! | packets that are dropped, one test for each `DropReason` | `drops` |
 //! | a device without room | `refusing_device` |
+//! | a driver of embassy's kind, and its task (feature `embassy`) | `embassy` |
 //! | configuration, memory, counters | `config`, `memory` |
 //! | log lines | `events` |
 //! | the table of deadlines | `timers` |
@@ -50,6 +51,8 @@ mod drops;
 mod echo;
 mod echo_loops;
 mod echo_window;
+#[cfg(feature = "embassy")]
+mod embassy;
 mod ethernet;
 mod events;
 #[cfg(feature = "ipv6")]
