@@ -22,7 +22,7 @@ use smoltcp::phy::{self, Checksum, DeviceCapabilities, Medium};
 use smoltcp::time::Instant;
 use smoltcp::wire::{EthernetAddress, HardwareAddress};
 
-use crate::{ConfigError, Server};
+use crate::{ConfigError, Handler, Server};
 
 /// A driver of embassy's as smoltcp's device.
 ///
@@ -78,7 +78,7 @@ pub fn now() -> Instant {
 /// Serves for ever. Other tasks of the executor get their turn after a bounded number of packets.
 ///
 /// Dropped while it waits, it loses nothing: it may be called anew with the same server and device.
-pub async fn run<D: Driver>(server: &mut Server<'_>, device: &mut Adapter<D>) -> Infallible {
+pub async fn run<D: Driver, H: Handler>(server: &mut Server<'_, H>, device: &mut Adapter<D>) -> Infallible {
     poll_fn(|context| {
         device.attach(context);
         // A timer that is dropped again wakes the task all the same; should it not be needed any more, that is harmless.
