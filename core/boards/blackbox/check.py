@@ -100,13 +100,13 @@ class Sleep(wire.Wire):
 
 
 class Budget(unittest.TestCase):
-    board = image = None
+    image = program = ram = None
 
     def test_program(self):
-        self.assertLessEqual(self.image.program(), self.board.FLASH_BUDGET)
+        self.assertLessEqual(self.image.program(), self.program)
 
     def test_ram(self):
-        self.assertLessEqual(self.image.ram(), self.board.RAM_BUDGET)
+        self.assertLessEqual(self.image.ram(), self.ram)
 
 
 class Stack(unittest.TestCase):
@@ -119,10 +119,11 @@ class Stack(unittest.TestCase):
 
 def check_image(board, image, log_image, only):
     print(image)
-    print(f"  left    {board.FLASH_BUDGET - image.program():7} bytes for the program in the budget, {board.RAM_BUDGET - image.ram()} of RAM")
+    Budget.program, Budget.ram = board.BUDGETS[image.path.name]
+    print(f"  left    {Budget.program - image.program():7} bytes for the program in the budget, {Budget.ram - image.ram()} of RAM")
     print(f"with log lines: {log_image}", flush=True)
     blackbox.SLOTS = board.SLOTS
-    Budget.board = Parts.board = Log.board = board
+    Parts.board = Log.board = board
     Budget.image = Stack.image = image
     good = blackbox.run(Budget)
     Parts.folders, Parts.log = (image.path.parent, log_image.path.parent), log_image.path.parent

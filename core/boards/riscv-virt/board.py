@@ -1,7 +1,8 @@
 """What the black-box list has to know of this board."""
 
-# There is no flash: the program stands in RAM. Both are for 256 slots, IPv6 and fragments; see memory.x.
-FLASH_BUDGET, RAM_BUDGET = 96 * 1024, 864 * 1024
+# For each image of the server, the bytes that it may take: of program, which stands in RAM as there is no flash, and of
+# the rest of RAM. They are for 256 slots, IPv6 and fragments; see memory.x.
+BUDGETS = {"shout-riscv-virt": (96 * 1024, 864 * 1024)}
 # What unused stack is full of: QEMU's RAM is zero at the start.
 PAINT = bytes(4)
 

@@ -37,6 +37,9 @@ pub struct Alarm {
     timer: &'static Timer,
 }
 
+// SAFETY: nobody else has the timer, and its registers are at the same address whoever looks.
+unsafe impl Send for Alarm {}
+
 impl Alarm {
     /// An alarm that is not set. There must be only one.
     pub fn new() -> Alarm {

@@ -22,7 +22,7 @@ unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
     fail()
 }
 
-fn fail() -> ! {
+pub(crate) fn fail() -> ! {
     debug::exit(debug::EXIT_FAILURE);
     // A debugger may go on all the same.
     loop {

@@ -8,6 +8,8 @@
 pub mod alarm;
 pub mod clock;
 mod crash;
+#[cfg(feature = "embassy")]
+pub mod embassy;
 pub mod entropy;
 #[cfg(feature = "log")]
 pub mod logger;
@@ -17,8 +19,9 @@ pub mod power;
 use cortex_m::interrupt::InterruptNumber;
 use cortex_m::peripheral::NVIC;
 
-/// The interrupts that end a sleep, beside SysTick's. They are never handled but only pend, as interrupts stay
-/// disabled: `wfi` wakes for them all the same, and nothing can happen between a last look and falling asleep.
+/// The interrupts that end a sleep, beside SysTick's. In the board's own loop they are never handled but only pend, as
+/// interrupts stay disabled: `wfi` wakes for them all the same, and nothing can happen between a last look and falling
+/// asleep. On embassy, they have handlers, which wake a task: see `embassy`.
 #[derive(Debug, Clone, Copy)]
 enum Interrupt {
     Timer0A = 19,
@@ -35,7 +38,7 @@ unsafe impl InterruptNumber for Interrupt {
 impl Interrupt {
     /// Lets the interrupt end a sleep.
     fn enable(self) {
-        // SAFETY: there is no critical section that it could break, nor a handler that could race: see above.
+        // SAFETY: nobody relies on its being masked: critical sections mask all interrupts by PRIMASK.
         unsafe { NVIC::unmask(self) };
     }
 

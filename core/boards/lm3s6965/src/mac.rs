@@ -85,6 +85,12 @@ pub fn registers() -> &'static Registers {
     unsafe { &*(0x4004_8000 as *const Registers) }
 }
 
+/// Lets the controller forget why it raised its interrupt.
+pub(crate) fn acknowledge(registers: &Registers) {
+    // That there was a transmission error empties the FIFO. An overrun lost a frame, as networks do.
+    registers.interrupts.set(registers.interrupts.get());
+}
+
 impl<'a> Mac<'a> {
     /// Starts the controller and its interrupt.
     pub fn start(registers: &'static Registers, address: EthernetAddress, frames: &'a mut Frames) -> Mac<'a> {
@@ -111,9 +117,16 @@ impl<'a> Mac<'a> {
 
     /// Forgets what has happened: what happens from now on ends a sleep. So it is for looking at the device after this.
     pub fn acknowledge(&mut self) {
-        // That there was a transmission error empties the FIFO. An overrun lost a frame, as networks do.
-        self.registers.interrupts.set(self.registers.interrupts.get());
+        acknowledge(self.registers);
         Interrupt::Ethernet.clear();
+    }
+
+    /// The address that it was started with.
+    #[cfg(feature = "embassy")]
+    pub(crate) fn address(&self) -> [u8; 6] {
+        let [[a, b, c, d], [e, f, ..]] =
+            [0, 1].map(|half: usize| self.registers.address[half].get().to_le_bytes());
+        [a, b, c, d, e, f]
     }
 
     /// True if a frame waits that can be received now.
@@ -183,7 +196,7 @@ impl Device for Mac<'_> {
             return None;
         }
         let length = self.take_frame()?;
-        let frame = self.frames.received.get(LENGTH..LENGTH + length)?;
+        let frame = self.frames.received.get_mut(LENGTH..LENGTH + length)?;
         Some((Received(frame), Sending { registers: self.registers, room: &mut self.frames.sent }))
     }
 
@@ -200,7 +213,7 @@ impl Device for Mac<'_> {
 }
 
 /// A received frame.
-pub struct Received<'a>(&'a [u8]);
+pub struct Received<'a>(pub(crate) &'a mut [u8]);
 
 impl RxToken for Received<'_> {
     fn consume<R, F: FnOnce(&[u8]) -> R>(self, f: F) -> R {
