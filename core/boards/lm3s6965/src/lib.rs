@@ -15,6 +15,7 @@ pub mod entropy;
 pub mod logger;
 pub mod mac;
 pub mod power;
+mod vectors;
 
 use cortex_m::interrupt::InterruptNumber;
 use cortex_m::peripheral::NVIC;
