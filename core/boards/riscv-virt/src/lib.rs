@@ -25,3 +25,10 @@ pub fn start_log() {
         log::set_max_level(log::LevelFilter::Info);
     }
 }
+
+// The figures for this processor in core/README.md.
+const _: () = {
+    use shout_core::{Memory, Server};
+    assert!(size_of::<Memory<'static, 2>>() - size_of::<Memory<'static, 1>>() <= 2700);
+    assert!(size_of::<Server<'static>>() + size_of::<Memory<'static, 0>>() <= 17700);
+};
