@@ -1,4 +1,5 @@
 //! The figures of README.md, on the machine that the tests run on. Those of other processors are compared by the boards.
+#![allow(clippy::panic, reason = "a failed expectation is how a test fails")]
 
 use shout_core::{BUFFER_SIZE, Memory, Server};
 
@@ -12,9 +13,12 @@ const ONCE: usize = size_of::<Server<'static>>() + size_of::<Memory<'static, 0>>
 
 /// The first column of the row that begins so.
 fn figure(row: &str) -> usize {
-    let row = include_str!("../README.md").lines().find_map(|line| line.strip_prefix("| ")?.strip_prefix(row));
+    let row =
+        include_str!("../README.md").lines().find_map(|line| line.strip_prefix("| ")?.strip_prefix(row));
     let column = row.and_then(|columns| columns.split('|').nth(1)).map(str::trim);
-    column.and_then(|figure| figure.parse().ok()).unwrap_or_else(|| panic!("README.md has no figure for {row:?}"))
+    column
+        .and_then(|figure| figure.parse().ok())
+        .unwrap_or_else(|| panic!("README.md has no figure for {row:?}"))
 }
 
 #[test]

@@ -128,7 +128,8 @@ class Packets(Wire):
     def test_a_syn_is_answered_with_the_window_and_the_mss(self):
         self.send(SYN, 1000, options=MSS + SCALE + SACK)
         answer = self.segment()
-        self.assertEqual((answer.flags, answer.acknowledgement, answer.window), (SYN | ACK, 1001, 1024))
+        # The window of an echo is both buffers.
+        self.assertEqual((answer.flags, answer.acknowledgement, answer.window), (SYN | ACK, 1001, 2 * 1024))
         self.assertIn(MSS, answer.options)
         # Whether the peer may be told what is missing; and no window scale, which such a window has no use for.
         self.assertIn(SACK[2:], answer.options)
