@@ -36,7 +36,7 @@ def connect():
 
 
 def receive(client, length):
-    """Exactly so many octets, or what came before the server closed."""
+    """Exactly so many bytes, or what came before the server closed."""
     octets = b""
     while len(octets) < length:
         more = client.recv(length - len(octets))

@@ -1,4 +1,4 @@
-"""IPv4, TCP and UDP as octets."""
+"""IPv4, TCP and UDP as bytes."""
 
 import struct
 from ipaddress import IPv4Address

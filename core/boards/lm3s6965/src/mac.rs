@@ -1,6 +1,6 @@
 //! The Ethernet controller, as smoltcp's [`Device`].
 //!
-//! Frames go through two FIFOs of 2 KiB, word by word, with a length of two octets before each: so the IP header
+//! Frames go through two FIFOs of 2 KiB, word by word, with a length of two bytes before each: so the IP header
 //! of a frame stands at a multiple of four. Nothing here waits: what cannot be done now is done after the next
 //! interrupt.
 
@@ -60,7 +60,7 @@ register_bitfields! [u32,
     Transmit [BUSY OFFSET(0) NUMBITS(1) []]
 ];
 
-/// Room for one frame in either direction, as it stands in the FIFO: a multiple of four octets.
+/// Room for one frame in either direction, as it stands in the FIFO: a multiple of four bytes.
 #[derive(Debug)]
 pub struct Frames {
     received: [u8; LENGTH + FRAME + CHECKSUM],
@@ -166,9 +166,9 @@ impl<'a> Mac<'a> {
             let mut room = self.frames.received.chunks_exact_mut(4);
             let words = total.div_ceil(4);
             for word in 0..words {
-                let octets = if word == 0 { first } else { self.registers.data.get().to_le_bytes() };
+                let bytes = if word == 0 { first } else { self.registers.data.get().to_le_bytes() };
                 if let Some(room) = room.next() {
-                    room.copy_from_slice(&octets);
+                    room.copy_from_slice(&bytes);
                 }
             }
             let length = total - LENGTH - CHECKSUM;

@@ -10,10 +10,10 @@ use shout_lm3s6965 as _;
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
-    panic!("{} octets of stack later", sink(1));
+    panic!("{} bytes of stack later", sink(1));
 }
 
 fn sink(depth: usize) -> usize {
-    let octets = black_box([0; 256]);
-    if depth > 0 { sink(black_box(depth + 1)) + octets.len() } else { 0 }
+    let bytes = black_box([0; 256]);
+    if depth > 0 { sink(black_box(depth + 1)) + bytes.len() } else { 0 }
 }
