@@ -1,4 +1,6 @@
-//! A server of many connections on its own TCP/IP stack, over TCP and UDP: `no_std`, no heap, no clock, no I/O.
+#![doc = include_str!("../README.md")]
+//!
+//! # Driving it
 //!
 //! [`Server`] takes care of connections, a [`Handler`] holds the conversation on each. The first handler is [`Uppercase`]:
 //! what comes goes back in upper case. [`Server`] is a whole program but for four things that its caller supplies:
@@ -79,6 +81,8 @@ extern crate std;
 
 mod config;
 mod cx;
+#[cfg(feature = "embassy")]
+pub mod embassy;
 mod events;
 mod handler;
 mod ip;

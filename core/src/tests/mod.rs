@@ -40,6 +40,7 @@
 //! | announcements, probes, duplicate address detection, MLD | `announcements` |
 //! | packets that are dropped, one test for each `DropReason` | `drops` |
 //! | a device without room | `refusing_device` |
+//! | a driver of embassy's kind, and its task (feature `embassy`) | `embassy` |
 //! | configuration, memory, counters | `config`, `memory` |
 //! | log lines | `events` |
 //! | the table of deadlines | `timers` |
@@ -54,6 +55,8 @@ mod drops;
 mod echo;
 mod echo_loops;
 mod echo_window;
+#[cfg(feature = "embassy")]
+mod embassy;
 mod ethernet;
 mod events;
 #[cfg(feature = "ipv6")]

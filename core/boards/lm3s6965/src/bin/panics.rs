@@ -1,0 +1,12 @@
+//! Panics, to see that this ends QEMU with failure.
+
+#![no_std]
+#![no_main]
+#![expect(clippy::panic, reason = "on purpose")]
+
+use shout_lm3s6965 as _;
+
+#[cortex_m_rt::entry]
+fn main() -> ! {
+    panic!("on purpose");
+}
