@@ -140,7 +140,7 @@ fn nothing_is_public_until_the_interface_is_named() {
 
 fn one_source_cannot_take_everything() {
     let internet = Internet::new();
-    let _server = serve(&internet, &[]);
+    let _server = serve(&internet, &["--per-source", "64"]);
     for host in [11, 12] {
         ip(&format!("address add 198.51.100.{host}/24 dev eth0"));
     }
