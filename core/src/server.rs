@@ -20,11 +20,11 @@ use crate::ip::reassembly::Reassembly;
 use crate::ip::unanswered::Unanswered;
 use crate::memory::{self, Storage};
 use crate::stats::{DropReason, Stats};
-use crate::tcp::Connections;
 use crate::tcp::demux::Demux;
 use crate::tcp::per_source::Sources;
 use crate::tcp::slots::{SlotId, Slots};
 use crate::tcp::timers::{NEVER, Timers};
+use crate::tcp::{Connections, Sizes};
 use crate::udp::Datagrams;
 use crate::uppercase::Uppercase;
 
@@ -123,7 +123,8 @@ impl<'a, H: Handler> Server<'a, H> {
         let sources = Sources::new(sources, demux_hasher, config.per_source);
         let demux = Demux::new(demux, buckets, demux_hasher);
         let (slots, timers) = (Slots::new(slots), Timers::new(deadlines));
-        let mut connections = Connections::new(slots, demux, sources, timers, isn_hasher, buffer_size);
+        let sizes = Sizes::of(buffer_size, H::PASSES);
+        let mut connections = Connections::new(slots, demux, sources, timers, isn_hasher, sizes);
         connections.set_idle_timeout(config.idle_timeout);
         Ok(Server {
             handler,

@@ -80,6 +80,18 @@ impl TxToken for Discard {
     }
 }
 
+/// A token of which is to be known whether it was used. What is sent after the first packet is thrown away.
+pub(crate) struct Lent<'t, T>(pub(crate) &'t mut Option<T>);
+
+impl<T: TxToken> TxToken for Lent<'_, T> {
+    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, f: F) -> R {
+        match self.0.take() {
+            Some(token) => token.consume(length, f),
+            None => Discard.consume(length, f),
+        }
+    }
+}
+
 /// A device with room for exactly one packet, so that smoltcp never begins a packet that it cannot send: a fast
 /// retransmission that the device refuses is lost, and the retransmission timer with it. The caller's token is there first.
 pub(crate) struct OneTransmit<'o, T, W> {

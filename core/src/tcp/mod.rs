@@ -29,6 +29,7 @@ use self::segment::Segment;
 use self::slots::{Phase, SlotId, Slots};
 use self::socket::{Arrival, Progress, Standing};
 use self::timers::{NEVER, Timers};
+use self::turn::Turn;
 use crate::cx::Cx;
 use crate::events::Events;
 use crate::handler::{End, Handler};
@@ -55,6 +56,25 @@ pub(crate) struct Connections<'a, S> {
     draining: bool,
 }
 
+/// The sizes of a socket's buffers and of the segments that it sends at most, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sizes {
+    buffer: usize,
+    segment: usize,
+}
+
+impl Sizes {
+    /// Those of buffers of this size, for a handler that `passes` bytes or not.
+    ///
+    /// No segment fills more than half a buffer: Linux acknowledges two segments at once, and one that is smaller than its
+    /// estimate of our segment size after 40 ms, for which both sides would wait. A handler that passes bytes may fill a whole
+    /// buffer with one segment, since the connection tells a conversation from a stream
+    /// ([`echo_window`](socket::echo_window)).
+    pub(crate) fn of(buffer: usize, passes: bool) -> Sizes {
+        Sizes { buffer, segment: if passes { buffer } else { buffer / 2 } }
+    }
+}
+
 /// Why a slot becomes free.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Why {
@@ -72,7 +92,7 @@ impl<'a, S> Connections<'a, S> {
         sources: Sources<'a>,
         timers: Timers<'a>,
         isn_hasher: SipHasher13,
-        buffer_size: usize,
+        sizes: Sizes,
     ) -> Connections<'a, S> {
         Connections {
             slots,
@@ -82,8 +102,8 @@ impl<'a, S> Connections<'a, S> {
             events: Events::new(),
             idle_timeout: None,
             isn_hasher,
-            largest_segment: u16::try_from(buffer_size / 2).unwrap_or(u16::MAX),
-            scales: buffer_size > usize::from(u16::MAX),
+            largest_segment: u16::try_from(sizes.segment).unwrap_or(u16::MAX),
+            scales: sizes.buffer > usize::from(u16::MAX),
             evicted_until: Instant::ZERO,
             draining: false,
         }
@@ -177,17 +197,21 @@ impl<'a, S> Connections<'a, S> {
         device: &mut D,
         id: SlotId,
     ) -> Sent {
-        let mut end = None;
-        match self.slots[id].phase() {
-            Phase::Free => return Sent::All(NEVER),
-            Phase::Open => match self.turn(cx, id) {
-                Some(turn) => end = turn.known_end,
-                None => return self.abort(cx, device, id, End::Aborted),
-            },
-            Phase::HalfOpen | Phase::TimeWait => {}
-        }
+        let sent = loop {
+            let turn = match self.slots[id].phase() {
+                Phase::Free => return Sent::All(NEVER),
+                Phase::HalfOpen | Phase::TimeWait => Turn::NONE,
+                Phase::Open => match self.turn(cx, id) {
+                    Some(turn) => turn,
+                    None => return self.abort(cx, device, id, End::Aborted),
+                },
+            };
+            let sent = self.slots[id].socket.send(cx, device, turn.known_end);
+            if !turn.again || sent == Sent::Blocked {
+                break sent;
+            }
+        };
         let slot = &mut self.slots[id];
-        let sent = slot.socket.send(cx, device, end);
         slot.deadlines.sent(cx.now, slot.socket.is_stalled());
         if slot.phase() == Phase::TimeWait {
             // It ends while smoltcp sends.

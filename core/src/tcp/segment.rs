@@ -1,9 +1,10 @@
 //! TCP segments: those that come, those that smoltcp sends, and those that the server builds for smoltcp to receive.
 
 use heapless::Vec;
-use smoltcp::phy::ChecksumCapabilities;
+use smoltcp::phy::{ChecksumCapabilities, TxToken};
 use smoltcp::wire::{ETHERNET_HEADER_LEN, IpProtocol, IpRepr, TcpControl, TcpPacket, TcpRepr};
 
+use crate::ip::interface::Interface;
 use crate::tcp::demux::Tuple;
 use crate::tcp::seq::{Seq, wrapped};
 
@@ -97,6 +98,24 @@ pub(crate) fn build<const N: usize>(way: &Segment<'_>, tcp: &TcpRepr<'_>) -> Vec
         tcp.emit(segment, &ip.src_addr(), &ip.dst_addr(), &ignored);
     }
     packet
+}
+
+/// Sends a segment of the server's own back to where `to` came from.
+pub(crate) fn send_back(interface: &mut Interface, to: &Segment<'_>, tcp: &TcpRepr<'_>, tx: impl TxToken) {
+    let checksums = interface.capabilities().checksum.clone();
+    let ip = IpRepr::new(to.tuple.local, to.tuple.remote.addr, IpProtocol::Tcp, tcp.buffer_len(), 64);
+    let link = to.link_header.len();
+    let headers = link + ip.header_len();
+    interface.emit(tx, headers + tcp.buffer_len(), |packet| {
+        if let Some(frame) = to.link_header.first_chunk::<ETHERNET_HEADER_LEN>() {
+            packet[..6].copy_from_slice(&frame[6..12]);
+            packet[6..12].copy_from_slice(&frame[..6]);
+            packet[12..link].copy_from_slice(&frame[12..]);
+        }
+        ip.emit(&mut packet[link..], &checksums);
+        let segment = &mut TcpPacket::new_unchecked(&mut packet[headers..]);
+        tcp.emit(segment, &ip.src_addr(), &ip.dst_addr(), &checksums);
+    });
 }
 
 /// What a segment that smoltcp sends says, which smoltcp tells in no other way.

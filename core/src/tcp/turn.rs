@@ -14,6 +14,12 @@ use crate::tcp::socket::stream::Moved;
 pub(super) struct Turn {
     /// Where the segment ends that is the only one to be sent, if that is known.
     pub(super) known_end: Option<Seq>,
+    /// There is to be another turn after what this one has written has been sent.
+    pub(super) again: bool,
+}
+
+impl Turn {
+    pub(super) const NONE: Turn = Turn { known_end: None, again: false };
 }
 
 impl<S> Connections<'_, S> {
@@ -50,7 +56,8 @@ impl<S> Connections<'_, S> {
         if last && slot.socket.recv_queue() == 0 && slot.socket.can_finish() {
             slot.socket.close();
         }
-        Some(Turn { known_end: slot.socket.known_end(before) })
+        let known_end = slot.socket.known_end(before);
+        Some(Turn { known_end, again: H::PASSES && slot.socket.passes_on(before) })
     }
 }
 

@@ -90,14 +90,32 @@ fn the_servers_sequence_numbers_wrap() {
 }
 
 #[test]
-fn no_segment_fills_the_send_buffer() {
+fn in_a_conversation_a_message_comes_back_in_one_segment_and_in_a_stream_in_halves_of_a_buffer() {
     let (mut net, mut peer) = open();
-    peer.send(&mut net, Psh, &letters(1024));
-    for _ in 0..2 {
-        let part = peer.take(&mut net);
-        assert_eq!((part.data.len(), part.window), (512, 1024));
+    for _ in 0..3 {
+        peer.send(&mut net, Psh, &letters(1024));
+        assert_eq!(peer.take(&mut net).data.len(), 1024);
+        net.nothing_sent();
     }
-    net.nothing_sent();
+    // A stream: the echo is not acknowledged when the next message comes.
+    peer.send(&mut net, Psh, &letters(1000));
+    assert_eq!(peer.take(&mut net).data.len(), 1000);
+    let unacknowledged = peer.acked - 1000;
+    net.arrive(peer.segment(Psh, peer.next, Some(unacknowledged), &letters(1000)));
+    peer.next += 1000;
+    let asks = net.next_sent();
+    assert_eq!(asks.len(), 40 + 1, "a byte that was acknowledged, which asks for an acknowledgement");
+    assert_eq!(peer.take_ack(&mut net).window, 48);
+    for messages in 0..20 {
+        peer.ack(&mut net);
+        let lengths: Vec<usize> =
+            core::iter::from_fn(|| (!net.wire.sent.is_empty()).then(|| peer.take(&mut net).data.len()))
+                .filter(|&length| length > 0)
+                .collect();
+        // The sixteenth message with nothing unacknowledged before it is the first that is a conversation's.
+        assert_eq!(lengths, if messages < 16 { &[512, 488][..] } else { &[1000] }, "message {messages}");
+        peer.send(&mut net, Psh, &letters(1000));
+    }
 }
 
 #[test]

@@ -26,13 +26,13 @@ fn a_syn_is_answered_with_the_window_and_the_segment_size_of_the_device() {
 }
 
 #[test]
-fn the_peers_segment_size_holds_up_to_half_a_buffer() {
+fn the_peers_segment_size_holds_up_to_a_buffer() {
     for (mss, largest) in [
-        (None, 512), // RFC 9293, section 3.7.1: 536 bytes without the option, which is above 512 = 1024 / 2
-        (Some(0), 512),
-        (Some(1460), 512),
-        (Some(513), 512),
-        (Some(511), 511),
+        (None, 536), // RFC 9293, section 3.7.1: 536 bytes without the option
+        (Some(0), 536),
+        (Some(1460), 1024),
+        (Some(1025), 1024),
+        (Some(1023), 1023),
         (Some(100), 100),
         (Some(47), 48), // smoltcp uses no MSS below 48
         (Some(1), 48),

@@ -114,7 +114,7 @@ fn the_third_duplicate_acknowledgement_brings_the_lost_segment_at_once() {
     net.arrive(peer.segment(Plain, peer.next, Some(1), &[]));
     let again = peer.take(&mut net);
     net.nothing_sent();
-    assert_eq!((again.seq, again.data.len()), (1, 512));
+    assert_eq!((again.seq, again.data.len()), (1, 1024));
     peer.ack(&mut net);
     assert_eq!(peer.exchange(&mut net, b"on", 2), b"ON");
 }

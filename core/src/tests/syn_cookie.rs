@@ -431,7 +431,7 @@ fn nothing_behind_the_window_that_was_offered_is_taken() {
 #[test]
 fn its_segments_are_no_longer_than_every_host_takes() {
     for (mss, buffer, longest) in
-        [(Some(1460), 1024, 512), (None, 1024, 512), (Some(1460), 8192, 536), (Some(536), 8192, 536)]
+        [(Some(1460), 1024, 536), (None, 1024, 536), (Some(1460), 8192, 536), (Some(536), 8192, 536)]
     {
         let (mut net, mut peer) = (net_from(storage(4, buffer, 0), 1500, |_| {}), peer(40_000));
         peer.mss = mss;

@@ -10,10 +10,11 @@
 //! Kept by: core/src/tests/echo_window.rs
 
 use heapless::Vec;
+use smoltcp::phy::TxToken;
 use smoltcp::wire::{ETHERNET_HEADER_LEN, TcpControl, TcpRepr};
 
 use crate::cx::Cx;
-use crate::tcp::segment::{Built, Segment, SentSegment, bare_ack, build};
+use crate::tcp::segment::{Built, Segment, SentSegment, bare_ack, build, send_back};
 use crate::tcp::seq::wrapped;
 use crate::tcp::socket::Socket;
 use crate::tcp::socket::tcb::Tcb;
@@ -25,6 +26,25 @@ impl Tcb {
     /// Offers both buffers, each of this size.
     pub(super) fn offer_both(&mut self, size: usize) {
         self.both = Some(2 * wrapped(size));
+    }
+}
+
+/// So many segments in a row make a stream a conversation again.
+const CONVERSATION: u8 = 16;
+
+impl Tcb {
+    /// Takes note of bytes that have come: in a conversation, all that was sent has been acknowledged by then.
+    ///
+    /// In a conversation, a message goes back in one segment, be it as long as a buffer. In a stream, that would end in both
+    /// sides waiting: the reply to one message fills the send buffer, the next message waits in the receive buffer and has
+    /// closed the window, and Linux acknowledges a single segment only after 40 ms. So a stream goes back in halves of a
+    /// buffer: two segments are acknowledged at once.
+    pub(super) fn tell_stream_from_conversation(&mut self) {
+        self.streaming = if self.snd_una.is_before(self.snd_max) {
+            CONVERSATION
+        } else {
+            self.streaming.saturating_sub(1)
+        };
     }
 }
 
@@ -44,6 +64,46 @@ pub(super) fn widen(tcb: &Tcb, packet: &mut [u8], segment: &mut SentSegment) {
 }
 
 impl Socket<'_> {
+    /// The most that a turn passes on: in a stream, half a buffer, so that it leaves in a segment of its own.
+    pub(super) fn most_at_once(&self) -> usize {
+        match self.tcb.both {
+            Some(both) if self.tcb.streaming > 0 => both as usize / 4,
+            _ => usize::MAX,
+        }
+    }
+
+    /// True if the peer may wait for us to take what it has to send, and we wait for it to acknowledge what it has received:
+    /// what has come does not fit behind a segment of more than half a buffer that is unacknowledged.
+    #[inline]
+    pub(super) fn waits_for_each_other(&self) -> bool {
+        let tcb = &self.tcb;
+        tcb.snd_una.is_before(tcb.whole_end)
+            && tcb.peer_window > 0
+            && tcb.asked != tcb.snd_una
+            && self.recv_queue() > 0
+            && tcb.both.is_some_and(|both| self.recv_queue() + self.send_queue() > both as usize / 2)
+    }
+
+    /// Asks the peer for an acknowledgement, once for each SND.UNA: a byte that it has acknowledged already comes again. RFC
+    /// 9293, section 3.10.7.4, has it answered at once, and Linux acknowledges what follows at once, too.
+    ///
+    /// It goes back to where the segment came from. smoltcp's keep-alive would not do: it is sent when nothing is in flight, and
+    /// has a byte that may not have arrived.
+    pub(super) fn ask_for_ack<H>(&mut self, cx: &mut Cx<'_, H>, segment: &Segment<'_>, tx: impl TxToken) {
+        self.tcb.asked = self.tcb.snd_una;
+        let tcb = &self.tcb;
+        let ahead = tcb.rcv_edge.ahead_of(tcb.rcv_nxt).max(0).cast_unsigned() >> tcb.rcv_shift;
+        let ports = (segment.tcp.dst_port, segment.tcp.src_port);
+        let window = u16::try_from(ahead).unwrap_or(u16::MAX);
+        let ack = bare_ack(ports, tcb.snd_una - 1, tcb.rcv_nxt, window);
+        send_back(cx.interface, segment, &TcpRepr { payload: &[0], ..ack }, tx);
+    }
+
+    /// True if there is more to pass on, and a turn that began with `before` bytes in the send queue has passed some.
+    pub(crate) fn passes_on(&self, before: usize) -> bool {
+        self.recv_queue() > 0 && self.send_queue() > before
+    }
+
     /// True if smoltcp would cut a segment within the window that was offered: there is room for it, once the handler has passed on what lies in the receive
     /// buffer.
     #[inline]

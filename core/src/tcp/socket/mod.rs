@@ -30,7 +30,7 @@
 
 mod closed_window;
 mod cut_fin;
-mod echo_window;
+pub(crate) mod echo_window;
 mod endless_probe;
 mod far_segment;
 mod fast_retransmit;
@@ -59,6 +59,7 @@ use smoltcp::wire::{ETHERNET_HEADER_LEN, TcpRepr};
 use self::tcb::{Departures, Queues, Tcb};
 use crate::cx::Cx;
 use crate::handler::Handler;
+use crate::ip::device::Lent;
 use crate::ip::interface::Sent;
 use crate::ip::neighbours::Evidence;
 use crate::tcp::demux::Tuple;
@@ -258,7 +259,8 @@ impl<'a> Socket<'a> {
             let update = self.window_update(segment, ack, segment.tcp.window_len);
             self.inject(cx, &update);
         }
-        self.feed(cx, segment.packet, tx);
+        let mut tx = Some(tx);
+        self.feed(cx, segment.packet, Lent(&mut tx));
         if self.probes_without_end(segment) {
             self.update();
             let update = self.window_update(segment, self.tcb.snd_una, 1);
@@ -266,6 +268,12 @@ impl<'a> Socket<'a> {
         }
         let old = !in_order && news.is_none() && old_window::is_old(rcv_nxt, segment);
         let progress = self.progress(segment, old);
+        if !segment.tcp.payload.is_empty()
+            && self.waits_for_each_other()
+            && let Some(tx) = tx
+        {
+            self.ask_for_ack(cx, segment, tx);
+        }
         Arrival::Processed(Progress { at_rest: progress.at_rest && in_order, ..progress })
     }
 
@@ -280,6 +288,9 @@ impl<'a> Socket<'a> {
             tcb.peer_window = segment.tcp.window_len;
         }
         let (acked, received) = (tcb.snd_una != snd_una, tcb.rcv_nxt != rcv_nxt);
+        if received {
+            tcb.tell_stream_from_conversation();
+        }
         let nothing_owed = self.send_queue() == 0;
         // A peer that cannot take more is not dead. But after our FIN its patience alone does not keep the slot.
         let content = (nothing_owed || segment.tcp.window_len == 0) && self.may_send();

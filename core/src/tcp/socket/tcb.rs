@@ -38,6 +38,13 @@ pub(crate) struct Tcb {
     pub(crate) mss: u16,
     /// The size of both buffers, if the window is both ([`echo_window`]).
     pub(crate) both: Option<u32>,
+    /// How many segments must come one after the other, each with nothing unacknowledged before it, until this is a
+    /// conversation ([`echo_window`]).
+    pub(crate) streaming: u8,
+    /// The end of the last segment that was longer than half a buffer.
+    pub(crate) whole_end: Seq,
+    /// SND.UNA when the peer was last asked for an acknowledgement ([`echo_window`]).
+    pub(crate) asked: Seq,
     /// How far the edge has to move right before it is advertised ([`silly_window`]).
     pub(crate) edge_step: u32,
     /// Bytes that the handler has read and written, modulo 2^32.
@@ -71,6 +78,9 @@ impl Tcb {
         rcv_shift: 0,
         mss: 0,
         both: None,
+        streaming: 0,
+        whole_end: Seq(0),
+        asked: Seq(0),
         edge_step: 0,
         read: 0,
         written: 0,
@@ -98,6 +108,9 @@ impl Tcb {
             rcv_shift,
             mss,
             both: None,
+            streaming: 0,
+            whole_end: iss,
+            asked: iss,
             edge_step: silly_window::step(capacity, rcv_shift),
             read: 0,
             written: 0,
@@ -133,6 +146,9 @@ impl Tcb {
             self.snd_max = segment.end;
         }
         self.snd_max = self.snd_max.max(segment.end);
+        if self.both.is_some_and(|both| segment.end.ahead_of(segment.seq).unsigned_abs() > both / 4) {
+            self.whole_end = segment.end;
+        }
     }
 }
 
