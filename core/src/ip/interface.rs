@@ -100,7 +100,7 @@ impl Interface {
         packet: &[u8],
         tx: impl TxToken,
         sockets: &mut SocketSet<'_>,
-        watch: &mut impl Watch,
+        watch: &mut dyn Watch,
     ) {
         let tx = Watched { token: tx, sent: &mut self.packets_sent, watch };
         let mut device = OnePacket::new(packet, tx, &self.capabilities);
@@ -147,9 +147,10 @@ impl Interface {
         now: Instant,
         token: impl TxToken,
         sockets: &mut SocketSet<'_>,
-        watch: &mut impl Watch,
+        watch: &mut dyn Watch,
     ) {
-        let mut out = OneTransmit::new(token, &self.capabilities, &mut self.packets_sent, watch);
+        let token = Watched { token, sent: &mut self.packets_sent, watch };
+        let mut out = OneTransmit::new(token, &self.capabilities);
         self.interface.poll_egress(now, &mut out, sockets);
     }
 
@@ -164,7 +165,7 @@ impl Interface {
         now: Instant,
         device: &mut D,
         sockets: &mut SocketSet<'_>,
-        watch: &mut impl Watch,
+        watch: &mut dyn Watch,
     ) -> Sent {
         for _ in 0..PACKETS_A_TURN {
             let at = self.poll_at(now, sockets);
