@@ -3,18 +3,19 @@
 use smoltcp::phy::{Checksum, Device, DeviceCapabilities, RxToken, TxToken};
 use smoltcp::time::Instant;
 
-/// What the device can do, less the checksums that the filter has verified already.
+use crate::ip::checksum::Seal;
+
+/// What the device can do, less the checksums that the filter has verified already, and that the [`Seal`] will write.
 pub(crate) fn behind_the_filter(device: &DeviceCapabilities) -> DeviceCapabilities {
-    let without_rx = |checksum: &Checksum| if checksum.tx() { Checksum::Tx } else { Checksum::None };
     let mut behind = device.clone();
-    behind.checksum.ipv4 = without_rx(&device.checksum.ipv4);
-    behind.checksum.tcp = without_rx(&device.checksum.tcp);
+    behind.checksum.ipv4 = Checksum::None;
+    behind.checksum.tcp = Checksum::None;
     behind
 }
 
 /// Whoever wants to know what smoltcp sends.
 pub(crate) trait Watch {
-    /// smoltcp has written this packet, link header included; it leaves when this returns.
+    /// smoltcp has written this packet, link header included, but for the checksums; it leaves when this returns.
     fn departs(&mut self, packet: &mut [u8]);
 }
 
@@ -116,21 +117,27 @@ impl<T: TxToken> Device for OneTransmit<'_, T> {
     }
 }
 
-/// A transmit token that counts what leaves through it and shows it to somebody.
+/// A transmit token for smoltcp: what leaves through it is counted, shown to somebody, and given its checksums.
 pub(crate) struct Watched<'s, T> {
     pub(crate) token: T,
     pub(crate) sent: &'s mut u64,
     /// Do not be tempted to make this a type parameter: all that smoltcp does with a token would be compiled once for each.
     pub(crate) watch: &'s mut dyn Watch,
+    pub(crate) seal: Seal,
+    /// The length of the link header.
+    pub(crate) link_header: usize,
 }
 
 impl<T: TxToken> TxToken for Watched<'_, T> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, f: F) -> R {
-        let Watched { token, sent, watch } = self;
+        let Watched { token, sent, watch, seal, link_header } = self;
         token.consume(length, |packet| {
             let result = f(packet);
             *sent += 1;
             watch.departs(packet);
+            if let Some(packet) = packet.get_mut(link_header..) {
+                seal.seal(packet);
+            }
             result
         })
     }

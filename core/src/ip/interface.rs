@@ -11,6 +11,7 @@ use smoltcp::wire::{
 };
 
 use crate::config::{Config, MAX_ADDRESSES};
+use crate::ip::checksum::Seal;
 use crate::ip::device::{Discard, OnePacket, OneTransmit, Watch, Watched, behind_the_filter};
 use crate::ip::link::{Answered, Link};
 use crate::ip::neighbours::Evidence;
@@ -24,8 +25,10 @@ pub(crate) struct Interface {
     interface: iface::Interface,
     addresses: Vec<IpCidr, MAX_ADDRESSES>,
     hardware_addr: HardwareAddress,
-    /// Less the checksums that the filter has verified.
+    /// Less the checksums that the filter has verified, and that the seal will write.
     capabilities: DeviceCapabilities,
+    seal: Seal,
+    link_header: usize,
     packets_sent: u64,
     /// None on a device without frames.
     link: Option<Link>,
@@ -66,6 +69,8 @@ impl Interface {
             addresses: config.addresses.clone(),
             hardware_addr: config.hardware_addr,
             capabilities: behind_the_filter(capabilities),
+            seal: Seal::new(&capabilities.checksum),
+            link_header: if link.is_some() { ETHERNET_HEADER_LEN } else { 0 },
             packets_sent: 0,
             link,
             unanswered: None,
@@ -102,9 +107,10 @@ impl Interface {
         sockets: &mut SocketSet<'_>,
         watch: &mut dyn Watch,
     ) {
-        let tx = Watched { token: tx, sent: &mut self.packets_sent, watch };
-        let mut device = OnePacket::new(packet, tx, &self.capabilities);
-        self.interface.poll_ingress_single(now, &mut device, sockets);
+        let Interface { interface, capabilities, seal, link_header, packets_sent: sent, .. } = self;
+        let token = Watched { token: tx, sent, watch, seal: *seal, link_header: *link_header };
+        let mut device = OnePacket::new(packet, token, capabilities);
+        interface.poll_ingress_single(now, &mut device, sockets);
     }
 
     /// Sends a packet of this length that smoltcp has no part in; `emit` writes it.
@@ -149,9 +155,10 @@ impl Interface {
         sockets: &mut SocketSet<'_>,
         watch: &mut dyn Watch,
     ) {
-        let token = Watched { token, sent: &mut self.packets_sent, watch };
-        let mut out = OneTransmit::new(token, &self.capabilities);
-        self.interface.poll_egress(now, &mut out, sockets);
+        let Interface { interface, capabilities, seal, link_header, packets_sent: sent, .. } = self;
+        let token = Watched { token, sent, watch, seal: *seal, link_header: *link_header };
+        let mut out = OneTransmit::new(token, capabilities);
+        interface.poll_egress(now, &mut out, sockets);
     }
 
     /// When these sockets have something to send or to do; [`NEVER`]: not before a packet comes.
