@@ -58,38 +58,24 @@ impl Interface {
             HardwareAddress::Ip => None,
             HardwareAddress::Ethernet(own) => Some(Link::new(own, now, seed)),
         };
-        let mut interface = Interface {
-            interface: make(
-                config.hardware_addr,
-                &config.addresses,
-                seed,
-                &behind_the_filter(capabilities),
-                now,
-            ),
+        let behind = behind_the_filter(capabilities);
+        // Nothing is changed after this: smoltcp's interface is large, and would be copied on the stack once more.
+        Interface {
+            interface: make(config.hardware_addr, &config.addresses, &config.gateways, seed, &behind, now),
             addresses: config.addresses.clone(),
             hardware_addr: config.hardware_addr,
-            capabilities: behind_the_filter(capabilities),
+            capabilities: behind,
             seal: Seal::new(&capabilities.checksum),
             link_header: if link.is_some() { ETHERNET_HEADER_LEN } else { 0 },
             packets_sent: 0,
             link,
             unanswered: None,
-        };
-        for gateway in &config.gateways {
-            let routes = interface.interface.routes_mut();
-            // Cannot fail: smoltcp keeps two routes by default, and `gateways` has two at most.
-            let _ = match *gateway {
-                IpAddress::Ipv4(gateway) => routes.add_default_ipv4_route(gateway),
-                #[cfg(feature = "ipv6")]
-                IpAddress::Ipv6(gateway) => routes.add_default_ipv6_route(gateway),
-            };
         }
-        interface
     }
 
     /// Another interface with the same addresses, that draws its random numbers from this seed.
     pub(crate) fn seeded(&self, seed: u64, now: Instant) -> iface::Interface {
-        make(self.hardware_addr, &self.addresses, seed, &self.capabilities, now)
+        make(self.hardware_addr, &self.addresses, &[], seed, &self.capabilities, now)
     }
 
     /// What smoltcp believes the device to do.
@@ -288,6 +274,7 @@ impl fmt::Debug for Interface {
 fn make(
     hardware_addr: HardwareAddress,
     addresses: &Vec<IpCidr, MAX_ADDRESSES>,
+    gateways: &[IpAddress],
     seed: u64,
     capabilities: &DeviceCapabilities,
     now: Instant,
@@ -296,5 +283,14 @@ fn make(
     config.random_seed = seed;
     let mut interface = iface::Interface::new(config, &mut OnePacket::new(&[], Discard, capabilities), now);
     interface.update_ip_addrs(|own| own.clone_from(addresses));
+    for gateway in gateways {
+        let routes = interface.routes_mut();
+        // Cannot fail: smoltcp keeps two routes by default, and a server has two gateways at most.
+        let _ = match *gateway {
+            IpAddress::Ipv4(gateway) => routes.add_default_ipv4_route(gateway),
+            #[cfg(feature = "ipv6")]
+            IpAddress::Ipv6(gateway) => routes.add_default_ipv6_route(gateway),
+        };
+    }
     interface
 }
