@@ -3,18 +3,19 @@
 use smoltcp::phy::{Checksum, Device, DeviceCapabilities, RxToken, TxToken};
 use smoltcp::time::Instant;
 
-/// What the device can do, less the checksums that the filter has verified already.
+use crate::ip::checksum::Seal;
+
+/// What the device can do, less the checksums that the filter has verified already, and that the [`Seal`] will write.
 pub(crate) fn behind_the_filter(device: &DeviceCapabilities) -> DeviceCapabilities {
-    let without_rx = |checksum: &Checksum| if checksum.tx() { Checksum::Tx } else { Checksum::None };
     let mut behind = device.clone();
-    behind.checksum.ipv4 = without_rx(&device.checksum.ipv4);
-    behind.checksum.tcp = without_rx(&device.checksum.tcp);
+    behind.checksum.ipv4 = Checksum::None;
+    behind.checksum.tcp = Checksum::None;
     behind
 }
 
 /// Whoever wants to know what smoltcp sends.
 pub(crate) trait Watch {
-    /// smoltcp has written this packet, link header included; it leaves when this returns.
+    /// smoltcp has written this packet, link header included, but for the checksums; it leaves when this returns.
     fn departs(&mut self, packet: &mut [u8]);
 }
 
@@ -94,41 +95,33 @@ impl<T: TxToken> TxToken for Lent<'_, T> {
 
 /// A device with room for exactly one packet, so that smoltcp never begins a packet that it cannot send: a fast
 /// retransmission that the device refuses is lost, and the retransmission timer with it. The caller's token is there first.
-pub(crate) struct OneTransmit<'o, T, W> {
+pub(crate) struct OneTransmit<'o, T> {
     token: Option<T>,
     capabilities: &'o DeviceCapabilities,
-    sent: &'o mut u64,
-    watch: &'o mut W,
 }
 
-impl<'o, T, W> OneTransmit<'o, T, W> {
-    pub(crate) fn new(
-        token: T,
-        capabilities: &'o DeviceCapabilities,
-        sent: &'o mut u64,
-        watch: &'o mut W,
-    ) -> OneTransmit<'o, T, W> {
-        OneTransmit { token: Some(token), capabilities, sent, watch }
+impl<'o, T> OneTransmit<'o, T> {
+    pub(crate) fn new(token: T, capabilities: &'o DeviceCapabilities) -> OneTransmit<'o, T> {
+        OneTransmit { token: Some(token), capabilities }
     }
 }
 
-impl<T: TxToken, W: Watch> Device for OneTransmit<'_, T, W> {
+impl<T: TxToken> Device for OneTransmit<'_, T> {
     type RxToken<'a>
         = Received<'a>
     where
         Self: 'a;
     type TxToken<'a>
-        = Watched<'a, T, W>
+        = T
     where
         Self: 'a;
 
-    fn receive(&mut self, _now: Instant) -> Option<(Received<'_>, Watched<'_, T, W>)> {
+    fn receive(&mut self, _now: Instant) -> Option<(Received<'_>, T)> {
         None
     }
 
-    fn transmit(&mut self, _now: Instant) -> Option<Watched<'_, T, W>> {
-        let token = self.token.take()?;
-        Some(Watched { token, sent: self.sent, watch: self.watch })
+    fn transmit(&mut self, _now: Instant) -> Option<T> {
+        self.token.take()
     }
 
     fn capabilities(&self) -> DeviceCapabilities {
@@ -136,20 +129,27 @@ impl<T: TxToken, W: Watch> Device for OneTransmit<'_, T, W> {
     }
 }
 
-/// A transmit token that counts what leaves through it and shows it to somebody.
-pub(crate) struct Watched<'s, T, W> {
+/// A transmit token for smoltcp: what leaves through it is counted, shown to somebody, and given its checksums.
+pub(crate) struct Watched<'s, T> {
     pub(crate) token: T,
     pub(crate) sent: &'s mut u64,
-    pub(crate) watch: &'s mut W,
+    /// Do not be tempted to make this a type parameter: all that smoltcp does with a token would be compiled once for each.
+    pub(crate) watch: &'s mut dyn Watch,
+    pub(crate) seal: Seal,
+    /// The length of the link header.
+    pub(crate) link_header: usize,
 }
 
-impl<T: TxToken, W: Watch> TxToken for Watched<'_, T, W> {
+impl<T: TxToken> TxToken for Watched<'_, T> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, f: F) -> R {
-        let Watched { token, sent, watch } = self;
+        let Watched { token, sent, watch, seal, link_header } = self;
         token.consume(length, |packet| {
             let result = f(packet);
             *sent += 1;
             watch.departs(packet);
+            if let Some(packet) = packet.get_mut(link_header..) {
+                seal.seal(packet);
+            }
             result
         })
     }

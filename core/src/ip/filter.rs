@@ -25,6 +25,7 @@ use smoltcp::wire::{Icmpv6Message, Icmpv6Packet, Ipv6Address, Ipv6Packet};
 use crate::config::{Config, MAX_ADDRESSES};
 use crate::ip::address;
 use crate::ip::answer::{Answer, Unwanted};
+use crate::ip::checksum;
 #[cfg(feature = "ipv6")]
 use crate::ip::extension_headers::{self, Extended, Fault};
 use crate::ip::housekeeping;
@@ -150,8 +151,11 @@ impl Filter {
         packet: &'p [u8],
         to_us: bool,
     ) -> Result<Admitted<'p>, DropReason> {
+        let bytes = packet;
         let packet = Ipv4Packet::new_checked(packet).map_err(|_| DropReason::Malformed)?;
-        if self.checksum.ipv4.rx() && !packet.verify_checksum() {
+        // Cannot panic: the packet has been checked to be as long as its header.
+        let header = &bytes[..usize::from(packet.header_len())];
+        if self.checksum.ipv4.rx() && !checksum::is_header_right(header) {
             return Err(DropReason::Checksum);
         }
         let (source, destination) = (packet.src_addr(), packet.dst_addr());
@@ -277,7 +281,7 @@ impl Filter {
         match protocol {
             IpProtocol::Tcp => {
                 let packet = TcpPacket::new_checked(payload).map_err(|_| DropReason::Malformed)?;
-                if self.checksum.tcp.rx() && !packet.verify_checksum(&source, &destination) {
+                if self.checksum.tcp.rx() && !checksum::is_segment_right(source, destination, payload) {
                     return Err(DropReason::Checksum);
                 }
                 if packet.dst_port() != self.port {

@@ -11,6 +11,7 @@ use smoltcp::wire::{
 };
 
 use crate::config::{Config, MAX_ADDRESSES};
+use crate::ip::checksum::Seal;
 use crate::ip::device::{Discard, OnePacket, OneTransmit, Watch, Watched, behind_the_filter};
 use crate::ip::link::{Answered, Link};
 use crate::ip::neighbours::Evidence;
@@ -24,8 +25,10 @@ pub(crate) struct Interface {
     interface: iface::Interface,
     addresses: Vec<IpCidr, MAX_ADDRESSES>,
     hardware_addr: HardwareAddress,
-    /// Less the checksums that the filter has verified.
+    /// Less the checksums that the filter has verified, and that the seal will write.
     capabilities: DeviceCapabilities,
+    seal: Seal,
+    link_header: usize,
     packets_sent: u64,
     /// None on a device without frames.
     link: Option<Link>,
@@ -55,36 +58,24 @@ impl Interface {
             HardwareAddress::Ip => None,
             HardwareAddress::Ethernet(own) => Some(Link::new(own, now, seed)),
         };
-        let mut interface = Interface {
-            interface: make(
-                config.hardware_addr,
-                &config.addresses,
-                seed,
-                &behind_the_filter(capabilities),
-                now,
-            ),
+        let behind = behind_the_filter(capabilities);
+        // Nothing is changed after this: smoltcp's interface is large, and would be copied on the stack once more.
+        Interface {
+            interface: make(config.hardware_addr, &config.addresses, &config.gateways, seed, &behind, now),
             addresses: config.addresses.clone(),
             hardware_addr: config.hardware_addr,
-            capabilities: behind_the_filter(capabilities),
+            capabilities: behind,
+            seal: Seal::new(&capabilities.checksum),
+            link_header: if link.is_some() { ETHERNET_HEADER_LEN } else { 0 },
             packets_sent: 0,
             link,
             unanswered: None,
-        };
-        for gateway in &config.gateways {
-            let routes = interface.interface.routes_mut();
-            // Cannot fail: smoltcp keeps two routes by default, and `gateways` has two at most.
-            let _ = match *gateway {
-                IpAddress::Ipv4(gateway) => routes.add_default_ipv4_route(gateway),
-                #[cfg(feature = "ipv6")]
-                IpAddress::Ipv6(gateway) => routes.add_default_ipv6_route(gateway),
-            };
         }
-        interface
     }
 
     /// Another interface with the same addresses, that draws its random numbers from this seed.
     pub(crate) fn seeded(&self, seed: u64, now: Instant) -> iface::Interface {
-        make(self.hardware_addr, &self.addresses, seed, &self.capabilities, now)
+        make(self.hardware_addr, &self.addresses, &[], seed, &self.capabilities, now)
     }
 
     /// What smoltcp believes the device to do.
@@ -100,11 +91,12 @@ impl Interface {
         packet: &[u8],
         tx: impl TxToken,
         sockets: &mut SocketSet<'_>,
-        watch: &mut impl Watch,
+        watch: &mut dyn Watch,
     ) {
-        let tx = Watched { token: tx, sent: &mut self.packets_sent, watch };
-        let mut device = OnePacket::new(packet, tx, &self.capabilities);
-        self.interface.poll_ingress_single(now, &mut device, sockets);
+        let Interface { interface, capabilities, seal, link_header, packets_sent: sent, .. } = self;
+        let token = Watched { token: tx, sent, watch, seal: *seal, link_header: *link_header };
+        let mut device = OnePacket::new(packet, token, capabilities);
+        interface.poll_ingress_single(now, &mut device, sockets);
     }
 
     /// Sends a packet of this length that smoltcp has no part in; `emit` writes it.
@@ -147,10 +139,12 @@ impl Interface {
         now: Instant,
         token: impl TxToken,
         sockets: &mut SocketSet<'_>,
-        watch: &mut impl Watch,
+        watch: &mut dyn Watch,
     ) {
-        let mut out = OneTransmit::new(token, &self.capabilities, &mut self.packets_sent, watch);
-        self.interface.poll_egress(now, &mut out, sockets);
+        let Interface { interface, capabilities, seal, link_header, packets_sent: sent, .. } = self;
+        let token = Watched { token, sent, watch, seal: *seal, link_header: *link_header };
+        let mut out = OneTransmit::new(token, capabilities);
+        interface.poll_egress(now, &mut out, sockets);
     }
 
     /// When these sockets have something to send or to do; [`NEVER`]: not before a packet comes.
@@ -164,7 +158,7 @@ impl Interface {
         now: Instant,
         device: &mut D,
         sockets: &mut SocketSet<'_>,
-        watch: &mut impl Watch,
+        watch: &mut dyn Watch,
     ) -> Sent {
         for _ in 0..PACKETS_A_TURN {
             let at = self.poll_at(now, sockets);
@@ -280,6 +274,7 @@ impl fmt::Debug for Interface {
 fn make(
     hardware_addr: HardwareAddress,
     addresses: &Vec<IpCidr, MAX_ADDRESSES>,
+    gateways: &[IpAddress],
     seed: u64,
     capabilities: &DeviceCapabilities,
     now: Instant,
@@ -288,5 +283,14 @@ fn make(
     config.random_seed = seed;
     let mut interface = iface::Interface::new(config, &mut OnePacket::new(&[], Discard, capabilities), now);
     interface.update_ip_addrs(|own| own.clone_from(addresses));
+    for gateway in gateways {
+        let routes = interface.routes_mut();
+        // Cannot fail: smoltcp keeps two routes by default, and a server has two gateways at most.
+        let _ = match *gateway {
+            IpAddress::Ipv4(gateway) => routes.add_default_ipv4_route(gateway),
+            #[cfg(feature = "ipv6")]
+            IpAddress::Ipv6(gateway) => routes.add_default_ipv6_route(gateway),
+        };
+    }
     interface
 }

@@ -9,6 +9,7 @@ pub(crate) mod address;
 pub(crate) mod announce;
 pub(crate) mod answer;
 pub(crate) mod arp;
+pub(crate) mod checksum;
 mod closed_port;
 pub(crate) mod device;
 #[cfg(feature = "ipv6")]

@@ -53,5 +53,5 @@ impl Interrupt {
 const _: () = {
     use shout_core::{Memory, Server};
     assert!(size_of::<Memory<'static, 2>>() - size_of::<Memory<'static, 1>>() <= 2700);
-    assert!(size_of::<Server<'static>>() + size_of::<Memory<'static, 0>>() <= 6700);
+    assert!(size_of::<Server<'static>>() + size_of::<Memory<'static, 0>>() <= 8800);
 };

@@ -43,7 +43,14 @@ struct Board {
 
 #[entry]
 fn main() -> ! {
-    let Board { mut clock, mut alarm, mut mac, server } = start();
+    let board = start();
+    run(board)
+}
+
+/// On its own, so that what it needs is not on the stack yet during the start.
+#[inline(never)]
+fn run(board: Board) -> ! {
+    let Board { mut clock, mut alarm, mut mac, server } = board;
     loop {
         // First of all: what happens from here on ends the sleep below.
         mac.acknowledge();
