@@ -128,6 +128,7 @@ impl<'a, S> Connections<'a, S> {
             }
             Arrival::Refused => cx.stats.drop(DropReason::Unacceptable),
             Arrival::Reset => self.end(cx, id, End::Reset),
+            Arrival::RepeatSynAck => return self.repeat_syn_ack(cx, id, segment),
             Arrival::Reopen if self.draining => cx.stats.drop(DropReason::ShuttingDown),
             Arrival::Reopen => {
                 let previous = slot.socket.snd_max();

@@ -199,3 +199,17 @@ fn a_stray_syn_ack_on_a_live_connection_is_challenged() {
     peer.take_ack(&mut net);
     assert_eq!(peer.exchange(&mut net, b"alive", 5), b"ALIVE");
 }
+
+/// macOS resets with the number of the FIN that it has sent, which is RCV.NXT - 1.
+#[test]
+fn a_rst_with_the_number_of_the_peers_fin_ends_the_connection() {
+    for make in [super::states::close_wait, super::states::last_ack, super::states::closing] {
+        let (mut net, peer) = make();
+        net.arrive(peer.segment(Rst, peer.next - 1, None, &[]));
+        net.nothing_sent();
+        assert_eq!((net.stats().reset, net.stats().live), (1, 0));
+    }
+    let (mut net, peer) = super::states::open();
+    net.arrive(peer.segment(Rst, peer.next - 1, None, &[]));
+    assert_eq!((net.stats().reset, net.stats().live), (0, 1), "there was no FIN");
+}

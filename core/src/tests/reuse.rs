@@ -168,3 +168,15 @@ fn a_closed_connection_is_not_known_any_more() {
     net.arrive(peer.segment(Psh, peer.next, Some(peer.acked), b"?"));
     peer.take_rst(&mut net);
 }
+
+/// RFC 9293, section 3.6.1. An old duplicate of a SYN would else leave half a connection behind.
+#[test]
+fn time_wait_answers_an_old_syn_and_goes_on() {
+    let (mut net, mut old) = time_wait();
+    for behind in [0, 1, 2, 1000, 1 << 30] {
+        net.arrive(old.segment(Syn, old.next - behind, None, &[]));
+        old.take_ack(&mut net);
+        net.pass(Duration::from_secs(1));
+    }
+    assert_eq!((net.stats().opened, net.stats().abandoned), (1, 0));
+}

@@ -7,7 +7,7 @@
 //! | module | shortcoming |
 //! |---|---|
 //! | [`initial_sequence`] | one generator with public constants gives all initial sequence numbers |
-//! | [`new_connection`] | no new SYN is taken in TIME-WAIT and SYN-RECEIVED |
+//! | [`new_connection`] | no new SYN is taken in TIME-WAIT and SYN-RECEIVED; the same SYN again is not answered |
 //! | [`far_segment`] | a segment about 2^31 away from RCV.NXT panics |
 //! | [`cut_fin`] | the FIN of a segment whose tail is cut off is taken |
 //! | [`scaled_syn_window`] | the window of the SYN\|ACK is taken to be scaled |
@@ -98,6 +98,8 @@ pub(crate) enum Verdict {
     Reset,
     /// It begins a new connection with the same 4-tuple.
     Reopen,
+    /// It is the SYN that began the connection: its SYN|ACK is to be sent again.
+    RepeatSynAck,
 }
 
 /// What a segment did to a connection.
@@ -111,6 +113,8 @@ pub(crate) enum Arrival {
     Reset,
     /// It begins a new connection with the same 4-tuple.
     Reopen,
+    /// It is the SYN that began the connection: its SYN|ACK is to be sent again.
+    RepeatSynAck,
 }
 
 /// What the peer said with a segment.
@@ -217,6 +221,7 @@ impl<'a> Socket<'a> {
             Some(Verdict::Drop) => Arrival::Refused,
             Some(Verdict::Reset) => Arrival::Reset,
             Some(Verdict::Reopen) => Arrival::Reopen,
+            Some(Verdict::RepeatSynAck) => Arrival::RepeatSynAck,
         }
     }
 
@@ -231,7 +236,7 @@ impl<'a> Socket<'a> {
     fn judge_numbers(&self, segment: &Segment<'_>) -> Option<Verdict> {
         let (state, tcb) = (self.state(), &self.tcb);
         new_connection::judge(state, tcb, segment)
-            .or_else(|| rfc5961::reset_or_syn(tcb, segment))
+            .or_else(|| rfc5961::reset_or_syn(state, tcb, segment))
             // RFC 9293, section 3.10.7.4: "if the ACK bit is off, drop the segment and return".
             .or_else(|| segment.tcp.ack_number.is_none().then_some(Verdict::Drop))
             .or_else(|| far_segment::judge(tcb, segment))
@@ -437,6 +442,11 @@ impl<'a> Socket<'a> {
     /// Bytes that have been written and not been acknowledged.
     pub(crate) fn send_queue(&self) -> usize {
         self.seen().send_queue
+    }
+
+    /// ISS.
+    pub(crate) fn iss(&self) -> Seq {
+        self.tcb.iss
     }
 
     /// RCV.NXT.

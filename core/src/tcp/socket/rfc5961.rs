@@ -1,12 +1,13 @@
 //! RFC 5961: what a segment must be like before it may change a connection. It would be needed beside a perfect stack, too.
 //!
 //! smoltcp closes on any RST in the window, answers a SYN on a live connection with silence, and believes an
-//! acknowledgement of what it has yet to send. Nothing of that gets past here.
+//! acknowledgement of what it has yet to send. Nothing of that gets past here. Nor does it take the RST of a macOS peer that
+//! has sent its FIN: that has the FIN's number, RCV.NXT - 1. Linux takes it too once the FIN has come.
 //! RFC 5961, sections 3.2, 4.2 and 5.2.
 //! Upstream: <https://github.com/smoltcp-rs/smoltcp/issues/12> (open). xarxa audit 015, 079, 082.
 //! Shown by: core/tests/smoltcp.rs, `an_inexact_rst_in_the_window_closes`,
 //! `an_exact_rst_with_data_at_a_closed_window_is_dropped`, `a_syn_on_a_live_connection_draws_no_challenge_ack`,
-//! `an_ack_of_unsent_data_frees_it`
+//! `an_ack_of_unsent_data_frees_it`, `a_rst_with_the_number_of_the_fin_is_dropped`
 //! Kept by: core/src/tests/reset.rs
 
 use smoltcp::socket::tcp::State;
@@ -17,10 +18,16 @@ use crate::tcp::socket::Verdict;
 use crate::tcp::socket::tcb::Tcb;
 
 /// What becomes of a RST, and of a SYN that begins no new connection; None: the segment is neither.
-pub(crate) fn reset_or_syn(tcb: &Tcb, segment: &Segment<'_>) -> Option<Verdict> {
+pub(crate) fn reset_or_syn(state: State, tcb: &Tcb, segment: &Segment<'_>) -> Option<Verdict> {
     match segment.tcp.control {
         TcpControl::Syn => Some(Verdict::Challenge),
         TcpControl::Rst if segment.seq() == tcb.rcv_nxt => Some(Verdict::Reset),
+        TcpControl::Rst
+            if segment.seq() + 1 == tcb.rcv_nxt
+                && matches!(state, State::CloseWait | State::Closing | State::LastAck) =>
+        {
+            Some(Verdict::Reset)
+        }
         TcpControl::Rst if segment.seq().is_after(tcb.rcv_nxt) && segment.seq().is_before(tcb.rcv_edge) => {
             Some(Verdict::Challenge)
         }
