@@ -16,7 +16,7 @@
 //! | acceptable sequence numbers: out of order, duplicates, overlaps | `segments` |
 //! | acceptable acknowledgements (RFC 5961, section 5) | `acknowledgements`, `segments` |
 //! | RST, and SYN on a live connection (RFC 5961, sections 3 and 4) | `reset` |
-//! | challenge ACKs | `reset`, `acknowledgements`, `segments` |
+//! | challenge ACKs, and their limit | `reset`, `acknowledgements`, `segments`; `repeated_segments` |
 //! | illegal flags and options, port scans | `illegal_flags`; in the first segment: `drops`, `segments` |
 //! | random segments, several peers, a refusing device | `random_segments` |
 //! | data: order, sequence number wrap, buffer wrap | `echo` |
@@ -80,6 +80,7 @@ mod peer;
 mod per_source;
 mod random_segments;
 mod refusing_device;
+mod repeated_segments;
 mod reset;
 mod reuse;
 mod segments;

@@ -10,6 +10,9 @@
 //! | [`new_connection`] | no new SYN is taken in TIME-WAIT and SYN-RECEIVED; the same SYN again is not answered |
 //! | [`far_segment`] | a segment about 2^31 away from RCV.NXT panics |
 //! | [`cut_fin`] | the FIN of a segment whose tail is cut off is taken |
+//! | [`fin_again`] | a FIN behind data that has been received is never taken |
+//! | [`old_ack`] | data with an acknowledgement older than SND.UNA is dropped |
+//! | [`challenge_rate`] | segments without data outside the window are answered once a second |
 //! | [`scaled_syn_window`] | the window of the SYN\|ACK is taken to be scaled |
 //! | [`text_after_fin`] | bytes after the peer's FIN are taken |
 //! | [`closed_window`] | acknowledgement and window of a segment outside a closed window are ignored |
@@ -26,20 +29,24 @@
 //! | [`unread_data`] | unread data is lost without a RST |
 //!
 //! The others are no repairs: [`tcb`] and [`rfc5961`] would be needed beside a perfect stack, [`stream`] is the handler's view,
-//! and [`shortcuts`] are for speed.
+//! [`pieces`] is how smoltcp is shown what did not come so, and [`shortcuts`] are for speed.
 
+mod challenge_rate;
 mod closed_window;
 mod cut_fin;
 mod echo_window;
 mod endless_probe;
 mod far_segment;
 mod fast_retransmit;
+mod fin_again;
 mod initial_sequence;
 mod keep_alive;
 mod last_ack;
 mod new_connection;
+mod old_ack;
 mod old_window;
 mod persist;
+mod pieces;
 mod reset_number;
 mod rfc5961;
 mod scaled_syn_window;
@@ -56,13 +63,14 @@ use smoltcp::phy::{Device, TxToken};
 use smoltcp::socket::tcp::{self, State};
 use smoltcp::wire::{ETHERNET_HEADER_LEN, TcpRepr};
 
+use self::challenge_rate::ChallengeRate;
 use self::tcb::{Departures, Queues, Tcb};
 use crate::cx::Cx;
 use crate::handler::Handler;
 use crate::ip::interface::Sent;
 use crate::ip::neighbours::Evidence;
 use crate::tcp::demux::Tuple;
-use crate::tcp::segment::{Built, Segment, bare_ack, build};
+use crate::tcp::segment::{Built, Segment};
 use crate::tcp::seq::{Seq, wrapped};
 use crate::tcp::timers::NEVER;
 
@@ -77,6 +85,7 @@ pub(crate) struct Socket<'a> {
     has_timer: bool,
     /// The timer of the probes of a closed window was restarted, and nothing has been sent since.
     persist_restarted: bool,
+    challenge_rate: ChallengeRate,
 }
 
 /// What smoltcp's socket says of itself. To ask it costs a look into its set each time.
@@ -149,6 +158,7 @@ impl<'a> Socket<'a> {
         seen: Seen { state: State::Closed, recv_queue: 0, send_queue: 0 },
         has_timer: false,
         persist_restarted: false,
+        challenge_rate: ChallengeRate::FULL,
     };
 
     /// Gives the socket its memory.
@@ -186,6 +196,7 @@ impl<'a> Socket<'a> {
             self.tcb.offer_both(buffer);
         }
         self.persist_restarted = false;
+        self.challenge_rate = ChallengeRate::FULL;
         initial_sequence::open(cx, packets, self.sockets(), iss);
         self.look();
         self.state() == State::SynReceived
@@ -240,7 +251,7 @@ impl<'a> Socket<'a> {
             // RFC 9293, section 3.10.7.4: "if the ACK bit is off, drop the segment and return".
             .or_else(|| segment.tcp.ack_number.is_none().then_some(Verdict::Drop))
             .or_else(|| far_segment::judge(tcb, segment))
-            .or_else(|| rfc5961::unsent_ack(state, tcb, segment))
+            .or_else(|| rfc5961::ack(state, tcb, segment))
             .or_else(|| text_after_fin::judge(state, tcb, segment))
     }
 
@@ -255,6 +266,12 @@ impl<'a> Socket<'a> {
     fn process<H>(&mut self, cx: &mut Cx<'_, H>, segment: &Segment<'_>, tx: impl TxToken) -> Arrival {
         let rcv_nxt = self.tcb.rcv_nxt;
         let in_order = segment.seq() == rcv_nxt;
+        if self.is_overtaken(segment) {
+            return self.take_overtaken(cx, segment, tx);
+        }
+        if !in_order && self.brings_fin_alone(segment) {
+            return self.take_fin(cx, segment, tx);
+        }
         if self.hides(segment) {
             return Arrival::Processed(self.progress(segment, false));
         }
@@ -263,7 +280,13 @@ impl<'a> Socket<'a> {
             let update = self.window_update(segment, ack, segment.tcp.window_len);
             self.inject(cx, &update);
         }
-        self.feed(cx, segment.packet, tx);
+        if !in_order && self.is_outside(segment) {
+            self.answer_outside(cx, segment, tx);
+        } else if segment.packet.is_empty() {
+            self.feed_pieces(cx, segment, tx);
+        } else {
+            self.feed(cx, segment.packet, tx);
+        }
         if self.probes_without_end(segment) {
             self.update();
             let update = self.window_update(segment, self.tcb.snd_una, 1);
@@ -283,6 +306,7 @@ impl<'a> Socket<'a> {
         let counts = !old && segment.ack() == Some(tcb.snd_una);
         if counts {
             tcb.peer_window = segment.tcp.window_len;
+            tcb.largest_peer_window = tcb.largest_peer_window.max(tcb.peer_window);
         }
         let (acked, received) = (tcb.snd_una != snd_una, tcb.rcv_nxt != rcv_nxt);
         let nothing_owed = self.send_queue() == 0;
@@ -294,16 +318,6 @@ impl<'a> Socket<'a> {
             && segment.tcp.payload.is_empty()
             && segment.tcp.window_len > 0;
         Progress { acked: acked || content, payload: acked || received, at_rest }
-    }
-
-    /// Answers a segment with an acknowledgement: an empty segment just to the left of the window is answered with one, one
-    /// a second at most, and changes nothing.
-    fn challenge<H>(&mut self, cx: &mut Cx<'_, H>, segment: &Segment<'_>, tx: impl TxToken) {
-        let ports = (segment.tcp.src_port, segment.tcp.dst_port);
-        let left = self.tcb.rcv_nxt - 1;
-        let tcp = bare_ack(ports, left, self.tcb.snd_una, segment.tcp.window_len);
-        let ack: Built = build(segment, &tcp);
-        self.feed(cx, &ack, tx);
     }
 
     /// Shows smoltcp a packet, and takes note of what it answers.

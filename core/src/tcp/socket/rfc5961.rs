@@ -14,6 +14,7 @@ use smoltcp::socket::tcp::State;
 use smoltcp::wire::TcpControl;
 
 use crate::tcp::segment::Segment;
+use crate::tcp::seq::Seq;
 use crate::tcp::socket::Verdict;
 use crate::tcp::socket::tcb::Tcb;
 
@@ -36,11 +37,27 @@ pub(crate) fn reset_or_syn(state: State, tcb: &Tcb, segment: &Segment<'_>) -> Op
     }
 }
 
-/// A challenge ACK for an acknowledgement of what was never sent. In SYN-RECEIVED, smoltcp answers with a RST, as it should
-/// (RFC 9293, section 3.10.7.4).
-pub(crate) fn unsent_ack(state: State, tcb: &Tcb, segment: &Segment<'_>) -> Option<Verdict> {
-    let unsent = state != State::SynReceived && segment.ack().is_some_and(|ack| ack.is_after(tcb.snd_max));
-    unsent.then_some(Verdict::Challenge)
+/// A challenge ACK for an acknowledgement of what was never sent, or older than what can be under way.
+#[inline]
+pub(crate) fn ack(state: State, tcb: &Tcb, segment: &Segment<'_>) -> Option<Verdict> {
+    let ack = segment.ack()?;
+    if ack.0.wrapping_sub(tcb.snd_una.0) <= tcb.snd_max.0.wrapping_sub(tcb.snd_una.0) {
+        return None;
+    }
+    unacceptable_ack(state, tcb, ack)
+}
+
+/// RFC 5961, section 5.2: SND.UNA - MAX.SND.WND =< SEG.ACK =< SND.NXT; nor older than all that was acknowledged so far, as in
+/// Linux. In SYN-RECEIVED, smoltcp answers with a RST, as it should (RFC 9293, section 3.10.7.4).
+#[cold]
+fn unacceptable_ack(state: State, tcb: &Tcb, ack: Seq) -> Option<Verdict> {
+    if state == State::SynReceived {
+        return None;
+    }
+    let behind = tcb.snd_una.ahead_of(ack);
+    let acknowledged = tcb.snd_una.0.wrapping_sub((tcb.iss + 1).0);
+    let reach = tcb.max_snd_wnd().min(acknowledged);
+    (behind <= 0 || behind.unsigned_abs() > reach).then_some(Verdict::Challenge)
 }
 
 /// True if whoever sent a segment that is not refused knows where the connection stands: it begins in the window (RFC 9293,

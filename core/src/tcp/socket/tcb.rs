@@ -21,6 +21,8 @@ pub(crate) struct Tcb {
     pub(crate) snd_max: Seq,
     /// SND.WND as it stood in the peer's header, not scaled.
     pub(crate) peer_window: u16,
+    /// MAX.SND.WND (RFC 5961, section 5.2), likewise.
+    pub(crate) largest_peer_window: u16,
     /// Snd.Wind.Shift.
     pub(crate) snd_shift: u8,
     /// RCV.NXT: the next number that is expected from the peer.
@@ -63,6 +65,7 @@ impl Tcb {
         snd_una: Seq(0),
         snd_max: Seq(0),
         peer_window: 0,
+        largest_peer_window: 0,
         snd_shift: 0,
         rcv_nxt: Seq(0),
         rcv_edge: Seq(0),
@@ -89,6 +92,8 @@ impl Tcb {
             snd_una: iss + 1,
             snd_max: iss + 1,
             peer_window: syn.window_len,
+            // That of a SYN is not scaled (RFC 7323, section 2.2).
+            largest_peer_window: syn.window_len >> syn.window_scale.unwrap_or(0).min(14),
             // Each side scales if both do (RFC 7323, section 2.2), and smoltcp does if the peer does.
             snd_shift: syn.window_scale.unwrap_or(0),
             rcv_nxt: irs + 1,
@@ -107,6 +112,11 @@ impl Tcb {
     /// SND.WND.
     pub(crate) fn snd_wnd(&self) -> usize {
         usize::from(self.peer_window) << self.snd_shift
+    }
+
+    /// MAX.SND.WND.
+    pub(crate) fn max_snd_wnd(&self) -> u32 {
+        u32::from(self.largest_peer_window) << self.snd_shift
     }
 
     /// Brings RCV.NXT and SND.UNA up to what smoltcp has made of a segment.
