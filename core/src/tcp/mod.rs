@@ -235,11 +235,12 @@ impl<'a, S> Connections<'a, S> {
         device: &mut D,
         id: SlotId,
     ) -> Sent {
+        let scarce = self.slots.first(Phase::Free).is_none();
         let slot = &mut self.slots[id];
         if slot.phase() == Phase::HalfOpen && self.draining {
             return self.abort(cx, device, id, End::Aborted);
         }
-        match slot.expire(cx.now, self.idle_timeout) {
+        match slot.expire(cx.now, self.idle_timeout, scarce) {
             Expiry::Egress => {}
             Expiry::Close => {
                 slot.socket.close();

@@ -6,9 +6,13 @@ use crate::tcp::slots::{Phase, Slot};
 use crate::tcp::socket::Progress;
 use crate::tcp::timers::NEVER;
 
-/// A half-open connection gets this long to be acknowledged.
-const HALF_OPEN: Duration = Duration::from_secs(5);
-/// An evicted client is recognised for this long after its SYN.
+/// A half-open connection gets this long to be acknowledged, as in Linux; MUST-23 of RFC 9293 has three minutes for an active
+/// open, and the peer's is one.
+const HALF_OPEN: Duration = Duration::from_secs(75);
+/// And this long if no slot is free then.
+const HALF_OPEN_SCARCE: Duration = Duration::from_secs(5);
+/// An evicted client is recognised for this long after its SYN ([`syn_cookie`](crate::tcp::syn_cookie)): not for as long as it
+/// may have been half-open, as the numbers that a forged acknowledgement can hit grow with it.
 pub(crate) const COOKIE_AGE: Duration = Duration::from_secs(5);
 /// A peer is probed when it has been silent for this long.
 const PROBE: Duration = Duration::from_secs(20);
@@ -32,6 +36,7 @@ pub(crate) struct Deadlines {
     progress: Instant,
     /// A payload byte made its way in either direction.
     payload: Instant,
+    /// The silent peer is probed; of a half-open connection: it is looked whether slots are scarce, or it is given up.
     probe_at: Instant,
     /// Set while there is something to send and smoltcp waits for nothing.
     stalled_at: Instant,
@@ -74,7 +79,7 @@ impl Deadlines {
             heard: now,
             progress: now,
             payload: now,
-            probe_at: now + PROBE,
+            probe_at: now + HALF_OPEN_SCARCE,
             stalled_at: NEVER,
             reset_at: NEVER,
         }
@@ -117,7 +122,7 @@ impl<S> Slot<'_, S> {
         let deadlines = &self.deadlines;
         match self.phase() {
             Phase::Free => NEVER,
-            Phase::HalfOpen => deadlines.begun + HALF_OPEN,
+            Phase::HalfOpen => deadlines.probe_at,
             // smoltcp ends TIME-WAIT after 10 seconds, but not before it has sent an acknowledgement that is due: never, if
             // it no longer knows the way to the peer.
             Phase::TimeWait => deadlines.heard + DEAD,
@@ -128,13 +133,17 @@ impl<S> Slot<'_, S> {
         }
     }
 
-    /// What the slot's deadlines ask for; they are set anew.
-    pub(crate) fn expire(&mut self, now: Instant, idle_timeout: Option<Duration>) -> Expiry {
+    /// What the slot's deadlines ask for; they are set anew. `scarce`: no slot is free.
+    pub(crate) fn expire(&mut self, now: Instant, idle_timeout: Option<Duration>, scarce: bool) -> Expiry {
         if now < self.deadline(idle_timeout) {
             return Expiry::Egress;
         }
         match self.phase() {
             Phase::Free => Expiry::Egress,
+            Phase::HalfOpen if !scarce && now < self.deadlines.begun + HALF_OPEN => {
+                self.deadlines.probe_at = self.deadlines.begun + HALF_OPEN;
+                Expiry::Egress
+            }
             Phase::HalfOpen | Phase::TimeWait => Expiry::Release,
             Phase::Open if now >= self.deadlines.dead_at() => Expiry::Dead,
             Phase::Open if now >= self.idle_at(idle_timeout) => {

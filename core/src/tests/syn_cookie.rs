@@ -16,8 +16,8 @@ use super::peer::{Peer, letters, peer, peer_from, upper};
 use super::states::IDLE;
 use crate::DropReason;
 
-/// The half-open deadline.
-const HALF_OPEN: Duration = Duration::from_secs(5);
+/// For how long an evicted client is recognised.
+const COOKIE_AGE: Duration = Duration::from_secs(5);
 
 /// A SYN flood: this many clients send a SYN, and nothing after it.
 #[track_caller]
@@ -29,6 +29,14 @@ fn flood(net: &mut Net, slots: u16) {
 fn flood_from(net: &mut Net, first: u16, slots: u16) {
     for port in first..first + slots {
         peer(port).syn(net);
+    }
+}
+
+/// The flood of that many clients is over: those whose connection is half-open reset it.
+#[track_caller]
+fn flood_ends(net: &mut Net, slots: u16) {
+    for port in 1..=slots {
+        net.arrive(peer(port).segment(Rst, 1, None, &[]));
     }
 }
 
@@ -236,7 +244,7 @@ fn nobody_comes_back_where_nobody_gave_way() {
     // Nor a while after.
     flood(&mut net, 5);
     assert_eq!(net.stats().evicted, 1);
-    net.pass(HALF_OPEN);
+    net.pass(COOKIE_AGE);
     net.wire.sent.clear();
     peer.syn(&mut net);
     net.arrive(peer.segment(Rst, 1, None, &[]));
@@ -259,8 +267,8 @@ fn what_an_old_acknowledgement_brings_back_ends_with_the_first_probe_or_as_a_dea
 
         net.arrive(duplicate);
         assert_eq!((net.stats().revived, net.stats().live), (1, 1));
-        net.pass(HALF_OPEN);
-        net.wire.sent.clear();
+        flood_ends(&mut net, 5);
+        net.pass_in_silence(COOKIE_AGE);
         net.pass_in_silence(Duration::from_secs(15));
         let probe = old.take(&mut net);
         if answers {
@@ -283,8 +291,8 @@ fn it_and_a_peer_in_time_wait_exchange_two_segments_a_second_until_that_is_over(
     old.ack(&mut net);
     flood(&mut net, 5);
     net.arrive(duplicate);
-    net.pass(HALF_OPEN);
-    net.wire.sent.clear();
+    flood_ends(&mut net, 5);
+    net.pass_in_silence(COOKIE_AGE);
     net.pass_in_silence(Duration::from_secs(15));
     let time_wait = old.segment(Plain, old.next, Some(old.acked), &[]);
     assert_eq!(old.take(&mut net).data, [0], "the probe");
@@ -470,7 +478,8 @@ fn a_first_segment_that_cannot_be_taken_keeps_no_slot() {
     net.arrive(peer.segment(Fin, 1, Some(1), &letters(2049)));
     assert_eq!((net.stats().revived, net.stats().opened), (1, 0));
     net.wire.sent.clear();
-    net.pass(HALF_OPEN);
+    flood_ends(&mut net, 4);
+    net.pass(Duration::from_secs(75));
     net.wire.sent.clear();
     assert_eq!((net.last.deadline, net.stats().abandoned), (None, 4));
 
