@@ -8,6 +8,7 @@ mod backlog;
 pub(crate) mod demux;
 mod isn;
 pub(crate) mod per_source;
+pub(crate) mod malformed;
 mod policy;
 pub(crate) mod segment;
 mod seq;
@@ -112,7 +113,7 @@ impl<'a, S> Connections<'a, S> {
                 }
                 Found::Dropped => return None,
                 Found::Nothing => {
-                    cx.interface.answer(cx.now, segment.packet, tx);
+                    segment.refuse(cx, tx);
                     return None;
                 }
             },

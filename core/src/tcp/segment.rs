@@ -1,16 +1,18 @@
 //! TCP segments: those that come, those that smoltcp sends, and those that the server builds for smoltcp to receive.
 
 use heapless::Vec;
-use smoltcp::phy::ChecksumCapabilities;
+use smoltcp::phy::{ChecksumCapabilities, TxToken};
 use smoltcp::wire::{ETHERNET_HEADER_LEN, IpProtocol, IpRepr, TcpControl, TcpPacket, TcpRepr};
 
+use crate::cx::Cx;
 use crate::tcp::demux::Tuple;
 use crate::tcp::seq::{Seq, wrapped};
 
 /// A TCP segment with a right checksum, between addresses that may talk to each other.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Segment<'p> {
-    /// The packet that it came in, from its link header on. Empty for a segment that was built.
+    /// The packet that it came in, from its link header on. Empty for a segment that smoltcp must not be shown as it came:
+    /// then it is to be built.
     pub(crate) packet: &'p [u8],
     /// What stands before the IP header: nothing, or an Ethernet header.
     pub(crate) link_header: &'p [u8],
@@ -27,6 +29,15 @@ impl Segment<'_> {
     /// SEG.ACK.
     pub(crate) fn ack(&self) -> Option<Seq> {
         self.tcp.ack_number.map(Seq::from)
+    }
+
+    /// Lets smoltcp answer a segment to no connection: with a RST, if one is due.
+    pub(crate) fn refuse<H>(&self, cx: &mut Cx<'_, H>, tx: impl TxToken) {
+        if !self.packet.is_empty() {
+            return cx.interface.answer(cx.now, self.packet, tx);
+        }
+        let headers: Built = build(self, &TcpRepr { timestamp: None, payload: &[], ..self.tcp });
+        cx.interface.answer(cx.now, &headers, tx);
     }
 
     /// Where the payload ends: SEG.SEQ + SEG.LEN, without the SYN or FIN.

@@ -337,7 +337,7 @@ fn time_wait_ends_after_10_seconds() {
 
 #[test]
 fn deadlines_hold_for_each_of_many_connections() {
-    let mut net = super::fixture::net_with::<8>(|_| {});
+    let mut net = net_with::<8>(|_| {});
     let mut peers: std::vec::Vec<Peer> = (1..=8).map(peer).collect();
     for peer in &mut peers {
         peer.connect(&mut net);
