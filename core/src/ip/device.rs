@@ -1,5 +1,6 @@
 //! The devices that smoltcp is shown in place of the caller's: one packet in, one packet out.
 
+use heapless::Vec;
 use smoltcp::phy::{Checksum, Device, DeviceCapabilities, RxToken, TxToken};
 use smoltcp::time::Instant;
 
@@ -14,9 +15,18 @@ pub(crate) fn behind_the_filter(device: &DeviceCapabilities) -> DeviceCapabiliti
 
 /// Whoever wants to know what smoltcp sends.
 pub(crate) trait Watch {
+    /// True if packets may be made longer or shorter before they leave ([`edit`](Self::edit)). They are copied once more then.
+    const EDITS: bool = false;
+
     /// smoltcp has written this packet, link header included; it leaves when this returns.
     fn departs(&mut self, packet: &mut [u8]);
+
+    /// Edits a packet before [`departs`](Self::departs) sees it, link header included.
+    fn edit(&mut self, _draft: &mut Draft) {}
 }
+
+/// A packet that smoltcp has written, with room for what may be added to it.
+pub(crate) type Draft = Vec<u8, LONGEST_ANSWER>;
 
 /// For packets whose contents nobody needs to know.
 impl Watch for () {
@@ -134,6 +144,17 @@ pub(crate) struct Watched<'s, T, W> {
 impl<T: TxToken, W: Watch> TxToken for Watched<'_, T, W> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, f: F) -> R {
         let Watched { token, sent, watch } = self;
+        let mut draft = Draft::new();
+        if W::EDITS && draft.resize(length, 0).is_ok() {
+            let result = f(&mut draft);
+            watch.edit(&mut draft);
+            return token.consume(draft.len(), |packet| {
+                packet.copy_from_slice(&draft);
+                *sent += 1;
+                watch.departs(packet);
+                result
+            });
+        }
         token.consume(length, |packet| {
             let result = f(packet);
             *sent += 1;

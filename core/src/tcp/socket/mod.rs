@@ -13,6 +13,7 @@
 //! | [`fin_again`] | a FIN behind data that has been received is never taken |
 //! | [`old_ack`] | data with an acknowledgement older than SND.UNA is dropped |
 //! | [`challenge_rate`] | segments without data outside the window are answered once a second |
+//! | [`sack_blocks`] | of several blocks behind holes, one is told |
 //! | [`scaled_syn_window`] | the window of the SYN\|ACK is taken to be scaled |
 //! | [`text_after_fin`] | bytes after the peer's FIN are taken |
 //! | [`closed_window`] | acknowledgement and window of a segment outside a closed window are ignored |
@@ -49,6 +50,7 @@ mod persist;
 mod pieces;
 mod reset_number;
 mod rfc5961;
+pub(crate) mod sack_blocks;
 mod scaled_syn_window;
 mod shortcuts;
 mod silly_window;
@@ -64,7 +66,7 @@ use smoltcp::socket::tcp::{self, State};
 use smoltcp::wire::{ETHERNET_HEADER_LEN, TcpRepr};
 
 use self::challenge_rate::ChallengeRate;
-use self::tcb::{Departures, Queues, Tcb};
+use self::tcb::{Answers, Departures, Queues, Tcb};
 use crate::cx::Cx;
 use crate::handler::Handler;
 use crate::ip::interface::Sent;
@@ -324,9 +326,10 @@ impl<'a> Socket<'a> {
     #[inline]
     fn feed<H>(&mut self, cx: &mut Cx<'_, H>, packet: &[u8], tx: impl TxToken) {
         let send_queue_empty = self.send_queue() == 0;
-        let (sockets, mut departures) = self.departures(cx, send_queue_empty);
-        cx.interface.process(cx.now, packet, tx, sockets, &mut departures);
-        let last = departures.last;
+        let (sockets, departures) = self.departures(cx, send_queue_empty);
+        let mut answers = Answers(departures);
+        cx.interface.process(cx.now, packet, tx, sockets, &mut answers);
+        let last = answers.0.last;
         self.note(last);
         self.look();
     }

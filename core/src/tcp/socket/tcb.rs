@@ -2,9 +2,10 @@
 
 use smoltcp::wire::TcpRepr;
 
-use crate::ip::device::Watch;
+use crate::ip::device::{Draft, Watch};
 use crate::tcp::segment::SentSegment;
 use crate::tcp::seq::{Seq, wrapped};
+use crate::tcp::socket::sack_blocks::SackBlocks;
 use crate::tcp::socket::{echo_window, silly_window};
 
 /// The variables of a connection, by their names in RFC 9293 and RFC 7323.
@@ -42,6 +43,8 @@ pub(crate) struct Tcb {
     pub(crate) both: Option<u32>,
     /// How far the edge has to move right before it is advertised ([`silly_window`]).
     pub(crate) edge_step: u32,
+    /// What the peer was told of behind holes.
+    pub(crate) sack_blocks: SackBlocks,
     /// Bytes that the handler has read and written, modulo 2^32.
     pub(crate) read: u32,
     pub(crate) written: u32,
@@ -75,6 +78,7 @@ impl Tcb {
         mss: 0,
         both: None,
         edge_step: 0,
+        sack_blocks: SackBlocks::NONE,
         read: 0,
         written: 0,
     };
@@ -104,6 +108,7 @@ impl Tcb {
             mss,
             both: None,
             edge_step: silly_window::step(capacity, rcv_shift),
+            sack_blocks: SackBlocks::NONE,
             read: 0,
             written: 0,
         }
@@ -183,5 +188,21 @@ impl Watch for Departures<'_> {
         silly_window::limit(self.tcb, packet, &mut segment);
         self.tcb.departs(&segment, probe);
         self.last = Some(segment);
+    }
+}
+
+/// Notes what smoltcp answers at once as it leaves, and adds SACK blocks to it.
+pub(crate) struct Answers<'t>(pub(crate) Departures<'t>);
+
+impl Watch for Answers<'_> {
+    const EDITS: bool = true;
+
+    fn departs(&mut self, packet: &mut [u8]) {
+        self.0.departs(packet);
+    }
+
+    fn edit(&mut self, draft: &mut Draft) {
+        let Departures { tcb, link_header, .. } = &mut self.0;
+        tcb.sack_blocks.complete(draft, *link_header);
     }
 }
