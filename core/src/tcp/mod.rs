@@ -165,7 +165,7 @@ impl<'a, S> Connections<'a, S> {
         if progress.at_rest && !self.draining && !slot.has_more {
             // An acknowledgement of everything: there is nothing to do for the handler, nor to send.
             slot.socket.rests(cx);
-            slot.deadlines.sent(cx.now, false);
+            slot.deadlines.sent(cx.now, false, false);
             self.timers.schedule(id, slot.deadline(self.idle_timeout));
             return None;
         }
@@ -190,7 +190,7 @@ impl<'a, S> Connections<'a, S> {
         }
         let slot = &mut self.slots[id];
         let sent = slot.socket.send(cx, device, end);
-        slot.deadlines.sent(cx.now, slot.socket.is_stalled());
+        slot.deadlines.sent(cx.now, slot.socket.is_stalled(), slot.socket.is_window_closed());
         if slot.phase() == Phase::TimeWait {
             // It ends while smoltcp sends.
             self.settle(cx, id, End::Closed);
@@ -251,7 +251,11 @@ impl<'a, S> Connections<'a, S> {
             Expiry::Probe => slot.socket.arm_keep_alive(),
             Expiry::Stalled => {
                 if let Some(&tuple) = self.demux.tuple(id) {
+                    let stalled = slot.socket.is_stalled();
                     slot.socket.restart_timer(cx, tuple);
+                    if stalled {
+                        slot.socket.probe_at_once(cx, device);
+                    }
                 }
             }
             Expiry::Release => {

@@ -40,6 +40,8 @@ pub(crate) struct Deadlines {
     probe_at: Instant,
     /// Set while there is something to send and smoltcp waits for nothing.
     stalled_at: Instant,
+    /// When a stall was ended last.
+    restarted_at: Instant,
     /// Set once the connection was closed for its idleness.
     reset_at: Instant,
 }
@@ -69,6 +71,7 @@ impl Deadlines {
         payload: Instant::ZERO,
         probe_at: NEVER,
         stalled_at: NEVER,
+        restarted_at: Instant::ZERO,
         reset_at: NEVER,
     };
 
@@ -81,6 +84,7 @@ impl Deadlines {
             payload: now,
             probe_at: now + HALF_OPEN_SCARCE,
             stalled_at: NEVER,
+            restarted_at: Instant::ZERO,
             reset_at: NEVER,
         }
     }
@@ -97,12 +101,14 @@ impl Deadlines {
         }
     }
 
-    /// Arms or clears the deadline of a stall, after egress.
-    pub(crate) fn sent(&mut self, now: Instant, stalled: bool) {
+    /// Arms or clears the deadline of a stall, after egress. `closed`: the peer's window is; the retransmission timer has run
+    /// before the stall then, and the first probe is due, unless it was just tried.
+    pub(crate) fn sent(&mut self, now: Instant, stalled: bool, closed: bool) {
         if !stalled {
             self.stalled_at = NEVER;
         } else if self.stalled_at == NEVER {
-            self.stalled_at = now + STALL;
+            let at_once = closed && self.restarted_at < now;
+            self.stalled_at = if at_once { now } else { now + STALL };
         }
     }
 
@@ -152,6 +158,7 @@ impl<S> Slot<'_, S> {
             }
             Phase::Open if now >= self.deadlines.stalled_at => {
                 self.deadlines.stalled_at = NEVER;
+                self.deadlines.restarted_at = now;
                 Expiry::Stalled
             }
             Phase::Open => {

@@ -94,12 +94,12 @@ fn nothing_is_left_of_the_peers_options_and_timers() {
     net.wire.sent.clear();
 
     let mut new = peer(40_001);
-    new.window = 600;
+    new.window = 512;
     assert_eq!(new.syn(&mut net).scale, None);
     new.ack(&mut net);
     new.send(&mut net, Psh, &letters(1000));
     assert_eq!(new.take(&mut net).data.len(), 512);
-    assert_eq!(new.take(&mut net).data.len(), 88, "a window of 600 is not scaled any more");
+    net.nothing_sent(); // a window of 512 is not scaled any more
     net.pass_in_silence(Duration::from_secs(1));
     assert_eq!(new.take(&mut net).seq, 1);
 }

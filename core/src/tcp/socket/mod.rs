@@ -24,6 +24,7 @@
 //! | [`stall`] | no timer runs after a window has shrunk |
 //! | [`keep_alive`] | a timeout ends healthy idle connections; a keep-alive is sent over bytes in flight |
 //! | [`last_ack`] | LAST-ACK takes no window update |
+//! | [`small_segments`] | a window that opens in drips draws segments of that size |
 //! | [`silly_window`] | the window opens byte by byte |
 //! | [`echo_window`] | the window is the receive buffer alone |
 //! | [`reset_number`] | the RST of an abort behind a closed window has the wrong number |
@@ -54,6 +55,7 @@ pub(crate) mod sack_blocks;
 mod scaled_syn_window;
 mod shortcuts;
 mod silly_window;
+mod small_segments;
 mod stall;
 pub(crate) mod stream;
 pub(crate) mod tcb;
@@ -66,6 +68,7 @@ use smoltcp::socket::tcp::{self, State};
 use smoltcp::wire::{ETHERNET_HEADER_LEN, TcpRepr};
 
 use self::challenge_rate::ChallengeRate;
+use self::small_segments::SmallSegment;
 use self::tcb::{Answers, Departures, Queues, Tcb};
 use crate::cx::Cx;
 use crate::handler::Handler;
@@ -88,6 +91,7 @@ pub(crate) struct Socket<'a> {
     /// The timer of the probes of a closed window was restarted, and nothing has been sent since.
     persist_restarted: bool,
     challenge_rate: ChallengeRate,
+    small_segment: SmallSegment,
 }
 
 /// What smoltcp's socket says of itself. To ask it costs a look into its set each time.
@@ -161,6 +165,7 @@ impl<'a> Socket<'a> {
         has_timer: false,
         persist_restarted: false,
         challenge_rate: ChallengeRate::FULL,
+        small_segment: SmallSegment::NONE,
     };
 
     /// Gives the socket its memory.
@@ -199,6 +204,7 @@ impl<'a> Socket<'a> {
         }
         self.persist_restarted = false;
         self.challenge_rate = ChallengeRate::FULL;
+        self.small_segment = SmallSegment::NONE;
         initial_sequence::open(cx, packets, self.sockets(), iss);
         self.look();
         self.state() == State::SynReceived
@@ -348,6 +354,7 @@ impl<'a> Socket<'a> {
         device: &mut D,
         end: Option<Seq>,
     ) -> Sent {
+        self.withhold_small_segment(cx);
         if let Some(end) = end
             && let Some(sent) = self.send_last(cx, device, end)
         {
