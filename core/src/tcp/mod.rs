@@ -7,8 +7,8 @@
 mod backlog;
 pub(crate) mod demux;
 mod isn;
-pub(crate) mod per_source;
 pub(crate) mod malformed;
+pub(crate) mod per_source;
 mod policy;
 pub(crate) mod segment;
 mod seq;

@@ -7,13 +7,11 @@
 //! `a_fin_behind_all_of_the_received_data_is_never_taken`
 //! Kept by: core/src/tests/half_close.rs
 
-use smoltcp::phy::TxToken;
 use smoltcp::socket::tcp::State;
 use smoltcp::wire::{TcpControl, TcpRepr};
 
-use crate::cx::Cx;
 use crate::tcp::segment::Segment;
-use crate::tcp::socket::{Arrival, Socket};
+use crate::tcp::socket::Socket;
 
 impl Socket<'_> {
     /// True if the FIN is all that is new in the segment.
@@ -25,16 +23,9 @@ impl Socket<'_> {
             && matches!(self.state(), State::Established | State::FinWait1 | State::FinWait2)
     }
 
-    /// Has smoltcp process the FIN without the data before it.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn take_fin<H>(
-        &mut self,
-        cx: &mut Cx<'_, H>,
-        segment: &Segment<'_>,
-        tx: impl TxToken,
-    ) -> Arrival {
+    /// The FIN without the data before it.
+    pub(super) fn fin_alone<'p>(&self, segment: &Segment<'p>) -> Segment<'p> {
         let tcp = TcpRepr { seq_number: self.tcb.rcv_nxt.into(), payload: &[], ..segment.tcp };
-        self.process(cx, &Segment { packet: &[], tcp, ..*segment }, tx)
+        Segment { packet: &[], tcp, ..*segment }
     }
 }

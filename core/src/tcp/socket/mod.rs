@@ -273,15 +273,17 @@ impl<'a> Socket<'a> {
     /// Has smoltcp process a segment.
     fn process<H>(&mut self, cx: &mut Cx<'_, H>, segment: &Segment<'_>, tx: impl TxToken) -> Arrival {
         let rcv_nxt = self.tcb.rcv_nxt;
+        let overtaken = self.is_overtaken(segment);
+        let otherwise;
+        let mut segment = segment;
+        if overtaken || segment.seq() != rcv_nxt && self.brings_fin_alone(segment) {
+            otherwise = self.rewrite(segment);
+            segment = &otherwise;
+        }
         let in_order = segment.seq() == rcv_nxt;
-        if self.is_overtaken(segment) {
-            return self.take_overtaken(cx, segment, tx);
-        }
-        if !in_order && self.brings_fin_alone(segment) {
-            return self.take_fin(cx, segment, tx);
-        }
-        if self.hides(segment) {
-            return Arrival::Processed(self.progress(segment, false));
+        let says_nothing = overtaken && self.says_nothing(segment);
+        if says_nothing || self.hides(segment) {
+            return Arrival::Processed(self.progress(segment, says_nothing));
         }
         let news = self.news_at_closed_window(segment);
         if let Some(ack) = news {
@@ -338,6 +340,14 @@ impl<'a> Socket<'a> {
         let last = answers.0.last;
         self.note(last);
         self.look();
+    }
+
+    /// The same with a packet that the server built. Do not be tempted to call `feed` instead: a function with several callers
+    /// is not inlined, and every segment would pay.
+    #[cold]
+    #[inline(never)]
+    fn feed_built<H>(&mut self, cx: &mut Cx<'_, H>, packet: &[u8], tx: impl TxToken) {
+        self.feed(cx, packet, tx);
     }
 
     /// Shows smoltcp a segment that the server built, and discards the answer.

@@ -10,13 +10,11 @@
 //! Shown by: core/tests/smoltcp.rs, `data_with_an_ack_older_than_snd_una_is_dropped`
 //! Kept by: core/src/tests/acknowledgements.rs, core/src/tests/stalls.rs
 
-use smoltcp::phy::TxToken;
 use smoltcp::socket::tcp::State;
 use smoltcp::wire::{TcpControl, TcpRepr};
 
-use crate::cx::Cx;
 use crate::tcp::segment::Segment;
-use crate::tcp::socket::{Arrival, Socket};
+use crate::tcp::socket::Socket;
 
 impl Socket<'_> {
     /// True if a newer acknowledgement than the segment's has come.
@@ -25,26 +23,21 @@ impl Socket<'_> {
         segment.ack().is_some_and(|ack| ack.is_before(self.tcb.snd_una)) && self.state() != State::SynReceived
     }
 
-    /// Has smoltcp process all of the segment but its acknowledgement.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn take_overtaken<H>(
-        &mut self,
-        cx: &mut Cx<'_, H>,
-        segment: &Segment<'_>,
-        tx: impl TxToken,
-    ) -> Arrival {
-        let says_nothing = segment.tcp.payload.is_empty() && segment.tcp.control != TcpControl::Fin;
-        if says_nothing && !self.is_outside(segment) {
-            // Do not be tempted to show it to smoltcp, which would count it as a duplicate of the present one.
-            return Arrival::Processed(self.progress(segment, true));
-        }
+    /// The segment with the present acknowledgement and window.
+    pub(super) fn with_present_ack<'p>(&self, segment: &Segment<'p>) -> Segment<'p> {
         let tcp = TcpRepr {
             ack_number: Some(self.tcb.snd_una.into()),
             window_len: self.tcb.peer_window,
             sack_ranges: [None; 3],
             ..segment.tcp
         };
-        self.process(cx, &Segment { packet: &[], tcp, ..*segment }, tx)
+        Segment { packet: &[], tcp, ..*segment }
+    }
+
+    /// True if there is nothing in the segment but its old acknowledgement. Do not be tempted to show it to smoltcp, which
+    /// would count it as a duplicate of the present one.
+    #[cold]
+    pub(super) fn says_nothing(&self, segment: &Segment<'_>) -> bool {
+        segment.tcp.payload.is_empty() && segment.tcp.control != TcpControl::Fin && !self.is_outside(segment)
     }
 }

@@ -14,6 +14,20 @@ const PIECE: usize = 512;
 type Piece = Vec<u8, { ETHERNET_HEADER_LEN + 40 + 60 + PIECE }>;
 
 impl Socket<'_> {
+    /// The segment as smoltcp takes all that is new in it.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn rewrite<'p>(&self, segment: &Segment<'p>) -> Segment<'p> {
+        let mut segment = *segment;
+        if self.is_overtaken(&segment) {
+            segment = self.with_present_ack(&segment);
+        }
+        if self.brings_fin_alone(&segment) {
+            segment = self.fin_alone(&segment);
+        }
+        segment
+    }
+
     /// Shows smoltcp a segment as it stands in `segment.tcp`. What it answers to the last piece is sent.
     #[cold]
     #[inline(never)]
@@ -28,6 +42,6 @@ impl Socket<'_> {
             rest.payload = later;
         }
         let packet: Piece = build(segment, &rest);
-        self.feed(cx, &packet, tx);
+        self.feed_built(cx, &packet, tx);
     }
 }
