@@ -283,7 +283,8 @@ impl<'a> Socket<'a> {
         let in_order = segment.seq() == rcv_nxt;
         let says_nothing = overtaken && self.says_nothing(segment);
         if says_nothing || self.hides(segment) {
-            return Arrival::Processed(self.progress(segment, says_nothing));
+            let progress = self.progress(segment, says_nothing);
+            return Arrival::Processed(progress);
         }
         let news = self.news_at_closed_window(segment);
         if let Some(ack) = news {
@@ -308,6 +309,7 @@ impl<'a> Socket<'a> {
     }
 
     /// Brings the TCB up to what smoltcp has made of a segment.
+    #[inline(always)]
     fn progress(&mut self, segment: &Segment<'_>, old: bool) -> Progress {
         let (rcv_nxt, snd_una) = (self.tcb.rcv_nxt, self.tcb.snd_una);
         self.update();
