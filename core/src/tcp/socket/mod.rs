@@ -252,6 +252,7 @@ impl<'a> Socket<'a> {
     }
 
     /// What becomes of the segment for its flags and numbers, wherever its data ends.
+    #[inline(always)]
     fn judge_numbers(&self, segment: &Segment<'_>) -> Option<Verdict> {
         let (state, tcb) = (self.state(), &self.tcb);
         new_connection::judge(state, tcb, segment)
