@@ -255,7 +255,9 @@ impl<'a, H: Handler> Server<'a, H> {
                     Turn::Nothing
                 }
                 Ok(Admitted::Segment(segment)) => {
-                    segment.packet = packet;
+                    if !segment.packet.is_empty() {
+                        segment.packet = packet;
+                    }
                     connections.segment(&mut cx, segment, tx).map_or(Turn::Nothing, Turn::Slot)
                 }
                 Ok(Admitted::Datagram(from, to)) => {

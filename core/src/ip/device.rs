@@ -1,5 +1,6 @@
 //! The devices that smoltcp is shown in place of the caller's: one packet in, one packet out.
 
+use heapless::Vec;
 use smoltcp::phy::{Checksum, Device, DeviceCapabilities, RxToken, TxToken};
 use smoltcp::time::Instant;
 
@@ -15,9 +16,20 @@ pub(crate) fn behind_the_filter(device: &DeviceCapabilities) -> DeviceCapabiliti
 
 /// Whoever wants to know what smoltcp sends.
 pub(crate) trait Watch {
+    /// True if packets may be made longer or shorter before they leave ([`edit`](Self::edit)). They are copied once more then.
+    fn edits(&self) -> bool {
+        false
+    }
+
     /// smoltcp has written this packet, link header included, but for the checksums; it leaves when this returns.
     fn departs(&mut self, packet: &mut [u8]);
+
+    /// Edits a packet before [`departs`](Self::departs) sees it, link header included.
+    fn edit(&mut self, _draft: &mut Draft) {}
 }
+
+/// A packet that smoltcp has written, with room for what may be added to it.
+pub(crate) type Draft = Vec<u8, LONGEST_ANSWER>;
 
 /// For packets whose contents nobody needs to know.
 impl Watch for () {
@@ -143,6 +155,20 @@ pub(crate) struct Watched<'s, T> {
 impl<T: TxToken> TxToken for Watched<'_, T> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, f: F) -> R {
         let Watched { token, sent, watch, seal, link_header } = self;
+        let mut draft = Draft::new();
+        if watch.edits() && draft.resize(length, 0).is_ok() {
+            let result = f(&mut draft);
+            watch.edit(&mut draft);
+            *sent += 1;
+            token.consume(draft.len(), |packet| {
+                packet.copy_from_slice(&draft);
+                watch.departs(packet);
+                if let Some(packet) = packet.get_mut(link_header..) {
+                    seal.seal(packet);
+                }
+            });
+            return result;
+        }
         token.consume(length, |packet| {
             let result = f(packet);
             *sent += 1;

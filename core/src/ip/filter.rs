@@ -31,6 +31,7 @@ use crate::ip::extension_headers::{self, Extended, Fault};
 use crate::ip::housekeeping;
 use crate::stats::DropReason;
 use crate::tcp::demux::Tuple;
+use crate::tcp::malformed;
 use crate::tcp::segment::Segment;
 
 /// Where an admitted packet goes.
@@ -287,11 +288,15 @@ impl Filter {
                 if packet.dst_port() != self.port {
                     return closed_tcp_port(&packet).map(unwanted);
                 }
-                let tcp = TcpRepr::parse(&packet, &source, &destination, &ChecksumCapabilities::ignored())
-                    .map_err(|_| DropReason::Malformed)?;
+                let parsed = TcpRepr::parse(&packet, &source, &destination, &ChecksumCapabilities::ignored());
+                // Empty if smoltcp would not understand it.
+                let (tcp, packet) = match parsed {
+                    Ok(tcp) => (tcp, payload),
+                    Err(_) => (malformed::parse(&packet).ok_or(DropReason::Malformed)?, &[][..]),
+                };
                 let remote = IpEndpoint::new(source, tcp.src_port);
                 let tuple = Tuple { remote, local: destination };
-                Ok(Admitted::Segment(Segment { packet: &[], link_header, tuple, tcp }))
+                Ok(Admitted::Segment(Segment { packet, link_header, tuple, tcp }))
             }
             IpProtocol::Udp => {
                 let udp = UdpPacket::new_checked(payload).map_err(|_| DropReason::Malformed)?;

@@ -51,6 +51,11 @@ impl<S> Connections<'_, S> {
         let opens = segment.tcp.control == TcpControl::Syn && segment.tcp.ack_number.is_none();
         let met = match found {
             Some(id) if !self.slots[id].socket.is_doubtful(segment) => return Found::Connection(id),
+            // RFC 9293, section 3.10.7.2: LISTEN drops what is neither RST, ACK nor SYN.
+            None if segment.tcp.ack_number.is_none() && !opens => {
+                cx.stats.drop(DropReason::Unacceptable);
+                None
+            }
             None if opens => {
                 let free = self.allocate(cx, &segment.tuple);
                 free.and_then(|id| self.begin(cx, id, segment, hash, None)).map(Found::New)
@@ -132,6 +137,23 @@ impl<S> Connections<'_, S> {
         let origin = Origin::new(&self.isn_hasher, &segment.tuple);
         let iss = origin.initial(kind as u32, cx.now, syn.seq(), previous);
         self.open(cx, id, &Opening { syn: &syn, hash, iss }, &[segment::build(&syn, &syn.tcp)])
+    }
+
+    /// Has smoltcp send the SYN|ACK of a half-open connection again, whose SYN this is: the socket is opened anew with the same
+    /// numbers. The connection's deadline stays.
+    #[cold]
+    pub(super) fn repeat_syn_ack<H: Handler<State = S>>(
+        &mut self,
+        cx: &mut Cx<'_, H>,
+        id: SlotId,
+        segment: &Segment<'_>,
+    ) -> Option<SlotId> {
+        let syn = self.syn(segment, &segment.tcp);
+        let socket = &mut self.slots[id].socket;
+        let iss = socket.iss();
+        // Cannot fail: smoltcp took the same SYN before. Were it to, the socket would be closed, and its slot free at the deadline.
+        let _ = socket.open(cx, &syn.tcp, iss, &[segment::build(&syn, &syn.tcp)]);
+        Some(id)
     }
 
     /// Whether this can be a segment of an evicted client.

@@ -7,6 +7,7 @@
 mod backlog;
 pub(crate) mod demux;
 mod isn;
+pub(crate) mod malformed;
 pub(crate) mod per_source;
 mod policy;
 pub(crate) mod segment;
@@ -132,7 +133,7 @@ impl<'a, S> Connections<'a, S> {
                 }
                 Found::Dropped => return None,
                 Found::Nothing => {
-                    cx.interface.answer(cx.now, segment.packet, tx);
+                    segment.refuse(cx, tx);
                     return None;
                 }
             },
@@ -148,6 +149,7 @@ impl<'a, S> Connections<'a, S> {
             }
             Arrival::Refused => cx.stats.drop(DropReason::Unacceptable),
             Arrival::Reset => self.end(cx, id, End::Reset),
+            Arrival::RepeatSynAck => return self.repeat_syn_ack(cx, id, segment),
             Arrival::Reopen if self.draining => cx.stats.drop(DropReason::ShuttingDown),
             Arrival::Reopen => {
                 let previous = slot.socket.snd_max();
@@ -183,7 +185,7 @@ impl<'a, S> Connections<'a, S> {
         if progress.at_rest && !self.draining && !slot.has_more {
             // An acknowledgement of everything: there is nothing to do for the handler, nor to send.
             slot.socket.rests(cx);
-            slot.deadlines.sent(cx.now, false);
+            slot.deadlines.sent(cx.now, false, false);
             self.timers.schedule(id, slot.deadline(self.idle_timeout));
             return None;
         }
@@ -212,7 +214,7 @@ impl<'a, S> Connections<'a, S> {
             }
         };
         let slot = &mut self.slots[id];
-        slot.deadlines.sent(cx.now, slot.socket.is_stalled());
+        slot.deadlines.sent(cx.now, slot.socket.is_stalled(), slot.socket.is_window_closed());
         if slot.phase() == Phase::TimeWait {
             // It ends while smoltcp sends.
             self.settle(cx, id, End::Closed);
@@ -258,11 +260,12 @@ impl<'a, S> Connections<'a, S> {
         device: &mut D,
         id: SlotId,
     ) -> Sent {
+        let scarce = self.slots.first(Phase::Free).is_none();
         let slot = &mut self.slots[id];
         if slot.phase() == Phase::HalfOpen && self.draining {
             return self.abort(cx, device, id, End::Aborted);
         }
-        match slot.expire(cx.now, self.idle_timeout) {
+        match slot.expire(cx.now, self.idle_timeout, scarce) {
             Expiry::Egress => {}
             Expiry::Close => {
                 slot.socket.close();
@@ -272,7 +275,11 @@ impl<'a, S> Connections<'a, S> {
             Expiry::Probe => slot.socket.arm_keep_alive(),
             Expiry::Stalled => {
                 if let Some(&tuple) = self.demux.tuple(id) {
+                    let stalled = slot.socket.is_stalled();
                     slot.socket.restart_timer(cx, tuple);
+                    if stalled {
+                        slot.socket.probe_at_once(cx, device);
+                    }
                 }
             }
             Expiry::Release => {

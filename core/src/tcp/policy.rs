@@ -6,9 +6,13 @@ use crate::tcp::slots::{Phase, Slot};
 use crate::tcp::socket::Progress;
 use crate::tcp::timers::NEVER;
 
-/// A half-open connection gets this long to be acknowledged.
-const HALF_OPEN: Duration = Duration::from_secs(5);
-/// An evicted client is recognised for this long after its SYN.
+/// A half-open connection gets this long to be acknowledged, as in Linux; MUST-23 of RFC 9293 has three minutes for an active
+/// open, and the peer's is one.
+const HALF_OPEN: Duration = Duration::from_secs(75);
+/// And this long if no slot is free then.
+const HALF_OPEN_SCARCE: Duration = Duration::from_secs(5);
+/// An evicted client is recognised for this long after its SYN ([`syn_cookie`](crate::tcp::syn_cookie)): not for as long as it
+/// may have been half-open, as the numbers that a forged acknowledgement can hit grow with it.
 pub(crate) const COOKIE_AGE: Duration = Duration::from_secs(5);
 /// A peer is probed when it has been silent for this long.
 const PROBE: Duration = Duration::from_secs(20);
@@ -32,9 +36,12 @@ pub(crate) struct Deadlines {
     progress: Instant,
     /// A payload byte made its way in either direction.
     payload: Instant,
+    /// The silent peer is probed; of a half-open connection: it is looked whether slots are scarce, or it is given up.
     probe_at: Instant,
     /// Set while there is something to send and smoltcp waits for nothing.
     stalled_at: Instant,
+    /// When a stall was ended last.
+    restarted_at: Instant,
     /// Set once the connection was closed for its idleness.
     reset_at: Instant,
 }
@@ -64,6 +71,7 @@ impl Deadlines {
         payload: Instant::ZERO,
         probe_at: NEVER,
         stalled_at: NEVER,
+        restarted_at: Instant::ZERO,
         reset_at: NEVER,
     };
 
@@ -74,8 +82,9 @@ impl Deadlines {
             heard: now,
             progress: now,
             payload: now,
-            probe_at: now + PROBE,
+            probe_at: now + HALF_OPEN_SCARCE,
             stalled_at: NEVER,
+            restarted_at: Instant::ZERO,
             reset_at: NEVER,
         }
     }
@@ -92,12 +101,14 @@ impl Deadlines {
         }
     }
 
-    /// Arms or clears the deadline of a stall, after egress.
-    pub(crate) fn sent(&mut self, now: Instant, stalled: bool) {
+    /// Arms or clears the deadline of a stall, after egress. `closed`: the peer's window is; the retransmission timer has run
+    /// before the stall then, and the first probe is due, unless it was just tried.
+    pub(crate) fn sent(&mut self, now: Instant, stalled: bool, closed: bool) {
         if !stalled {
             self.stalled_at = NEVER;
         } else if self.stalled_at == NEVER {
-            self.stalled_at = now + STALL;
+            let at_once = closed && self.restarted_at < now;
+            self.stalled_at = if at_once { now } else { now + STALL };
         }
     }
 
@@ -117,7 +128,7 @@ impl<S> Slot<'_, S> {
         let deadlines = &self.deadlines;
         match self.phase() {
             Phase::Free => NEVER,
-            Phase::HalfOpen => deadlines.begun + HALF_OPEN,
+            Phase::HalfOpen => deadlines.probe_at,
             // smoltcp ends TIME-WAIT after 10 seconds, but not before it has sent an acknowledgement that is due: never, if
             // it no longer knows the way to the peer.
             Phase::TimeWait => deadlines.heard + DEAD,
@@ -128,13 +139,17 @@ impl<S> Slot<'_, S> {
         }
     }
 
-    /// What the slot's deadlines ask for; they are set anew.
-    pub(crate) fn expire(&mut self, now: Instant, idle_timeout: Option<Duration>) -> Expiry {
+    /// What the slot's deadlines ask for; they are set anew. `scarce`: no slot is free.
+    pub(crate) fn expire(&mut self, now: Instant, idle_timeout: Option<Duration>, scarce: bool) -> Expiry {
         if now < self.deadline(idle_timeout) {
             return Expiry::Egress;
         }
         match self.phase() {
             Phase::Free => Expiry::Egress,
+            Phase::HalfOpen if !scarce && now < self.deadlines.begun + HALF_OPEN => {
+                self.deadlines.probe_at = self.deadlines.begun + HALF_OPEN;
+                Expiry::Egress
+            }
             Phase::HalfOpen | Phase::TimeWait => Expiry::Release,
             Phase::Open if now >= self.deadlines.dead_at() => Expiry::Dead,
             Phase::Open if now >= self.idle_at(idle_timeout) => {
@@ -143,6 +158,7 @@ impl<S> Slot<'_, S> {
             }
             Phase::Open if now >= self.deadlines.stalled_at => {
                 self.deadlines.stalled_at = NEVER;
+                self.deadlines.restarted_at = now;
                 Expiry::Stalled
             }
             Phase::Open => {

@@ -4,6 +4,7 @@ use heapless::Vec;
 use smoltcp::phy::{ChecksumCapabilities, TxToken};
 use smoltcp::wire::{ETHERNET_HEADER_LEN, IpProtocol, IpRepr, TcpControl, TcpPacket, TcpRepr};
 
+use crate::cx::Cx;
 use crate::ip::interface::Interface;
 use crate::tcp::demux::Tuple;
 use crate::tcp::seq::{Seq, wrapped};
@@ -11,7 +12,8 @@ use crate::tcp::seq::{Seq, wrapped};
 /// A TCP segment with a right checksum, between addresses that may talk to each other.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Segment<'p> {
-    /// The packet that it came in, from its link header on. Empty for a segment that was built.
+    /// The packet that it came in, from its link header on. Empty for a segment that smoltcp must not be shown as it came:
+    /// then it is to be built.
     pub(crate) packet: &'p [u8],
     /// What stands before the IP header: nothing, or an Ethernet header.
     pub(crate) link_header: &'p [u8],
@@ -28,6 +30,15 @@ impl Segment<'_> {
     /// SEG.ACK.
     pub(crate) fn ack(&self) -> Option<Seq> {
         self.tcp.ack_number.map(Seq::from)
+    }
+
+    /// Lets smoltcp answer a segment to no connection: with a RST, if one is due.
+    pub(crate) fn refuse<H>(&self, cx: &mut Cx<'_, H>, tx: impl TxToken) {
+        if !self.packet.is_empty() {
+            return cx.interface.answer(cx.now, self.packet, tx);
+        }
+        let headers: Built = build(self, &TcpRepr { timestamp: None, payload: &[], ..self.tcp });
+        cx.interface.answer(cx.now, &headers, tx);
     }
 
     /// Where the payload ends: SEG.SEQ + SEG.LEN, without the SYN or FIN.
@@ -102,7 +113,8 @@ pub(crate) fn build<const N: usize>(way: &Segment<'_>, tcp: &TcpRepr<'_>) -> Vec
 
 /// Sends a segment of the server's own back to where `to` came from.
 pub(crate) fn send_back(interface: &mut Interface, to: &Segment<'_>, tcp: &TcpRepr<'_>, tx: impl TxToken) {
-    let checksums = interface.capabilities().checksum.clone();
+    // Where the device writes its own, these do no harm.
+    let checksums = ChecksumCapabilities::default();
     let ip = IpRepr::new(to.tuple.local, to.tuple.remote.addr, IpProtocol::Tcp, tcp.buffer_len(), 64);
     let link = to.link_header.len();
     let headers = link + ip.header_len();

@@ -4,7 +4,7 @@
 use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh, Rst, Syn};
 
-use super::fixture::{Net, TICK};
+use super::fixture::{Net, TICK, net_with};
 use super::peer::{Peer, letters, peer, upper};
 use super::states::{buffers_full, close_wait, fill_buffers, half_open, last_ack, open, time_wait};
 
@@ -39,38 +39,69 @@ fn assert_dies_after(net: &mut Net, peer: &mut Peer, duration: Duration) {
     assert_eq!(net.last.deadline, None);
 }
 
+/// SYN-RECEIVED, and no slot is free.
+fn half_open_and_scarce() -> (Net, Peer) {
+    let (mut net, mut peer) = (net_with::<1>(|_| {}), peer(40_000));
+    peer.syn(&mut net);
+    (net, peer)
+}
+
+/// Each with the half-open deadline that it has: while slots are free, and where none is.
+const HALF_OPEN: [(fn() -> (Net, Peer), u64); 2] = [(half_open, 75), (half_open_and_scarce, 5)];
+
 #[test]
-fn a_half_open_connection_is_given_up_after_5_seconds_without_a_word() {
-    let (mut net, mut peer) = half_open();
-    net.pass(secs(5) - TICK);
-    net.wire.sent.clear(); // the SYN|ACK, again
-    assert_eq!(net.stats().abandoned, 0);
-    net.pass(TICK);
-    net.nothing_sent();
-    assert_eq!((net.stats().abandoned, net.stats().opened), (1, 0));
-    assert_eq!(net.last.deadline, None);
-    net.arrive(peer.segment(Plain, 1, Some(1), &[]));
-    peer.take_rst(&mut net);
+fn a_half_open_connection_is_given_up_after_75_seconds_without_a_word_and_after_5_where_slots_are_scarce() {
+    for (make, deadline) in HALF_OPEN {
+        let (mut net, mut peer) = make();
+        net.pass(secs(deadline) - TICK);
+        net.wire.sent.clear(); // the SYN|ACK, again
+        assert_eq!(net.stats().abandoned, 0);
+        net.pass(TICK);
+        net.nothing_sent();
+        assert_eq!((net.stats().abandoned, net.stats().opened), (1, 0));
+        assert_eq!(net.last.deadline, None);
+        net.arrive(peer.segment(Plain, 1, Some(1), &[]));
+        peer.take_rst(&mut net);
+    }
 }
 
 #[test]
 fn a_half_open_connection_can_open_until_the_last_moment() {
-    let (mut net, mut peer) = half_open();
-    net.pass(secs(5) - TICK);
-    net.wire.sent.clear();
-    peer.ack(&mut net);
-    net.pass(TICK);
-    assert_eq!((net.stats().abandoned, net.stats().opened), (0, 1));
-    assert_eq!(peer.exchange(&mut net, b"here", 4), b"HERE");
+    for (make, deadline) in HALF_OPEN {
+        let (mut net, mut peer) = make();
+        net.pass(secs(deadline) - TICK);
+        net.wire.sent.clear();
+        peer.ack(&mut net);
+        net.pass(TICK);
+        assert_eq!((net.stats().abandoned, net.stats().opened), (0, 1));
+        assert_eq!(peer.exchange(&mut net, b"here", 4), b"HERE");
+    }
 }
 
 #[test]
 fn a_syn_that_comes_again_does_not_prolong_a_half_open_connection() {
-    let (mut net, peer) = half_open();
-    net.pass(secs(4));
-    net.arrive(peer.segment(Syn, 0, None, &[]));
-    net.pass(secs(1));
-    assert_eq!(net.stats().abandoned, 1);
+    for (make, deadline) in HALF_OPEN {
+        let (mut net, peer) = make();
+        net.pass(secs(deadline - 1));
+        net.arrive(peer.segment(Syn, 0, None, &[]));
+        net.pass(secs(1));
+        assert_eq!(net.stats().abandoned, 1);
+    }
+}
+
+/// It waits for 75 seconds, and gives way at once when its slot is needed.
+#[test]
+fn an_old_half_open_connection_gives_way_to_a_new_one() {
+    let (mut net, mut old) = (net_with::<2>(|_| {}), peer(40_000));
+    old.syn(&mut net);
+    net.pass(secs(40));
+    net.wire.sent.clear();
+    for port in [1, 2] {
+        peer(port).connect(&mut net);
+    }
+    assert_eq!((net.stats().opened, net.stats().evicted), (2, 1));
+    net.arrive(old.segment(Plain, 1, Some(1), &[]));
+    old.take_rst(&mut net);
 }
 
 #[test]
@@ -306,7 +337,7 @@ fn time_wait_ends_after_10_seconds() {
 
 #[test]
 fn deadlines_hold_for_each_of_many_connections() {
-    let mut net = super::fixture::net_with::<8>(|_| {});
+    let mut net = net_with::<8>(|_| {});
     let mut peers: std::vec::Vec<Peer> = (1..=8).map(peer).collect();
     for peer in &mut peers {
         peer.connect(&mut net);

@@ -23,6 +23,10 @@ fn assert_closed(net: &mut Net) {
 fn read_to_end(net: &mut Net, peer: &mut Peer) -> std::vec::Vec<u8> {
     let mut data = std::vec::Vec::new();
     loop {
+        if net.wire.sent.is_empty() {
+            // A small window is filled with the persist timer.
+            net.pass(Duration::from_secs(1));
+        }
         let seg = peer.take(net);
         data.extend_from_slice(&seg.data);
         if seg.control == Fin {
@@ -207,4 +211,27 @@ fn a_fin_alone_is_sent_again_after_duplicate_acknowledgements() {
     }
     net.pass(Duration::from_secs(2));
     assert_eq!(peer.take(&mut net).control, Fin);
+}
+
+/// RFC 9293, section 3.10.7.4: any part of a segment in the window makes it acceptable, the FIN too. lwIP sends so.
+#[test]
+fn a_fin_is_taken_though_all_of_the_data_before_it_has_come() {
+    for (first, from) in
+        [(&[(6, 5), (1, 5)][..], 6), (&[(1, 10)], 1), (&[(1, 10)], 9), (&[(1, 4), (5, 6)], 10)]
+    {
+        let (mut net, mut peer) = open();
+        let data = letters(10);
+        for (index, &(seq, length)) in first.iter().enumerate() {
+            let at = usize::try_from(seq).unwrap() - 1;
+            // The first one has the FIN too, if there is a hole before it.
+            let control = if index == 0 && seq > 1 { Fin } else { Psh };
+            net.arrive(peer.segment(control, seq, Some(1), &data[at..at + length]));
+        }
+        net.wire.sent.clear();
+        (peer.next, peer.acked) = (11, 11);
+        net.arrive(peer.segment(Fin, from, Some(11), &data[usize::try_from(from).unwrap() - 1..]));
+        let fin = peer.take(&mut net);
+        assert_eq!((fin.control, fin.seq, fin.ack), (Fin, 11, Some(12)), "{first:?}, then from {from}");
+        net.nothing_sent();
+    }
 }

@@ -20,16 +20,18 @@ const PSH: u8 = 0x08;
 const ACK: u8 = 0x10;
 const URG: u8 = 0x20;
 
-/// SYN, FIN and RST exclude each other.
-const CONTRADICTIONS: [u8; 8] = [
-    SYN | FIN,
+/// SYN and FIN exclude each other.
+const CONTRADICTIONS: [u8; 4] =
+    [SYN | FIN, SYN | FIN | ACK, SYN | FIN | PSH | URG, SYN | FIN | PSH | ACK | URG];
+
+/// RFC 9293, section 3.10.7.4, looks at RST before SYN and FIN.
+const RESETS: [u8; 6] = [
     SYN | RST,
     FIN | RST,
     SYN | FIN | RST,
-    SYN | FIN | ACK,
     FIN | RST | ACK,
-    0xff,
-    SYN | FIN | PSH | URG,
+    SYN | RST | PSH,
+    SYN | FIN | RST | PSH | ACK | URG,
 ];
 
 /// Every segment of a connection but its SYN has ACK set.
@@ -81,6 +83,25 @@ fn flags_that_make_no_sense_change_nothing_in_any_state() {
 }
 
 #[test]
+fn a_rst_counts_whatever_other_flags_there_are() {
+    for (state, make) in STATES {
+        for flags in RESETS {
+            for data in [&b""[..], b"why"] {
+                let (mut net, mut peer) = make();
+                // One that is not exact draws a challenge, and does not end the connection.
+                net.arrive(retouched(flagged(&peer, flags, data), |tcp| tcp[4..8].fill(0x55)));
+                net.arrive(flagged(&peer, flags, data));
+                net.wire.sent.clear();
+                net.arrive(flagged(&peer, PSH | ACK, b"?"));
+                peer.take_rst(&mut net);
+                assert_eq!(net.stats().live, 0, "{state}, flags {flags:#04x}");
+                assert_eq!(net.stats().dropped(DropReason::Malformed), 0);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_conversation_goes_on_between_illegal_segments() {
     let (mut net, mut peer) = open();
     let data = letters(5000);
@@ -90,16 +111,16 @@ fn a_conversation_goes_on_between_illegal_segments() {
     }
 }
 
-/// NULL, FIN and XMAS scans. A listener takes none of them.
+/// RFC 9293, section 3.10.7.2: LISTEN drops what is neither RST, ACK nor SYN.
 #[test]
-fn a_scan_takes_no_slot() {
+fn a_scan_of_the_listening_port_takes_no_slot_and_draws_nothing() {
     for &(client, server) in FAMILIES {
-        for flags in CONTRADICTIONS.into_iter().chain(WITHOUT_ACK) {
+        for flags in CONTRADICTIONS.into_iter().chain(RESETS).chain(WITHOUT_ACK) {
             let mut net = net();
-            let probe = peer_from(client, server, 40_000).segment(Psh, 7, None, b"");
-            net.arrive(retouched(probe, |tcp| tcp[13] = flags));
+            let peer = peer_from(client, server, 40_000);
+            net.arrive(retouched(peer.segment(Psh, 7, None, b""), |tcp| tcp[13] = flags));
             assert_eq!(net.last.deadline, None, "a slot was taken");
-            assert!(net.wire.sent.len() <= 1);
+            assert!(net.wire.sent.is_empty(), "flags {flags:#04x} draw an answer");
         }
     }
 }
@@ -110,9 +131,9 @@ fn with_option(peer: &Peer, option: [u8; 4], data: &[u8]) -> Vec<u8> {
     retouched(peer.segment(Psh, peer.next, Some(peer.acked), &payload), |tcp| tcp[12] = 0x60)
 }
 
+/// MUST-7. What comes again with the same options would be dropped for ever.
 #[test]
-fn malformed_options_of_a_live_connection_cost_that_segment_only() {
-    let (mut net, mut peer) = open();
+fn data_behind_malformed_options_is_taken() {
     // A length of 0, of 1, beyond the header, and wrong ones for MSS, window scale and SACK.
     let malformed = [
         [254, 0, 0, 0],
@@ -124,12 +145,26 @@ fn malformed_options_of_a_live_connection_cost_that_segment_only() {
         [5, 4, 0, 0],
         [1, 1, 1, 254],
     ];
-    for option in malformed {
-        net.arrive(with_option(&peer, option, b"once"));
-        net.nothing_sent();
-        assert_eq!(peer.exchange(&mut net, b"again", 5), b"AGAIN");
+    for length in [0, 1, 512, 1024] {
+        let (mut net, mut peer) = open();
+        let data = letters(length);
+        for option in malformed {
+            net.arrive(with_option(&peer, option, &data));
+            peer.next += i32::try_from(length).unwrap();
+            assert!(peer.take_data(&mut net) == upper(&data), "{length} bytes behind {option:?}");
+            assert_eq!(peer.exchange(&mut net, b"again", 5), b"AGAIN");
+        }
+        net.dropped_only(DropReason::Malformed, 0);
     }
-    net.dropped_only(DropReason::Malformed, 8);
+}
+
+/// As on any other segment to no connection.
+#[test]
+fn a_stray_segment_with_malformed_options_draws_its_rst() {
+    let (mut net, mut peer) = (net(), peer(40_000));
+    (peer.next, peer.acked) = (5, 7);
+    net.arrive(with_option(&peer, [2, 0, 0, 0], b"stray"));
+    peer.take_rst(&mut net);
 }
 
 #[test]
@@ -143,11 +178,11 @@ fn options_that_do_not_belong_to_a_live_connection_are_not_looked_at() {
         assert_eq!(peer.take_data(&mut net), b"TAKEN");
     }
     peer.ack(&mut net);
-    // Neither MSS nor window scale has changed.
-    peer.window = 600;
+    // Neither MSS nor window scale has changed: a scale would let all 1024 bytes go.
+    peer.window = 512;
     peer.ack(&mut net);
     peer.send(&mut net, Psh, &letters(1024));
-    assert_eq!(peer.take(&mut net).data.len(), 600);
+    assert_eq!(peer.take(&mut net).data.len(), 512);
     net.nothing_sent();
 }
 

@@ -62,7 +62,7 @@ fn the_counters_read_well() {
 fn packets_without_an_answer_are_counted_too() {
     let mut net = net();
     for _ in 0..3 {
-        net.arrive(peer(1).segment(Psh, 0, None, &[])); // draws a RST
+        net.arrive(peer(1).segment(Psh, 0, Some(1), &[])); // draws a RST
         net.arrive(std::vec![0]);
     }
     assert_eq!((net.stats().packets_in, net.stats().packets_out), (6, 3));

@@ -14,9 +14,10 @@
 //! | 4-tuple index: hash collisions | `hash_collisions` |
 //! | a slot and a 4-tuple used again, also from TIME-WAIT | `reuse`, `half_close` |
 //! | acceptable sequence numbers: out of order, duplicates, overlaps | `segments` |
+//! | data behind holes: how much is kept, SACK blocks (RFC 2018) | `sack_blocks` |
 //! | acceptable acknowledgements (RFC 5961, section 5) | `acknowledgements`, `segments` |
 //! | RST, and SYN on a live connection (RFC 5961, sections 3 and 4) | `reset` |
-//! | challenge ACKs | `reset`, `acknowledgements`, `segments` |
+//! | challenge ACKs, and their limit | `reset`, `acknowledgements`, `segments`; `repeated_segments` |
 //! | illegal flags and options, port scans | `illegal_flags`; in the first segment: `drops`, `segments` |
 //! | random segments, several peers, a refusing device | `random_segments` |
 //! | data: order, sequence number wrap, buffer wrap | `echo` |
@@ -80,8 +81,10 @@ mod peer;
 mod per_source;
 mod random_segments;
 mod refusing_device;
+mod repeated_segments;
 mod reset;
 mod reuse;
+mod sack_blocks;
 mod segments;
 mod sequence_numbers;
 mod shutdown;

@@ -105,20 +105,27 @@ fn a_syn_draws_a_challenge_and_changes_nothing_in_every_state() {
 }
 
 #[test]
-fn a_connection_gets_one_challenge_a_second() {
+fn a_connection_gets_ten_challenges_in_five_seconds() {
     let (mut net, mut peer) = open();
     for _ in 0..3 {
-        net.arrive(peer.segment(Syn, 0, None, &[]));
-        peer.take_ack(&mut net);
-        for millis in [0, 499, 500] {
+        for _ in 0..5 {
+            net.arrive(peer.segment(Syn, 0, None, &[]));
+            peer.take_ack(&mut net);
+            net.arrive(peer.segment(Rst, 2, None, &[]));
+            peer.take_ack(&mut net);
+        }
+        for millis in [0, 250, 249] {
             net.now += Duration::from_millis(millis);
             net.arrive(peer.segment(Syn, 0, None, &[]));
             net.arrive(peer.segment(Rst, 2, None, &[]));
             net.nothing_sent();
         }
         net.now += Duration::from_millis(1);
+        net.arrive(peer.segment(Syn, 0, None, &[]));
+        peer.take_ack(&mut net);
+        net.now += Duration::from_secs(5);
     }
-    net.dropped_only(DropReason::Unacceptable, 21);
+    net.dropped_only(DropReason::Unacceptable, 3 * (10 + 6 + 1));
 }
 
 #[test]
@@ -198,4 +205,18 @@ fn a_stray_syn_ack_on_a_live_connection_is_challenged() {
     net.arrive(peer.segment(Syn, 5, Some(1), &[]));
     peer.take_ack(&mut net);
     assert_eq!(peer.exchange(&mut net, b"alive", 5), b"ALIVE");
+}
+
+/// macOS resets with the number of the FIN that it has sent, which is RCV.NXT - 1.
+#[test]
+fn a_rst_with_the_number_of_the_peers_fin_ends_the_connection() {
+    for make in [close_wait, last_ack, closing] {
+        let (mut net, peer) = make();
+        net.arrive(peer.segment(Rst, peer.next - 1, None, &[]));
+        net.nothing_sent();
+        assert_eq!((net.stats().reset, net.stats().live), (1, 0));
+    }
+    let (mut net, peer) = open();
+    net.arrive(peer.segment(Rst, peer.next - 1, None, &[]));
+    assert_eq!((net.stats().reset, net.stats().live), (0, 1), "there was no FIN");
 }

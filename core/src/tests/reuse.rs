@@ -94,11 +94,12 @@ fn nothing_is_left_of_the_peers_options_and_timers() {
     net.wire.sent.clear();
 
     let mut new = peer(40_001);
-    new.window = 600;
+    new.window = 512;
     assert_eq!(new.syn(&mut net).scale, None);
     new.ack(&mut net);
     new.send(&mut net, Psh, &letters(1000));
-    assert_eq!(new.take(&mut net).data.len(), 600, "a window of 600 is not scaled any more");
+    assert_eq!(new.take(&mut net).data.len(), 512);
+    net.nothing_sent(); // a window of 512 is not scaled any more
     net.pass_in_silence(Duration::from_secs(1));
     assert_eq!(new.take(&mut net).seq, 1);
 }
@@ -166,4 +167,16 @@ fn a_closed_connection_is_not_known_any_more() {
     peer.ack(&mut net);
     net.arrive(peer.segment(Psh, peer.next, Some(peer.acked), b"?"));
     peer.take_rst(&mut net);
+}
+
+/// RFC 9293, section 3.6.1. An old duplicate of a SYN would else leave half a connection behind.
+#[test]
+fn time_wait_answers_an_old_syn_and_goes_on() {
+    let (mut net, mut old) = time_wait();
+    for behind in [0, 1, 2, 1000, 1 << 30] {
+        net.arrive(old.segment(Syn, old.next - behind, None, &[]));
+        old.take_ack(&mut net);
+        net.pass(Duration::from_secs(1));
+    }
+    assert_eq!((net.stats().opened, net.stats().abandoned), (1, 0));
 }

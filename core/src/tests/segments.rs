@@ -2,7 +2,7 @@
 //! Retransmission.
 
 use smoltcp::time::Duration;
-use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh, Syn};
+use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh, Rst, Syn};
 
 use super::packets::retouched;
 use super::peer::{letters, upper};
@@ -136,7 +136,7 @@ fn data_with_an_acknowledgement_from_long_ago_is_not_taken() {
     let (mut net, mut peer) = open();
     for ack in [-1, -100_000, i32::MIN + 2] {
         net.arrive(peer.segment(Psh, 1, Some(ack), b"guess"));
-        net.nothing_sent();
+        peer.take_ack(&mut net); // RFC 5961, section 5.2: a challenge ACK
     }
     assert_eq!(net.stats().octets_in, 0);
     assert_eq!(peer.exchange(&mut net, b"true", 4), b"TRUE");
@@ -156,16 +156,16 @@ fn a_segment_without_an_acknowledgement_does_nothing() {
 }
 
 #[test]
-fn segments_from_far_away_are_challenged_once_a_second_and_do_nothing() {
+fn segments_from_far_away_are_challenged_and_do_nothing() {
     let (mut net, mut peer) = open();
     let mut count = 0;
     for seq in [1 << 30, i32::MAX, i32::MIN, -(1 << 30)] {
         for control in [Plain, Psh, Fin] {
             net.arrive(peer.segment(control, seq.wrapping_add(2), Some(1), b""));
+            peer.take_ack(&mut net);
             count += 1;
         }
-        peer.take_ack(&mut net);
-        net.pass(Duration::from_secs(1));
+        net.pass(Duration::from_secs(2));
     }
     assert_eq!(net.stats().dropped(DropReason::Unacceptable), count - 3, "the last three are near enough");
     assert_eq!(peer.exchange(&mut net, b"true", 4), b"TRUE");
@@ -197,12 +197,33 @@ fn options_that_make_no_sense_do_no_harm() {
         peer.iss = peer.iss.wrapping_add(1_000_000);
         peer.port += 1;
     }
-    // A length of 0, and one that reaches beyond the header: no SYN at all.
-    for option in [[2, 0, 0, 0], [2, 40, 0, 0]] {
+    // Illegal lengths: 0, one that reaches beyond the header, and another than that of the kind (RFC 9293, MUST-7).
+    for option in [[2, 0, 0, 0], [2, 40, 0, 0], [2, 3, 0, 1], [3, 4, 0, 0]] {
         net.arrive(retouched(peer.segment(Syn, 0, None, &[]), |header| {
             header[20..24].copy_from_slice(&option);
         }));
-        net.nothing_sent();
+        peer.take_syn_ack(&mut net);
+        peer.ack(&mut net);
+        assert_eq!(peer.exchange(&mut net, b"well", 4), b"WELL");
+        net.arrive(peer.segment(Rst, peer.next, None, &[]));
+        peer.iss = peer.iss.wrapping_add(1_000_000);
     }
-    net.dropped_only(DropReason::Malformed, 2);
+    net.dropped_only(DropReason::Malformed, 0);
+}
+
+/// What stands before an option of illegal length counts, and what stands behind one whose length can be.
+#[test]
+fn options_beside_one_of_illegal_length_count() {
+    for options in [[2, 4, 0, 100, 9, 0, 1, 1], [3, 4, 0, 0, 2, 4, 0, 100]] {
+        let (mut net, mut peer) = (super::fixture::net(), super::peer::peer(40_000));
+        // The second four bytes are payload until the header is said to be longer.
+        net.arrive(retouched(peer.segment(Syn, 0, None, &[0; 4]), |header| {
+            header[12] = 7 << 4;
+            header[20..28].copy_from_slice(&options);
+        }));
+        peer.take_syn_ack(&mut net);
+        peer.ack(&mut net);
+        peer.send(&mut net, Psh, &letters(150));
+        assert_eq!(peer.take(&mut net).data.len(), 100, "{options:?}");
+    }
 }

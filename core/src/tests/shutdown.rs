@@ -64,10 +64,10 @@ fn syns_are_dropped_and_counted() {
 
 #[test]
 fn a_syn_does_not_open_time_wait_anew() {
-    let (mut net, _) = time_wait();
+    let (mut net, old) = time_wait();
     shut_down(&mut net);
     let mut new = peer(40_000);
-    new.iss = 99;
+    new.iss = old.iss.wrapping_add(99);
     net.arrive(new.segment(Syn, 0, None, &[]));
     net.nothing_sent();
     net.dropped_only(DropReason::ShuttingDown, 1);

@@ -7,20 +7,20 @@ use super::fixture::Net;
 use super::peer::{Peer, letters, upper};
 use super::states::open;
 
-/// `letters(1000)` have come. Of the echo the peer has 600 bytes, its window at first; the other 400 = 1000 - 600 were
+/// `letters(1000)` have come. Of the echo the peer has 512 bytes, its window at first; the other 488 = 1000 - 512 were
 /// sent and lost.
 #[track_caller]
 fn tail_lost() -> (Net, Peer) {
     let (mut net, mut peer) = open();
-    peer.window = 600;
+    peer.window = 512;
     peer.ack(&mut net);
     peer.send(&mut net, Psh, &letters(1000));
-    assert_eq!(peer.take_data(&mut net).len(), 600);
+    assert_eq!(peer.take_data(&mut net).len(), 512);
     peer.window = 60_000;
     peer.ack(&mut net);
-    assert_eq!(peer.take(&mut net).data.len(), 400);
+    assert_eq!(peer.take(&mut net).data.len(), 488);
     net.nothing_sent();
-    peer.acked = 601;
+    peer.acked = 513;
     (net, peer)
 }
 
@@ -54,7 +54,7 @@ fn assert_goes_on(net: &mut Net, peer: &mut Peer, within: Duration) {
 fn what_was_lost_before_the_window_closed_is_sent_again_when_it_opens() {
     let (mut net, mut peer) = tail_lost();
     peer.window = 0;
-    net.arrive(peer.segment(Plain, peer.next, Some(601), &[]));
+    net.arrive(peer.segment(Plain, peer.next, Some(513), &[]));
     net.pass(Duration::from_secs(1));
     net.wire.sent.clear();
     assert_goes_on(&mut net, &mut peer, Duration::from_secs(10));
@@ -65,7 +65,7 @@ fn a_window_that_shrinks_stops_nothing_for_ever() {
     let (mut net, mut peer) = tail_lost();
     for window in [300, 100, 0] {
         peer.window = window;
-        net.arrive(peer.segment(Plain, peer.next, Some(601), &[]));
+        net.arrive(peer.segment(Plain, peer.next, Some(513), &[]));
     }
     assert_goes_on(&mut net, &mut peer, Duration::from_secs(10));
 }
@@ -75,15 +75,15 @@ fn duplicate_acknowledgements_do_not_push_more_through_a_window_than_it_allows()
     let (mut net, mut peer) = tail_lost();
     peer.window = 100;
     for _ in 0..5 {
-        net.arrive(peer.segment(Plain, peer.next, Some(601), &[]));
+        net.arrive(peer.segment(Plain, peer.next, Some(513), &[]));
     }
     net.pass(Duration::from_secs(5));
     while !net.wire.sent.is_empty() {
         let segment = peer.take(&mut net);
-        peer.acked = 601;
-        assert!(segment.seq + i32::try_from(segment.data.len()).unwrap() <= 701, "{segment:?}");
+        peer.acked = 513;
+        assert!(segment.seq + i32::try_from(segment.data.len()).unwrap() <= 613, "{segment:?}");
     }
-    net.arrive(peer.segment(Plain, peer.next, Some(601), &[]));
+    net.arrive(peer.segment(Plain, peer.next, Some(513), &[]));
     assert_goes_on(&mut net, &mut peer, Duration::from_secs(10));
 }
 
@@ -122,21 +122,49 @@ fn an_old_segment_does_not_close_the_window() {
 #[test]
 fn an_old_acknowledgement_does_not_open_the_window() {
     let (mut net, mut peer) = open();
-    peer.window = 600;
+    peer.window = 512;
     peer.ack(&mut net);
     peer.send(&mut net, Psh, &letters(1000));
-    assert_eq!(peer.take_data(&mut net).len(), 600);
+    assert_eq!(peer.take_data(&mut net).len(), 512);
     peer.window = 20;
-    net.arrive(peer.segment(Plain, peer.next, Some(601), &[]));
-    peer.window = 600;
+    net.arrive(peer.segment(Plain, peer.next, Some(513), &[]));
+    peer.window = 512;
     for _ in 0..5 {
         net.arrive(peer.segment(Plain, peer.next, Some(1), &[]));
     }
     net.pass(Duration::from_secs(5));
-    // The right edge is 601 + 20, and a zero-window probe may have one byte beyond it.
+    // The right edge is 513 + 20, and a zero-window probe may have one byte beyond it.
     while !net.wire.sent.is_empty() {
         let segment = peer.take(&mut net);
-        peer.acked = 601;
-        assert!(segment.seq + i32::try_from(segment.data.len()).unwrap() <= 601 + 20 + 1, "{segment:?}");
+        peer.acked = 513;
+        assert!(segment.seq + i32::try_from(segment.data.len()).unwrap() <= 513 + 20 + 1, "{segment:?}");
     }
+}
+
+/// RFC 9293, section 3.8.6.1: the first probe comes within a retransmission timeout, the next ones with back-off, and as to any
+/// silent peer.
+#[test]
+fn a_window_that_shrank_to_nothing_is_probed_within_a_retransmission_timeout() {
+    let (mut net, mut peer) = tail_lost();
+    peer.window = 0;
+    net.arrive(peer.segment(Plain, peer.next, Some(513), &[]));
+    net.nothing_sent();
+    net.pass_in_silence(Duration::from_secs(1));
+    for _ in 0..3 {
+        let probe = peer.take(&mut net);
+        net.nothing_sent();
+        assert_eq!((probe.seq, probe.data.len()), (513, 1));
+        peer.acked = 513;
+        net.arrive(peer.segment(Plain, peer.next, Some(513), &[]));
+        net.nothing_sent();
+        let begun = net.now;
+        while net.wire.sent.is_empty() {
+            net.pass(Duration::from_millis(100));
+        }
+        assert!(net.now - begun <= Duration::from_secs(20), "{}", net.now - begun);
+    }
+    net.wire.sent.clear();
+    peer.window = 60_000;
+    net.arrive(peer.segment(Plain, peer.next, Some(513), &[]));
+    assert_eq!(peer.take_data(&mut net), upper(&letters(1000)[512..]));
 }

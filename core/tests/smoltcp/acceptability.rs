@@ -49,7 +49,7 @@ fn a_rst_with_fin_set_is_dropped() {
     let mut peer = Peer::connected();
     let packet = altered(peer.packet(&rst(0)), |header| header[FLAGS] |= FIN);
     peer.sends_packet(packet);
-    repaired_by("tcp/socket/malformed.rs", peer.state() == State::Established);
+    repaired_by("tcp/malformed.rs", peer.state() == State::Established);
 }
 
 /// A segment is dropped for an option of illegal length, for ever, as it comes again with the same option.
@@ -60,7 +60,7 @@ fn a_segment_with_an_option_of_illegal_length_is_dropped() {
     // The MSS option has the length 4; 3 is none that it can have.
     let packet = altered(peer.packet(&data(0, b"data").mss(1460)), |header| header[21] = 3);
     peer.sends_packet(packet);
-    repaired_by("tcp/socket/malformed.rs", peer.socket().recv_queue() == 0);
+    repaired_by("tcp/malformed.rs", peer.socket().recv_queue() == 0);
 }
 
 #[test]

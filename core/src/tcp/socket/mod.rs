@@ -7,9 +7,13 @@
 //! | module | shortcoming |
 //! |---|---|
 //! | [`initial_sequence`] | one generator with public constants gives all initial sequence numbers |
-//! | [`new_connection`] | no new SYN is taken in TIME-WAIT and SYN-RECEIVED |
+//! | [`new_connection`] | no new SYN is taken in TIME-WAIT and SYN-RECEIVED; the same SYN again is not answered |
 //! | [`far_segment`] | a segment about 2^31 away from RCV.NXT panics |
 //! | [`cut_fin`] | the FIN of a segment whose tail is cut off is taken |
+//! | [`fin_again`] | a FIN behind data that has been received is never taken |
+//! | [`old_ack`] | data with an acknowledgement older than SND.UNA is dropped |
+//! | [`challenge_rate`] | segments without data outside the window are answered once a second |
+//! | [`sack_blocks`] | of several blocks behind holes, one is told |
 //! | [`scaled_syn_window`] | the window of the SYN\|ACK is taken to be scaled |
 //! | [`text_after_fin`] | bytes after the peer's FIN are taken |
 //! | [`closed_window`] | acknowledgement and window of a segment outside a closed window are ignored |
@@ -20,31 +24,38 @@
 //! | [`stall`] | no timer runs after a window has shrunk |
 //! | [`keep_alive`] | a timeout ends healthy idle connections; a keep-alive is sent over bytes in flight |
 //! | [`last_ack`] | LAST-ACK takes no window update |
+//! | [`small_segments`] | a window that opens in drips draws segments of that size |
 //! | [`silly_window`] | the window opens byte by byte |
 //! | [`echo_window`] | the window is the receive buffer alone |
 //! | [`reset_number`] | the RST of an abort behind a closed window has the wrong number |
 //! | [`unread_data`] | unread data is lost without a RST |
 //!
 //! The others are no repairs: [`tcb`] and [`rfc5961`] would be needed beside a perfect stack, [`stream`] is the handler's view,
-//! and [`shortcuts`] are for speed.
+//! [`pieces`] is how smoltcp is shown what did not come so, and [`shortcuts`] are for speed.
 
+mod challenge_rate;
 mod closed_window;
 mod cut_fin;
 pub(crate) mod echo_window;
 mod endless_probe;
 mod far_segment;
 mod fast_retransmit;
+mod fin_again;
 mod initial_sequence;
 mod keep_alive;
 mod last_ack;
 mod new_connection;
+mod old_ack;
 mod old_window;
 mod persist;
+mod pieces;
 mod reset_number;
 mod rfc5961;
+pub(crate) mod sack_blocks;
 mod scaled_syn_window;
 mod shortcuts;
 mod silly_window;
+mod small_segments;
 mod stall;
 pub(crate) mod stream;
 pub(crate) mod tcb;
@@ -56,14 +67,16 @@ use smoltcp::phy::{Device, TxToken};
 use smoltcp::socket::tcp::{self, State};
 use smoltcp::wire::{ETHERNET_HEADER_LEN, TcpRepr};
 
-use self::tcb::{Departures, Queues, Tcb};
+use self::challenge_rate::ChallengeRate;
+use self::small_segments::SmallSegment;
+use self::tcb::{Answers, Departures, Queues, Tcb};
 use crate::cx::Cx;
 use crate::handler::Handler;
 use crate::ip::device::Lent;
 use crate::ip::interface::Sent;
 use crate::ip::neighbours::Evidence;
 use crate::tcp::demux::Tuple;
-use crate::tcp::segment::{Built, Segment, bare_ack, build};
+use crate::tcp::segment::{Built, Segment};
 use crate::tcp::seq::{Seq, wrapped};
 use crate::tcp::timers::NEVER;
 
@@ -78,6 +91,8 @@ pub(crate) struct Socket<'a> {
     has_timer: bool,
     /// The timer of the probes of a closed window was restarted, and nothing has been sent since.
     persist_restarted: bool,
+    challenge_rate: ChallengeRate,
+    small_segment: SmallSegment,
 }
 
 /// What smoltcp's socket says of itself. To ask it costs a look into its set each time.
@@ -99,6 +114,8 @@ pub(crate) enum Verdict {
     Reset,
     /// It begins a new connection with the same 4-tuple.
     Reopen,
+    /// It is the SYN that began the connection: its SYN|ACK is to be sent again.
+    RepeatSynAck,
 }
 
 /// What a segment did to a connection.
@@ -112,6 +129,8 @@ pub(crate) enum Arrival {
     Reset,
     /// It begins a new connection with the same 4-tuple.
     Reopen,
+    /// It is the SYN that began the connection: its SYN|ACK is to be sent again.
+    RepeatSynAck,
 }
 
 /// What the peer said with a segment.
@@ -146,6 +165,8 @@ impl<'a> Socket<'a> {
         seen: Seen { state: State::Closed, recv_queue: 0, send_queue: 0 },
         has_timer: false,
         persist_restarted: false,
+        challenge_rate: ChallengeRate::FULL,
+        small_segment: SmallSegment::NONE,
     };
 
     /// Gives the socket its memory.
@@ -183,6 +204,8 @@ impl<'a> Socket<'a> {
             self.tcb.offer_both(buffer);
         }
         self.persist_restarted = false;
+        self.challenge_rate = ChallengeRate::FULL;
+        self.small_segment = SmallSegment::NONE;
         initial_sequence::open(cx, packets, self.sockets(), iss);
         self.look();
         self.state() == State::SynReceived
@@ -218,6 +241,7 @@ impl<'a> Socket<'a> {
             Some(Verdict::Drop) => Arrival::Refused,
             Some(Verdict::Reset) => Arrival::Reset,
             Some(Verdict::Reopen) => Arrival::Reopen,
+            Some(Verdict::RepeatSynAck) => Arrival::RepeatSynAck,
         }
     }
 
@@ -229,14 +253,15 @@ impl<'a> Socket<'a> {
     }
 
     /// What becomes of the segment for its flags and numbers, wherever its data ends.
+    #[inline(always)]
     fn judge_numbers(&self, segment: &Segment<'_>) -> Option<Verdict> {
         let (state, tcb) = (self.state(), &self.tcb);
         new_connection::judge(state, tcb, segment)
-            .or_else(|| rfc5961::reset_or_syn(tcb, segment))
+            .or_else(|| rfc5961::reset_or_syn(state, tcb, segment))
             // RFC 9293, section 3.10.7.4: "if the ACK bit is off, drop the segment and return".
             .or_else(|| segment.tcp.ack_number.is_none().then_some(Verdict::Drop))
             .or_else(|| far_segment::judge(tcb, segment))
-            .or_else(|| rfc5961::unsent_ack(state, tcb, segment))
+            .or_else(|| rfc5961::ack(state, tcb, segment))
             .or_else(|| text_after_fin::judge(state, tcb, segment))
     }
 
@@ -250,9 +275,18 @@ impl<'a> Socket<'a> {
     /// Has smoltcp process a segment.
     fn process<H>(&mut self, cx: &mut Cx<'_, H>, segment: &Segment<'_>, tx: impl TxToken) -> Arrival {
         let rcv_nxt = self.tcb.rcv_nxt;
+        let overtaken = self.is_overtaken(segment);
+        let otherwise;
+        let mut segment = segment;
+        if overtaken || segment.seq() != rcv_nxt && self.brings_fin_alone(segment) {
+            otherwise = self.rewrite(segment);
+            segment = &otherwise;
+        }
         let in_order = segment.seq() == rcv_nxt;
-        if self.hides(segment) {
-            return Arrival::Processed(self.progress(segment, false));
+        let says_nothing = overtaken && self.says_nothing(segment);
+        if says_nothing || self.hides(segment) {
+            let progress = self.progress(segment, says_nothing);
+            return Arrival::Processed(progress);
         }
         let news = self.news_at_closed_window(segment);
         if let Some(ack) = news {
@@ -260,7 +294,14 @@ impl<'a> Socket<'a> {
             self.inject(cx, &update);
         }
         let mut tx = Some(tx);
-        self.feed(cx, segment.packet, Lent(&mut tx));
+        let lent = Lent(&mut tx);
+        if !in_order && self.is_outside(segment) {
+            self.answer_outside(cx, segment, lent);
+        } else if segment.packet.is_empty() {
+            self.feed_pieces(cx, segment, lent);
+        } else {
+            self.feed(cx, segment.packet, lent);
+        }
         if self.probes_without_end(segment) {
             self.update();
             let update = self.window_update(segment, self.tcb.snd_una, 1);
@@ -278,6 +319,7 @@ impl<'a> Socket<'a> {
     }
 
     /// Brings the TCB up to what smoltcp has made of a segment.
+    #[inline(always)]
     fn progress(&mut self, segment: &Segment<'_>, old: bool) -> Progress {
         let (rcv_nxt, snd_una) = (self.tcb.rcv_nxt, self.tcb.snd_una);
         self.update();
@@ -286,6 +328,7 @@ impl<'a> Socket<'a> {
         let counts = !old && segment.ack() == Some(tcb.snd_una);
         if counts {
             tcb.peer_window = segment.tcp.window_len;
+            tcb.largest_peer_window = tcb.largest_peer_window.max(tcb.peer_window);
         }
         let (acked, received) = (tcb.snd_una != snd_una, tcb.rcv_nxt != rcv_nxt);
         if received {
@@ -302,25 +345,24 @@ impl<'a> Socket<'a> {
         Progress { acked: acked || content, payload: acked || received, at_rest }
     }
 
-    /// Answers a segment with an acknowledgement: an empty segment just to the left of the window is answered with one, one
-    /// a second at most, and changes nothing.
-    fn challenge<H>(&mut self, cx: &mut Cx<'_, H>, segment: &Segment<'_>, tx: impl TxToken) {
-        let ports = (segment.tcp.src_port, segment.tcp.dst_port);
-        let left = self.tcb.rcv_nxt - 1;
-        let tcp = bare_ack(ports, left, self.tcb.snd_una, segment.tcp.window_len);
-        let ack: Built = build(segment, &tcp);
-        self.feed(cx, &ack, tx);
-    }
-
     /// Shows smoltcp a packet, and takes note of what it answers.
     #[inline]
     fn feed<H>(&mut self, cx: &mut Cx<'_, H>, packet: &[u8], tx: impl TxToken) {
         let send_queue_empty = self.send_queue() == 0;
-        let (sockets, mut departures) = self.departures(cx, send_queue_empty);
-        cx.interface.process(cx.now, packet, tx, sockets, &mut departures);
-        let last = departures.last;
+        let (sockets, departures) = self.departures(cx, send_queue_empty);
+        let mut answers = Answers(departures);
+        cx.interface.process(cx.now, packet, tx, sockets, &mut answers);
+        let last = answers.0.last;
         self.note(last);
         self.look();
+    }
+
+    /// The same with a packet that the server built. Do not be tempted to call `feed` instead: a function with several callers
+    /// is not inlined, and every segment would pay.
+    #[cold]
+    #[inline(never)]
+    fn feed_built<H>(&mut self, cx: &mut Cx<'_, H>, packet: &[u8], tx: impl TxToken) {
+        self.feed(cx, packet, tx);
     }
 
     /// Shows smoltcp a segment that the server built, and discards the answer.
@@ -337,6 +379,7 @@ impl<'a> Socket<'a> {
         device: &mut D,
         end: Option<Seq>,
     ) -> Sent {
+        self.withhold_small_segment(cx);
         if let Some(end) = end
             && let Some(sent) = self.send_last(cx, device, end)
         {
@@ -448,6 +491,11 @@ impl<'a> Socket<'a> {
     /// Bytes that have been written and not been acknowledged.
     pub(crate) fn send_queue(&self) -> usize {
         self.seen().send_queue
+    }
+
+    /// ISS.
+    pub(crate) fn iss(&self) -> Seq {
+        self.tcb.iss
     }
 
     /// RCV.NXT.

@@ -1,17 +1,20 @@
 //! smoltcp has data to send and no timer, when a window has shrunk or an old acknowledgement has closed it.
 //!
 //! RFC 9293, section 3.8.6.1: the sender "must regularly transmit" into a closed window. After a second without a timer,
-//! smoltcp is shown acknowledgements that start it.
+//! smoltcp is shown acknowledgements that start it; at once behind a closed window, as the retransmission timeout has passed.
 //! Upstream: <https://github.com/smoltcp-rs/smoltcp/pull/1018> and <https://github.com/smoltcp-rs/smoltcp/pull/1023> left it. xarxa audit 087,
 //! 090.
 //! Shown by: core/tests/smoltcp.rs, `a_window_that_shrinks_leaves_no_timer`,
 //! `data_in_flight_when_the_window_shrank_is_never_sent_again`
 //! Kept by: core/src/tests/stalls.rs
 
+use smoltcp::phy::Device;
+
 use crate::cx::Cx;
 use crate::tcp::demux::Tuple;
 use crate::tcp::segment::{self, Built, Segment};
 use crate::tcp::socket::Socket;
+use crate::tcp::timers::NEVER;
 
 impl Socket<'_> {
     /// Gets smoltcp to send again: the third duplicate acknowledgement sends the first segment, and a window that closes
@@ -27,6 +30,29 @@ impl Socket<'_> {
             let ack: Built = segment::build(&way, &tcp);
             self.inject(cx, &ack);
         }
+    }
+
+    /// Has smoltcp send the first probe of a closed window now, and not after a retransmission timeout: that has passed before
+    /// the stall. smoltcp is told the time at which the probe would be due.
+    #[cold]
+    pub(crate) fn probe_at_once<H, D: Device + ?Sized>(&mut self, cx: &mut Cx<'_, H>, device: &mut D) {
+        let due = cx.interface.poll_at(cx.now, self.sockets());
+        if due == NEVER || self.tcb.peer_window > 0 {
+            return;
+        }
+        let Some(token) = device.transmit(cx.now) else {
+            return;
+        };
+        let (sockets, mut departures) = self.departures(cx, false);
+        cx.interface.send_one(due, token, sockets, &mut departures);
+        let last = departures.last;
+        self.note(last);
+        self.look();
+    }
+
+    /// True if the peer has said that its window is closed.
+    pub(crate) fn is_window_closed(&self) -> bool {
+        self.tcb.peer_window == 0
     }
 
     /// True if smoltcp has something to send and waits for nothing.

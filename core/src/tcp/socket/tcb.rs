@@ -2,9 +2,10 @@
 
 use smoltcp::wire::TcpRepr;
 
-use crate::ip::device::Watch;
+use crate::ip::device::{Draft, Watch};
 use crate::tcp::segment::SentSegment;
 use crate::tcp::seq::{Seq, wrapped};
+use crate::tcp::socket::sack_blocks::SackBlocks;
 use crate::tcp::socket::{echo_window, silly_window};
 
 /// The variables of a connection, by their names in RFC 9293 and RFC 7323.
@@ -21,6 +22,8 @@ pub(crate) struct Tcb {
     pub(crate) snd_max: Seq,
     /// SND.WND as it stood in the peer's header, not scaled.
     pub(crate) peer_window: u16,
+    /// MAX.SND.WND (RFC 5961, section 5.2), likewise.
+    pub(crate) largest_peer_window: u16,
     /// Snd.Wind.Shift.
     pub(crate) snd_shift: u8,
     /// RCV.NXT: the next number that is expected from the peer.
@@ -47,6 +50,8 @@ pub(crate) struct Tcb {
     pub(crate) asked: Seq,
     /// How far the edge has to move right before it is advertised ([`silly_window`]).
     pub(crate) edge_step: u32,
+    /// What the peer was told of behind holes.
+    pub(crate) sack_blocks: SackBlocks,
     /// Bytes that the handler has read and written, modulo 2^32.
     pub(crate) read: u32,
     pub(crate) written: u32,
@@ -70,6 +75,7 @@ impl Tcb {
         snd_una: Seq(0),
         snd_max: Seq(0),
         peer_window: 0,
+        largest_peer_window: 0,
         snd_shift: 0,
         rcv_nxt: Seq(0),
         rcv_edge: Seq(0),
@@ -82,6 +88,7 @@ impl Tcb {
         whole_end: Seq(0),
         asked: Seq(0),
         edge_step: 0,
+        sack_blocks: SackBlocks::NONE,
         read: 0,
         written: 0,
     };
@@ -99,6 +106,8 @@ impl Tcb {
             snd_una: iss + 1,
             snd_max: iss + 1,
             peer_window: syn.window_len,
+            // That of a SYN is not scaled (RFC 7323, section 2.2).
+            largest_peer_window: syn.window_len >> syn.window_scale.unwrap_or(0).min(14),
             // Each side scales if both do (RFC 7323, section 2.2), and smoltcp does if the peer does.
             snd_shift: syn.window_scale.unwrap_or(0),
             rcv_nxt: irs + 1,
@@ -112,6 +121,7 @@ impl Tcb {
             whole_end: iss,
             asked: iss,
             edge_step: silly_window::step(capacity, rcv_shift),
+            sack_blocks: SackBlocks::NONE,
             read: 0,
             written: 0,
         }
@@ -120,6 +130,11 @@ impl Tcb {
     /// SND.WND.
     pub(crate) fn snd_wnd(&self) -> usize {
         usize::from(self.peer_window) << self.snd_shift
+    }
+
+    /// MAX.SND.WND.
+    pub(crate) fn max_snd_wnd(&self) -> u32 {
+        u32::from(self.largest_peer_window) << self.snd_shift
     }
 
     /// Brings RCV.NXT and SND.UNA up to what smoltcp has made of a segment.
@@ -189,5 +204,23 @@ impl Watch for Departures<'_> {
         silly_window::limit(self.tcb, packet, &mut segment);
         self.tcb.departs(&segment, probe);
         self.last = Some(segment);
+    }
+}
+
+/// Notes what smoltcp answers at once as it leaves, and adds SACK blocks to it.
+pub(crate) struct Answers<'t>(pub(crate) Departures<'t>);
+
+impl Watch for Answers<'_> {
+    fn edits(&self) -> bool {
+        true
+    }
+
+    fn departs(&mut self, packet: &mut [u8]) {
+        self.0.departs(packet);
+    }
+
+    fn edit(&mut self, draft: &mut Draft) {
+        let Departures { tcb, link_header, .. } = &mut self.0;
+        tcb.sack_blocks.complete(draft, *link_header);
     }
 }

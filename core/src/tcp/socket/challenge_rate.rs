@@ -1,0 +1,80 @@
+//! smoltcp answers segments without data outside the window once a second: probes, a FIN that comes again.
+//!
+//! RFC 9293, section 3.10.7.4, first check: each unacceptable segment draws an acknowledgement, without which the peer
+//! retransmits or gives up. RFC 5961, section 7: challenge ACKs may be limited, to 10 in 5 seconds for example, and section 10
+//! warns of those who draw many. So a segment with a sequence number of its own (a FIN) is answered each time, like one with
+//! data, and all others within that limit.
+//! Upstream: none.
+//! Shown by: core/tests/smoltcp.rs, `keep_alive_probes_are_answered_once_a_second`,
+//! `a_fin_that_comes_again_is_acknowledged_once_a_second`
+//! Kept by: core/src/tests/repeated_segments.rs
+
+use smoltcp::phy::TxToken;
+use smoltcp::time::{Duration, Instant};
+use smoltcp::wire::{TcpControl, TcpRepr};
+
+use crate::cx::Cx;
+use crate::tcp::segment::{Built, Segment, bare_ack, build};
+use crate::tcp::socket::Socket;
+
+/// One answer is earned in this time.
+const EARN: Duration = Duration::from_millis(500);
+/// No more are saved than are earned in this time.
+const SAVE: Duration = Duration::from_secs(5);
+
+/// The limit of one connection, a token bucket.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ChallengeRate {
+    /// When all that was spent has been earned.
+    earned_at: Instant,
+}
+
+impl ChallengeRate {
+    pub(super) const FULL: ChallengeRate = ChallengeRate { earned_at: Instant::ZERO };
+
+    /// True if one more answer may be sent; then it is counted.
+    fn allows(&mut self, now: Instant) -> bool {
+        let earned_at = self.earned_at.max(now) + EARN;
+        let allows = earned_at <= now + SAVE;
+        if allows {
+            self.earned_at = earned_at;
+        }
+        allows
+    }
+}
+
+impl Socket<'_> {
+    /// True if the segment has no data and stands outside the window. All that it is due is an answer.
+    #[inline]
+    pub(super) fn is_outside(&self, segment: &Segment<'_>) -> bool {
+        let (seq, tcb) = (segment.seq(), &self.tcb);
+        segment.tcp.payload.is_empty() && (seq.is_before(tcb.rcv_nxt) || seq.is_after(tcb.rcv_edge))
+    }
+
+    /// Answers a segment with an acknowledgement, within the limit.
+    #[cold]
+    pub(super) fn challenge<H>(&mut self, cx: &mut Cx<'_, H>, segment: &Segment<'_>, tx: impl TxToken) {
+        if self.challenge_rate.allows(cx.now) {
+            self.answer(cx, segment, tx);
+        }
+    }
+
+    /// Answers a segment for which [`is_outside`](Self::is_repeated) holds.
+    #[cold]
+    pub(super) fn answer_outside<H>(&mut self, cx: &mut Cx<'_, H>, segment: &Segment<'_>, tx: impl TxToken) {
+        if segment.tcp.control == TcpControl::Fin {
+            self.answer(cx, segment, tx);
+        } else {
+            self.challenge(cx, segment, tx);
+        }
+    }
+
+    /// Has smoltcp send an acknowledgement: it answers a byte to the left of the window each time, and changes nothing.
+    fn answer<H>(&mut self, cx: &mut Cx<'_, H>, segment: &Segment<'_>, tx: impl TxToken) {
+        let ports = (segment.tcp.src_port, segment.tcp.dst_port);
+        let (left, window) = (self.tcb.rcv_nxt - 1, segment.tcp.window_len);
+        let tcp = TcpRepr { payload: &[0], ..bare_ack(ports, left, self.tcb.snd_una, window) };
+        let byte: Built = build(segment, &tcp);
+        self.feed_built(cx, &byte, tx);
+    }
+}

@@ -1,0 +1,77 @@
+//! smoltcp fills a window that opens in drips with segments of the size of the drips.
+//!
+//! RFC 9293, section 3.8.6.2.1 (MUST-38): of more data than the window has room for, the sender sends whole segments, or half of
+//! the largest window, or else waits for its timer. Linux waits for the persist timer. So smoltcp is shown a window that ends
+//! with the last segment that may leave, and the true one after the wait. What smoltcp is told is not noted in the TCB: the next
+//! acknowledgement tells it the true window again.
+//! Upstream: none.
+//! Shown by: core/tests/smoltcp.rs, `a_window_that_opens_in_drips_draws_small_segments`
+//! Kept by: core/src/tests/back_pressure.rs
+
+use smoltcp::time::{Duration, Instant};
+
+use crate::cx::Cx;
+use crate::tcp::demux::Tuple;
+use crate::tcp::segment::{Built, Segment, build};
+use crate::tcp::seq::wrapped;
+use crate::tcp::socket::Socket;
+use crate::tcp::timers::NEVER;
+
+/// A small segment waits for this long at least, and then until a timer of smoltcp's fires: that of the probes of the closed
+/// window that it was shown.
+const PATIENCE: Duration = Duration::from_millis(200);
+
+/// When the wait for room is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SmallSegment {
+    wait_until: Instant,
+}
+
+impl SmallSegment {
+    pub(super) const NONE: SmallSegment = SmallSegment { wait_until: NEVER };
+}
+
+impl Socket<'_> {
+    /// Before anything is sent: hides from smoltcp what of the window is too small for a segment.
+    #[inline]
+    pub(super) fn withhold_small_segment<H>(&mut self, cx: &mut Cx<'_, H>) {
+        if self.send_queue() > self.tcb.snd_wnd() && self.tcb.peer_window > 0 && self.may_send() {
+            self.hide_rest_of_window(cx);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn hide_rest_of_window<H>(&mut self, cx: &mut Cx<'_, H>) {
+        let tcb = &self.tcb;
+        // Half a buffer is what a stream is passed on in, and no small segment.
+        let half = tcb.both.map_or(u32::MAX, |both| both / 4);
+        let (window, mss) = (wrapped(tcb.snd_wnd()), u32::from(tcb.mss).min(half).max(1));
+        // One byte is that of a probe, which is sent again with the rest.
+        let in_flight = tcb.snd_max.ahead_of(tcb.snd_una + 1).max(0).unsigned_abs();
+        let usable = window.saturating_sub(in_flight);
+        let rest = usable % mss;
+        if rest == 0 || rest >= tcb.max_snd_wnd() / 2 {
+            self.small_segment = SmallSegment::NONE;
+            return;
+        }
+        let wait_until = self.small_segment.wait_until;
+        let shown = if cx.now >= wait_until {
+            self.small_segment = SmallSegment::NONE;
+            window
+        } else {
+            self.small_segment.wait_until = wait_until.min(cx.now + PATIENCE);
+            window - rest
+        };
+        let socket = self.socket();
+        let (Some(remote), Some(local)) = (socket.remote_endpoint(), socket.local_endpoint()) else {
+            return;
+        };
+        let tuple = Tuple { remote, local: local.addr };
+        let mut tcp = self.last_ack(tuple);
+        tcp.window_len = u16::try_from(shown >> self.tcb.snd_shift).unwrap_or(u16::MAX);
+        let link_header = cx.interface.link_header(tuple.local);
+        let ack: Built = build(&Segment { packet: &[], link_header: &link_header, tuple, tcp }, &tcp);
+        self.inject(cx, &ack);
+    }
+}
