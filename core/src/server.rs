@@ -370,7 +370,7 @@ impl<'a, H: Handler> Server<'a, H> {
                     self.blocked = true;
                     return;
                 }
-                Sent::All(NEVER) => {
+                Sent::Held | Sent::All(NEVER) => {
                     let sent = datagrams.sent();
                     cx.stats.datagrams_out += sent.datagrams;
                     cx.stats.datagram_bytes_out += sent.bytes;

@@ -16,6 +16,11 @@ pub(crate) fn behind_the_filter(device: &DeviceCapabilities) -> DeviceCapabiliti
 pub(crate) trait Watch {
     /// smoltcp has written this packet, link header included; it leaves when this returns.
     fn departs(&mut self, packet: &mut [u8]);
+
+    /// True if another packet may leave now.
+    fn permits(&self) -> bool {
+        true
+    }
 }
 
 /// For packets whose contents nobody needs to know.

@@ -221,6 +221,7 @@ impl<'a, S> Connections<'a, S> {
         if slot.phase() != Phase::Free {
             let at = match sent {
                 Sent::Blocked => cx.now,
+                Sent::Held => slot.deadline(self.idle_timeout),
                 Sent::All(at) => at.min(slot.deadline(self.idle_timeout)),
             };
             self.timers.schedule(id, at);

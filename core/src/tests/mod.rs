@@ -22,7 +22,8 @@
 //! | data: order, sequence number wrap, buffer wrap | `echo` |
 //! | closed windows, window updates, silly windows | `back_pressure`, `handshake` |
 //! | zero-window probes: ours, and answers to the peer's | `back_pressure`, `deadlines`, `stalls` |
-//! | retransmission, fast retransmit | `segments`, `stalls`, `refusing_device` |
+//! | retransmission: timer, tail loss probe, fast recovery, SACK | `loss`, `segments`, `stalls`, `refusing_device` |
+//! | congestion window | `congestion` |
 //! | FIN, half-close, simultaneous close, TIME-WAIT | `half_close` |
 //! | half-open, keep-alive, dead peer, LAST-ACK deadlines | `deadlines` |
 //! | `idle_timeout` | `idle` |
@@ -50,6 +51,7 @@ mod announcements;
 mod back_pressure;
 mod closed_ports;
 mod config;
+mod congestion;
 mod deadlines;
 mod drops;
 mod echo;
@@ -71,6 +73,7 @@ mod hash_collisions;
 mod icmp;
 mod idle;
 mod illegal_flags;
+mod loss;
 mod memory;
 #[cfg(feature = "ipv6")]
 mod ndisc;

@@ -18,6 +18,11 @@
 //! | [`endless_probe`] | a closed window is probed without end in FIN-WAIT-2 |
 //! | [`persist`] | probes of a closed window are up to a minute apart |
 //! | [`stall`] | no timer runs after a window has shrunk |
+//! | [`retransmission_timer`] | the timer starts at a second, and keeps its back-off |
+//! | [`tail_loss_probe`] | the loss of a last segment waits for the timer |
+//! | [`fast_recovery`] | partial acknowledgements, and duplicates that ride on data, draw nothing |
+//! | [`sack_scoreboard`] | SACK blocks are ignored |
+//! | [`congestion_window`] | a whole window leaves at once |
 //! | [`keep_alive`] | a timeout ends healthy idle connections; a keep-alive is sent over bytes in flight |
 //! | [`last_ack`] | LAST-ACK takes no window update |
 //! | [`silly_window`] | the window opens byte by byte |
@@ -25,14 +30,16 @@
 //! | [`reset_number`] | the RST of an abort behind a closed window has the wrong number |
 //! | [`unread_data`] | unread data is lost without a RST |
 //!
-//! The others are no repairs: [`tcb`] and [`rfc5961`] would be needed beside a perfect stack, [`stream`] is the handler's view,
-//! and [`shortcuts`] are for speed.
+//! The others are no repairs: [`recovery`] has those of the sender work together, [`tcb`] and [`rfc5961`] would be needed
+//! beside a perfect stack, [`stream`] is the handler's view, and [`shortcuts`] are for speed.
 
 mod closed_window;
+mod congestion_window;
 mod cut_fin;
 pub(crate) mod echo_window;
 mod endless_probe;
 mod far_segment;
+mod fast_recovery;
 mod fast_retransmit;
 mod initial_sequence;
 mod keep_alive;
@@ -40,13 +47,17 @@ mod last_ack;
 mod new_connection;
 mod old_window;
 mod persist;
+mod recovery;
 mod reset_number;
+mod retransmission_timer;
 mod rfc5961;
+mod sack_scoreboard;
 mod scaled_syn_window;
 mod shortcuts;
 mod silly_window;
 mod stall;
 pub(crate) mod stream;
+mod tail_loss_probe;
 pub(crate) mod tcb;
 mod text_after_fin;
 mod unread_data;
@@ -54,8 +65,10 @@ mod unread_data;
 use smoltcp::iface::{SocketHandle, SocketSet, SocketStorage};
 use smoltcp::phy::{Device, TxToken};
 use smoltcp::socket::tcp::{self, State};
+use smoltcp::time::Instant;
 use smoltcp::wire::{ETHERNET_HEADER_LEN, TcpRepr};
 
+use self::recovery::Numbers;
 use self::tcb::{Departures, Queues, Tcb};
 use crate::cx::Cx;
 use crate::handler::Handler;
@@ -178,7 +191,7 @@ impl<'a> Socket<'a> {
         // Cannot fail: the socket is closed, and `syn` is for a port that is not 0.
         let _ = socket.listen(syn.dst_port);
         let buffer = socket.recv_capacity();
-        self.tcb = Tcb::listen(syn, iss, buffer);
+        self.tcb = Tcb::listen(syn, iss, buffer, recovery::smss(syn, cx.interface.capabilities().ip_mtu()));
         if H::PASSES {
             self.tcb.offer_both(buffer);
         }
@@ -252,7 +265,7 @@ impl<'a> Socket<'a> {
         let rcv_nxt = self.tcb.rcv_nxt;
         let in_order = segment.seq() == rcv_nxt;
         if self.hides(segment) {
-            return Arrival::Processed(self.progress(segment, false));
+            return Arrival::Processed(self.progress(cx.now, segment, false));
         }
         let news = self.news_at_closed_window(segment);
         if let Some(ack) = news {
@@ -260,14 +273,16 @@ impl<'a> Socket<'a> {
             self.inject(cx, &update);
         }
         let mut tx = Some(tx);
-        self.feed(cx, segment.packet, Lent(&mut tx));
+        if !self.is_at_edge(segment) {
+            self.feed(cx, segment.packet, Lent(&mut tx));
+        }
         if self.probes_without_end(segment) {
             self.update();
             let update = self.window_update(segment, self.tcb.snd_una, 1);
             self.inject(cx, &update);
         }
         let old = !in_order && news.is_none() && old_window::is_old(rcv_nxt, segment);
-        let progress = self.progress(segment, old);
+        let progress = self.progress(cx.now, segment, old);
         if !segment.tcp.payload.is_empty()
             && self.waits_for_each_other()
             && let Some(tx) = tx
@@ -278,8 +293,8 @@ impl<'a> Socket<'a> {
     }
 
     /// Brings the TCB up to what smoltcp has made of a segment.
-    fn progress(&mut self, segment: &Segment<'_>, old: bool) -> Progress {
-        let (rcv_nxt, snd_una) = (self.tcb.rcv_nxt, self.tcb.snd_una);
+    fn progress(&mut self, now: Instant, segment: &Segment<'_>, old: bool) -> Progress {
+        let (rcv_nxt, snd_una, window) = (self.tcb.rcv_nxt, self.tcb.snd_una, self.tcb.peer_window);
         self.update();
         let tcb = &mut self.tcb;
         // smoltcp has not taken the window of an old or overtaken segment either.
@@ -287,6 +302,8 @@ impl<'a> Socket<'a> {
         if counts {
             tcb.peer_window = segment.tcp.window_len;
         }
+        let numbers = Numbers { snd_una: tcb.snd_una, snd_max: tcb.snd_max };
+        tcb.recovery.hears(now, segment, numbers, snd_una, window);
         let (acked, received) = (tcb.snd_una != snd_una, tcb.rcv_nxt != rcv_nxt);
         if received {
             tcb.tell_stream_from_conversation();
@@ -342,6 +359,9 @@ impl<'a> Socket<'a> {
         {
             return sent;
         }
+        if let Some(sent) = self.send_again(cx, device) {
+            return sent;
+        }
         let send_queue_empty = self.send_queue() == 0;
         let (sockets, mut departures) = self.departures(cx, send_queue_empty);
         let sent = cx.interface.send(cx.now, device, sockets, &mut departures);
@@ -349,6 +369,11 @@ impl<'a> Socket<'a> {
         self.note(last);
         self.look();
         self.has_timer = sent != Sent::All(NEVER);
+        if sent == Sent::Held
+            && let Some(sent) = self.acknowledge(cx, device)
+        {
+            return sent;
+        }
         sent
     }
 
@@ -360,8 +385,10 @@ impl<'a> Socket<'a> {
         send_queue_empty: bool,
     ) -> (&mut SocketSet<'a>, Departures<'_>) {
         let link_header = if cx.interface.has_frames() { ETHERNET_HEADER_LEN } else { 0 };
+        let closed = self.state() == State::Closed;
         let Socket { sockets, tcb, .. } = self;
-        (set(sockets), Departures { tcb, link_header, send_queue_empty, last: None })
+        let now = cx.now;
+        (set(sockets), Departures { tcb, now, link_header, send_queue_empty, closed, last: None })
     }
 
     fn note(&mut self, last: Option<crate::tcp::segment::SentSegment>) {
