@@ -264,6 +264,9 @@ impl<'a, H: Handler> Server<'a, H> {
                     Turn::Datagrams
                 }
                 Ok(Admitted::Stack) => {
+                    if let Some(id) = connections.too_big(&mut cx, packet) {
+                        return Turn::Slot(id);
+                    }
                     cx.interface.answer(now, packet, tx);
                     Turn::Fragments
                 }

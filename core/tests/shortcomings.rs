@@ -34,7 +34,7 @@ use std::path::{Path, PathBuf};
 
 /// Modules that tests on bare smoltcp name, and that are not there yet, within `core/src/`.
 const PLANNED: &str = "tcp/socket/challenge_rate tcp/socket/fin_again tcp/socket/malformed tcp/socket/old_ack \
-    tcp/socket/path_mtu tcp/socket/reassembly tcp/socket/sack_blocks tcp/socket/small_segments \
+    tcp/socket/reassembly tcp/socket/sack_blocks tcp/socket/small_segments \
     tcp/socket/window_rounding";
 
 /// The folder of the repairs, within `core/src/`.

@@ -89,6 +89,19 @@ impl Interface {
         make(self.hardware_addr, &self.addresses, seed, &self.capabilities, now)
     }
 
+    /// Puts an interface with this MTU, which is no longer than the device's, in the place of smoltcp's; returns that.
+    pub(crate) fn narrow(&mut self, now: Instant, mtu: u16) -> iface::Interface {
+        let mut capabilities = self.capabilities.clone();
+        capabilities.max_transmission_unit = capabilities.max_transmission_unit.min(mtu.into());
+        let narrow = make(self.hardware_addr, &self.addresses, 1, &capabilities, now);
+        core::mem::replace(&mut self.interface, narrow)
+    }
+
+    /// Puts smoltcp's interface back.
+    pub(crate) fn widen(&mut self, interface: iface::Interface) {
+        self.interface = interface;
+    }
+
     /// What smoltcp believes the device to do.
     pub(crate) fn capabilities(&self) -> &DeviceCapabilities {
         &self.capabilities

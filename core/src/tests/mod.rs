@@ -24,6 +24,7 @@
 //! | zero-window probes: ours, and answers to the peer's | `back_pressure`, `deadlines`, `stalls` |
 //! | retransmission: timer, tail loss probe, fast recovery, SACK | `loss`, `segments`, `stalls`, `refusing_device` |
 //! | congestion window | `congestion` |
+//! | ICMP "fragmentation needed", "packet too big" | `path_mtu` |
 //! | FIN, half-close, simultaneous close, TIME-WAIT | `half_close` |
 //! | half-open, keep-alive, dead peer, LAST-ACK deadlines | `deadlines` |
 //! | `idle_timeout` | `idle` |
@@ -79,6 +80,7 @@ mod memory;
 mod ndisc;
 mod neighbours;
 mod packets;
+mod path_mtu;
 mod peer;
 mod per_source;
 mod random_segments;

@@ -23,6 +23,7 @@
 //! | [`fast_recovery`] | partial acknowledgements, and duplicates that ride on data, draw nothing |
 //! | [`sack_scoreboard`] | SACK blocks are ignored |
 //! | [`congestion_window`] | a whole window leaves at once |
+//! | [`path_mtu`] | ICMP errors about packets that are too big are ignored |
 //! | [`keep_alive`] | a timeout ends healthy idle connections; a keep-alive is sent over bytes in flight |
 //! | [`last_ack`] | LAST-ACK takes no window update |
 //! | [`silly_window`] | the window opens byte by byte |
@@ -46,6 +47,7 @@ mod keep_alive;
 mod last_ack;
 mod new_connection;
 mod old_window;
+pub(crate) mod path_mtu;
 mod persist;
 mod recovery;
 mod reset_number;
@@ -349,6 +351,20 @@ impl<'a> Socket<'a> {
     /// Sends what there is to send, to the last segment. `end`: where a segment ends that is known to be the last, and to
     /// have nothing in flight before it.
     pub(crate) fn send<H, D: Device + ?Sized>(
+        &mut self,
+        cx: &mut Cx<'_, H>,
+        device: &mut D,
+        end: Option<Seq>,
+    ) -> Sent {
+        match self.tcb.recovery.path_mtu {
+            0 => self.send_wide(cx, device, end),
+            mtu => self.send_narrow(cx, device, mtu),
+        }
+    }
+
+    /// Sends with the device's MTU.
+    #[inline]
+    fn send_wide<H, D: Device + ?Sized>(
         &mut self,
         cx: &mut Cx<'_, H>,
         device: &mut D,

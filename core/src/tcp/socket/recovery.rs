@@ -41,6 +41,8 @@ pub(crate) struct Recovery {
     window: CongestionWindow,
     /// SMSS: no segment is longer.
     smss: u16,
+    /// The MTU of a path that takes less than the device; 0: none.
+    pub(super) path_mtu: u16,
     /// The segment at SND.UNA is to be sent again.
     ordered: bool,
     /// smoltcp was made to send it again, and has not yet.
@@ -78,6 +80,7 @@ impl Recovery {
             sack: Scoreboard::new(sack_permitted),
             window: CongestionWindow::initial(smss),
             smss,
+            path_mtu: 0,
             ordered: false,
             under_way: false,
             snd_nxt: Seq(0),
@@ -220,6 +223,18 @@ impl Recovery {
         }
     }
 
+    /// The path takes packets of this MTU, headers included: what is in flight is lost, and no sign of congestion (RFC 1191,
+    /// section 6.5). False if the packets are no longer than that anyway.
+    pub(super) fn narrows(&mut self, now: Instant, mtu: u16, headers: u16, numbers: Numbers) -> bool {
+        let narrows = mtu.saturating_sub(headers) < self.smss;
+        if narrows {
+            (self.path_mtu, self.smss) = (mtu, mtu - headers);
+            self.fast.begin(Phase::Recovery, numbers.snd_max);
+            self.order(now, numbers);
+        }
+        narrows
+    }
+
     /// How much is in the network: what was sent, less what has arrived.
     fn pipe(&self, snd_una: Seq) -> u32 {
         let sent = self.snd_nxt.ahead_of(snd_una).max(0).unsigned_abs();
@@ -246,7 +261,7 @@ pub(super) fn smss(syn: &TcpRepr<'_>, mtu: usize) -> u16 {
 }
 
 impl Socket<'_> {
-    fn numbers(&self) -> Numbers {
+    pub(super) fn numbers(&self) -> Numbers {
         Numbers { snd_una: self.tcb.snd_una, snd_max: self.tcb.snd_max }
     }
 
