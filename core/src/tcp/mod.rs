@@ -164,6 +164,8 @@ impl<'a, S> Connections<'a, S> {
     }
 
     /// Acts on an ICMP error which says that a packet is too big for its path; returns the slot whose turn it is then.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn too_big<H>(&mut self, cx: &mut Cx<'_, H>, packet: &[u8]) -> Option<SlotId> {
         if cx.interface.has_frames() {
             return None; // see `path_mtu`

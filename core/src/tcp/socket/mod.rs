@@ -267,7 +267,7 @@ impl<'a> Socket<'a> {
         let rcv_nxt = self.tcb.rcv_nxt;
         let in_order = segment.seq() == rcv_nxt;
         if self.hides(segment) {
-            return Arrival::Processed(self.progress(cx.now, segment, false));
+            return Arrival::Processed(self.progress_of_hidden(cx.now, segment));
         }
         let news = self.news_at_closed_window(segment);
         if let Some(ack) = news {
@@ -294,7 +294,15 @@ impl<'a> Socket<'a> {
         Arrival::Processed(Progress { at_rest: progress.at_rest && in_order, ..progress })
     }
 
+    /// Takes note of a segment that smoltcp is not shown. On its own, as most segments do not come here.
+    #[cold]
+    #[inline(never)]
+    fn progress_of_hidden(&mut self, now: Instant, segment: &Segment<'_>) -> Progress {
+        self.progress(now, segment, false)
+    }
+
     /// Brings the TCB up to what smoltcp has made of a segment.
+    #[inline(always)]
     fn progress(&mut self, now: Instant, segment: &Segment<'_>, old: bool) -> Progress {
         let (rcv_nxt, snd_una, window) = (self.tcb.rcv_nxt, self.tcb.snd_una, self.tcb.peer_window);
         self.update();

@@ -47,6 +47,8 @@ pub(crate) struct Recovery {
     ordered: bool,
     /// smoltcp was made to send it again, and has not yet.
     under_way: bool,
+    /// Something has been lost, or seemed to be, since all was acknowledged.
+    troubled: bool,
     /// SND.NXT as smoltcp has it.
     snd_nxt: Seq,
     /// The acknowledgement that left last.
@@ -83,6 +85,7 @@ impl Recovery {
             path_mtu: 0,
             ordered: false,
             under_way: false,
+            troubled: false,
             snd_nxt: Seq(0),
             acked: Seq(0),
             told: Instant::ZERO,
@@ -136,13 +139,27 @@ impl Recovery {
     /// SND.UNA has advanced.
     #[inline]
     fn advances(&mut self, now: Instant, segment: &Segment<'_>, numbers: Numbers, acked: u32) {
-        self.window.grow(acked, numbers.in_flight() + acked, self.smss);
-        self.timer.backoff = 0;
-        self.probe = TailLossProbe::NEW;
         self.snd_nxt = self.snd_nxt.max(numbers.snd_una);
-        let partial = self.fast.advance(numbers.snd_una);
+        self.window.grow(acked, numbers.in_flight() + acked, self.smss);
         if numbers.in_flight() == 0 {
             self.timer.stop();
+        } else {
+            self.timer.restart(now);
+        }
+        if self.troubled || numbers.in_flight() > 0 && segment.tcp.sack_ranges[0].is_some() {
+            self.advances_in_trouble(now, segment, numbers);
+        }
+    }
+
+    /// The same where something has been lost, or seemed to be.
+    #[cold]
+    #[inline(never)]
+    fn advances_in_trouble(&mut self, now: Instant, segment: &Segment<'_>, numbers: Numbers) {
+        self.troubled = numbers.in_flight() > 0;
+        self.timer.backoff = 0;
+        self.probe = TailLossProbe::NEW;
+        let partial = self.fast.advance(numbers.snd_una);
+        if numbers.in_flight() == 0 {
             self.ordered = false;
             self.sack.clear();
             return;
@@ -156,7 +173,10 @@ impl Recovery {
     }
 
     /// An acknowledgement of what was acknowledged before, while something is in flight.
+    #[cold]
+    #[inline(never)]
     fn stands_still(&mut self, now: Instant, segment: &Segment<'_>, numbers: Numbers, window: u16) {
+        self.troubled = true;
         let tcp = &segment.tcp;
         let news = self.sack.take(&tcp.sack_ranges, numbers.snd_una, numbers.snd_max);
         let bare = tcp.payload.is_empty() && tcp.control == TcpControl::None && tcp.window_len == window;
@@ -204,7 +224,9 @@ impl Recovery {
     }
 
     /// The timer has fired.
+    #[cold]
     fn fires(&mut self, now: Instant, numbers: Numbers) {
+        self.troubled = true;
         if numbers.in_flight() == 0 {
             self.timer.stop();
         } else if self.tells_of_hole() && self.fast.phase == Phase::Open {
@@ -229,6 +251,7 @@ impl Recovery {
         let narrows = mtu.saturating_sub(headers) < self.smss;
         if narrows {
             (self.path_mtu, self.smss) = (mtu, mtu - headers);
+            self.troubled = true;
             self.fast.begin(Phase::Recovery, numbers.snd_max);
             self.order(now, numbers);
         }
