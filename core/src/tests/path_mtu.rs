@@ -33,18 +33,17 @@ fn too_big(lost: &[u8], from: IpAddress, to: IpAddress, mtu: u16) -> Vec<u8> {
     })
 }
 
-/// A connection with a large echo in flight, and the packet that has its first segment.
+/// A connection with a large echo in flight, and its longest packet.
 #[track_caller]
 fn in_flight(client: IpAddress, server: IpAddress) -> (Net, Peer, Vec<u8>) {
     let (mut net, mut peer) =
         (net_from(storage(2, 65_534, 0), 1500, |_| {}), peer_from(client, server, 40_000));
     peer.connect(&mut net);
-    for part in letters(6000).chunks(1000) {
+    for part in letters(6000).chunks(1400) {
         net.arrive(peer.segment(Psh, peer.next, Some(1), part));
-        peer.next += 1000;
+        peer.next += i32::try_from(part.len()).unwrap();
     }
-    // The second turn puts together what was written since the first segment left.
-    let first = net.wire.sent[0].clone();
+    let first = net.wire.sent.iter().max_by_key(|packet| packet.len()).unwrap().clone();
     net.wire.sent.clear();
     (net, peer, first)
 }

@@ -36,6 +36,8 @@ pub(crate) struct TooBig {
     seq: Seq,
     /// What the next link takes; 0 of an old router (RFC 1191, section 5).
     mtu: u32,
+    /// How long the packet was that is quoted.
+    length: u32,
 }
 
 impl TooBig {
@@ -60,7 +62,12 @@ impl TooBig {
                         addresses[at + 3],
                     ))
                 };
-                TooBig::quoting(address(12), address(16), quoted.get(header..)?, mtu.into())
+                TooBig::quoting(
+                    address(12),
+                    address(16),
+                    quoted.get(header..)?,
+                    [mtu.into(), u16::from_be_bytes([addresses[2], addresses[3]]).into()],
+                )
             }
             #[cfg(feature = "ipv6")]
             6 => {
@@ -78,13 +85,23 @@ impl TooBig {
                 let address = |at: usize| {
                     header[at..].first_chunk::<16>().map(|bytes| IpAddress::from(Ipv6Address::from(*bytes)))
                 };
-                TooBig::quoting(address(8)?, address(24)?, segment, mtu)
+                TooBig::quoting(
+                    address(8)?,
+                    address(24)?,
+                    segment,
+                    [mtu, 40 + u32::from(u16::from_be_bytes([header[4], header[5]]))],
+                )
             }
             _ => None,
         }
     }
 
-    fn quoting(source: IpAddress, destination: IpAddress, segment: &[u8], mtu: u32) -> Option<TooBig> {
+    fn quoting(
+        source: IpAddress,
+        destination: IpAddress,
+        segment: &[u8],
+        [mtu, length]: [u32; 2],
+    ) -> Option<TooBig> {
         let [p0, p1, r0, r1, s0, s1, s2, s3] = *segment.first_chunk::<8>()?;
         let remote = IpEndpoint::new(destination, u16::from_be_bytes([r0, r1]));
         Some(TooBig {
@@ -92,6 +109,7 @@ impl TooBig {
             port: u16::from_be_bytes([p0, p1]),
             seq: Seq(u32::from_be_bytes([s0, s1, s2, s3])),
             mtu,
+            length,
         })
     }
 }
@@ -110,6 +128,7 @@ impl Socket<'_> {
         let numbers = self.numbers();
         let in_flight = !error.seq.is_before(numbers.snd_una) && error.seq.is_before(numbers.snd_max);
         in_flight
+            && error.length > mtu.into()
             && usize::from(mtu) < cx.interface.capabilities().ip_mtu()
             && port == Some(error.port)
             && self.tcb.recovery.narrows(cx.now, mtu, headers, numbers)

@@ -180,14 +180,12 @@ impl Recovery {
         let tcp = &segment.tcp;
         let news = self.sack.take(&tcp.sack_ranges, numbers.snd_una, numbers.snd_max);
         let bare = tcp.payload.is_empty() && tcp.control == TcpControl::None && tcp.window_len == window;
-        // Without SACK, something has to be in flight behind the first segment, which alone draws no duplicate.
-        let bare = bare && numbers.in_flight() > u32::from(self.smss);
         let is_duplicate = if self.sack.permitted { news } else { bare };
         if is_duplicate {
             let later = news && self.sack.reaches_beyond(self.fast.mark());
             if self.fast.duplicate(later) || self.fast.phase == Phase::Open && self.is_lost() {
                 self.recover(now, numbers);
-            } else if self.fast.phase == Phase::Open {
+            } else if self.fast.phase == Phase::Open && self.tells_of_hole(numbers) {
                 self.timer.hasten(now, TailLossProbe::reordering(&self.timer));
             }
         }
@@ -214,13 +212,14 @@ impl Recovery {
         // The acknowledgement of whatever is being timed waits for this one.
         self.timer.forget();
         self.fast.retransmits(numbers.snd_max);
-        let patience = if self.tells_of_hole() { self.probe.patience(&self.timer) } else { None };
+        let patience = if self.tells_of_hole(numbers) { self.probe.patience(&self.timer) } else { None };
         self.timer.start(now, patience.unwrap_or_else(|| self.timer.backed_off()));
     }
 
     /// True if the peer has something behind a hole.
-    fn tells_of_hole(&self) -> bool {
-        self.fast.duplicates > 0 || !self.sack.is_empty()
+    /// Without SACK, something has to be in flight behind the first segment.
+    fn tells_of_hole(&self, numbers: Numbers) -> bool {
+        self.fast.duplicates > 0 && numbers.in_flight() > u32::from(self.smss) || !self.sack.is_empty()
     }
 
     /// The timer has fired.
@@ -229,9 +228,9 @@ impl Recovery {
         self.troubled = true;
         if numbers.in_flight() == 0 {
             self.timer.stop();
-        } else if self.tells_of_hole() && self.fast.phase == Phase::Open {
+        } else if self.tells_of_hole(numbers) && self.fast.phase == Phase::Open {
             self.recover(now, numbers);
-        } else if self.tells_of_hole() && self.probe.patience(&self.timer).is_some() {
+        } else if self.tells_of_hole(numbers) && self.probe.patience(&self.timer).is_some() {
             self.probe.fills_again();
             self.order(now, numbers);
         } else if self.fast.phase == Phase::Open && self.probe.takes(&self.timer) {
