@@ -266,6 +266,9 @@ impl<'a, H: Handler> Server<'a, H> {
                     Turn::Datagrams
                 }
                 Ok(Admitted::Stack) => {
+                    if let Some(id) = connections.too_big(&mut cx, packet) {
+                        return Turn::Slot(id);
+                    }
                     cx.interface.answer(now, packet, tx);
                     Turn::Fragments
                 }
@@ -372,7 +375,7 @@ impl<'a, H: Handler> Server<'a, H> {
                     self.blocked = true;
                     return;
                 }
-                Sent::All(NEVER) => {
+                Sent::Held | Sent::All(NEVER) => {
                     let sent = datagrams.sent();
                     cx.stats.datagrams_out += sent.datagrams;
                     cx.stats.datagram_bytes_out += sent.bytes;

@@ -10,11 +10,13 @@ use nix::sys::signal::Signal;
 
 use crate::program::run;
 use crate::server::{Server, V4, shout};
-use crate::sockets::{ask, assert_shouted, bulk, comes_within, connect, pattern, receive, udp};
+use crate::sockets::{ask, assert_shouted, bulk, comes_within, connect, exchange, pattern, receive, udp};
 
 tests![
     drop_of_a_hundred_percent_leaves_nothing,
     tcp_gets_over_losses,
+    tcp_with_large_buffers_gets_over_losses,
+    replies_that_are_lost_come_again_within_a_second,
     tcp_gets_over_corruption,
     the_size_limit_is_for_longer_packets,
     a_lost_packet_holds_up_no_other,
@@ -59,6 +61,32 @@ fn tcp_gets_over_losses() {
     assert_shouted(&data, &bulk(connect(V4), &data));
     let summary = summary(server);
     assert!(!summary.contains("on purpose   0 lost") && !summary.contains(" in, 0 lost"), "{summary}");
+}
+
+/// With a window of 45 segments, each of which loses some, smoltcp's timer alone would double without end.
+fn tcp_with_large_buffers_gets_over_losses() {
+    for drop in ["5", "10"] {
+        let server = start(&format!("--drop {drop} --buffer 65535 --seed 1"));
+        let data = pattern(1_000_000);
+        assert_shouted(&data, &bulk(connect(V4), &data));
+        assert_eq!(server.terminate().code(), Some(0));
+    }
+}
+
+/// One exchange of ten meets a loss; smoltcp's timer alone would take a second and more for each.
+fn replies_that_are_lost_come_again_within_a_second() {
+    let server = start("--drop 5 --seed 1");
+    let mut stream = connect(V4);
+    let mut took: Vec<Duration> = (0..200)
+        .map(|_| {
+            let begun = Instant::now();
+            assert_eq!(exchange(&mut stream, b"again"), b"AGAIN");
+            begun.elapsed()
+        })
+        .collect();
+    took.sort();
+    assert!(took[180] < Duration::from_millis(900), "{:?} and more", took[180]);
+    assert_eq!(server.terminate().code(), Some(0));
 }
 
 fn tcp_gets_over_corruption() {

@@ -26,6 +26,11 @@ pub(crate) trait Watch {
 
     /// Edits a packet before [`departs`](Self::departs) sees it, link header included.
     fn edit(&mut self, _draft: &mut Draft) {}
+
+    /// True if another packet may leave now.
+    fn permits(&self) -> bool {
+        true
+    }
 }
 
 /// A packet that smoltcp has written, with room for what may be added to it.

@@ -17,8 +17,8 @@ use crate::ip::link::{Answered, Link};
 use crate::ip::neighbours::Evidence;
 use crate::tcp::timers::NEVER;
 
-/// More packets than a buffer of 1 MiB makes, of any size: who sends more at once will not end.
-const PACKETS_A_TURN: usize = 1 << 16;
+/// What a socket set may send in its turn: then others get theirs.
+const PACKETS_A_TURN: usize = 64;
 
 /// smoltcp's interface, and what is needed to make others like it.
 pub(crate) struct Interface {
@@ -40,8 +40,10 @@ pub(crate) struct Interface {
 #[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sent {
-    /// All of it has left; there is more to do at this time, or [`NEVER`].
+    /// All of it has left; there is more to do at this time, or [`NEVER`]. Now: as much as one turn allows has left.
     All(Instant),
+    /// The congestion window has no room for the rest.
+    Held,
     /// The device has no room for the rest.
     Blocked,
 }
@@ -76,6 +78,19 @@ impl Interface {
     /// Another interface with the same addresses, that draws its random numbers from this seed.
     pub(crate) fn seeded(&self, seed: u64, now: Instant) -> iface::Interface {
         make(self.hardware_addr, &self.addresses, &[], seed, &self.capabilities, now)
+    }
+
+    /// Puts an interface with this MTU, which is no longer than the device's, in the place of smoltcp's; returns that.
+    pub(crate) fn narrow(&mut self, now: Instant, mtu: u16) -> iface::Interface {
+        let mut capabilities = self.capabilities.clone();
+        capabilities.max_transmission_unit = capabilities.max_transmission_unit.min(mtu.into());
+        let narrow = make(self.hardware_addr, &self.addresses, &[], 1, &capabilities, now);
+        core::mem::replace(&mut self.interface, narrow)
+    }
+
+    /// Puts smoltcp's interface back.
+    pub(crate) fn widen(&mut self, interface: iface::Interface) {
+        self.interface = interface;
     }
 
     /// What smoltcp believes the device to do.
@@ -152,7 +167,7 @@ impl Interface {
         self.interface.poll_at(now, sockets).unwrap_or(NEVER)
     }
 
-    /// Sends all that these sockets have to send.
+    /// Sends what these sockets have to send, as long as `watch` permits it, and no more than one turn allows.
     pub(crate) fn send<D: Device + ?Sized>(
         &mut self,
         now: Instant,
@@ -164,6 +179,9 @@ impl Interface {
             let at = self.poll_at(now, sockets);
             if at > now {
                 return Sent::All(at);
+            }
+            if !watch.permits() {
+                return Sent::Held;
             }
             let Some(token) = device.transmit(now) else {
                 return Sent::Blocked;

@@ -66,6 +66,7 @@ impl<'a> Demux<'a> {
         }
     }
 
+    #[inline(always)]
     pub(crate) fn find(&self, tuple: &Tuple, hash: u32) -> Option<SlotId> {
         let mut at = self.buckets[self.bucket(hash)].0;
         while at != END {

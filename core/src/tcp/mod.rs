@@ -28,6 +28,7 @@ use self::per_source::Sources;
 use self::policy::Expiry;
 use self::segment::Segment;
 use self::slots::{Phase, SlotId, Slots};
+use self::socket::path_mtu::TooBig;
 use self::socket::{Arrival, Progress, Standing};
 use self::timers::{NEVER, Timers};
 use self::turn::Turn;
@@ -164,6 +165,19 @@ impl<'a, S> Connections<'a, S> {
         None
     }
 
+    /// Acts on an ICMP error which says that a packet is too big for its path; returns the slot whose turn it is then.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn too_big<H>(&mut self, cx: &mut Cx<'_, H>, packet: &[u8]) -> Option<SlotId> {
+        if cx.interface.has_frames() {
+            return None; // see `path_mtu`
+        }
+        let error = TooBig::read(packet)?;
+        let id = self.demux.find(&error.tuple, self.demux.hash(&error.tuple))?;
+        let slot = &mut self.slots[id];
+        (slot.phase() == Phase::Open && slot.socket.too_big(cx, &error)).then_some(id)
+    }
+
     /// What follows from a segment that was processed; returns the slot if its turn is due.
     #[inline]
     fn processed<H: Handler<State = S>>(
@@ -223,6 +237,7 @@ impl<'a, S> Connections<'a, S> {
         if slot.phase() != Phase::Free {
             let at = match sent {
                 Sent::Blocked => cx.now,
+                Sent::Held => slot.deadline(self.idle_timeout),
                 Sent::All(at) => at.min(slot.deadline(self.idle_timeout)),
             };
             self.timers.schedule(id, at);

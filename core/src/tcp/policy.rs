@@ -18,8 +18,14 @@ pub(crate) const COOKIE_AGE: Duration = Duration::from_secs(5);
 const PROBE: Duration = Duration::from_secs(20);
 /// It is probed again this often: eight times before it is given up, as two are easily lost.
 const PROBE_AGAIN: Duration = Duration::from_secs(5);
-/// A peer that gives no sign of life, or acknowledges nothing of what it was sent, for this long is dead.
+/// A peer that gives no sign of life for this long, though it was probed or sent to, is dead; so is one that does not let
+/// a connection end.
 const DEAD: Duration = Duration::from_secs(60);
+/// A peer that is heard, and acknowledges nothing of what it was sent, is given up after this long (RFC 9293, section
+/// 3.8.3: R2 of at least 100 seconds).
+const UNACKNOWLEDGED: Duration = Duration::from_secs(120);
+/// A deadline that is missed by this much was overslept: the process was stopped, or the machine suspended.
+const OVERSLEPT: Duration = Duration::from_secs(2);
 /// After this long with unsent data and no timer, a retransmission is forced.
 const STALL: Duration = Duration::from_secs(1);
 /// A connection that was closed for its idleness gets this long to end in good order.
@@ -117,8 +123,21 @@ impl Deadlines {
         self.reset_at = now + LINGER;
     }
 
-    fn dead_at(&self) -> Instant {
-        (self.heard.min(self.progress) + DEAD).min(self.reset_at)
+    /// `ends`: our side has finished.
+    fn dead_at(&self, ends: bool) -> Instant {
+        let patience = if ends { DEAD } else { UNACKNOWLEDGED };
+        (self.heard + DEAD).min(self.progress + patience).min(self.reset_at)
+    }
+
+    /// The probe was overslept. The time since is nobody's silence: what was heard before counts as heard that much later,
+    /// so that the peer is probed before it is given up.
+    fn forgive(&mut self, now: Instant) {
+        if now >= self.probe_at + OVERSLEPT {
+            let overslept = now - self.probe_at;
+            self.heard += overslept;
+            self.progress += overslept;
+            self.probe_at = now;
+        }
     }
 }
 
@@ -134,7 +153,9 @@ impl<S> Slot<'_, S> {
             Phase::TimeWait => deadlines.heard + DEAD,
             Phase::Open => {
                 let others = deadlines.probe_at.min(deadlines.stalled_at);
-                deadlines.dead_at().min(self.idle_at(idle_timeout)).min(others)
+                let others = others.min(self.socket.retransmits_at());
+                let dead_at = deadlines.dead_at(!self.socket.may_send());
+                dead_at.min(self.idle_at(idle_timeout)).min(others)
             }
         }
     }
@@ -144,6 +165,10 @@ impl<S> Slot<'_, S> {
         if now < self.deadline(idle_timeout) {
             return Expiry::Egress;
         }
+        if self.phase() == Phase::Open {
+            self.deadlines.forgive(now);
+        }
+        let ends = !self.socket.may_send();
         match self.phase() {
             Phase::Free => Expiry::Egress,
             Phase::HalfOpen if !scarce && now < self.deadlines.begun + HALF_OPEN => {
@@ -151,7 +176,7 @@ impl<S> Slot<'_, S> {
                 Expiry::Egress
             }
             Phase::HalfOpen | Phase::TimeWait => Expiry::Release,
-            Phase::Open if now >= self.deadlines.dead_at() => Expiry::Dead,
+            Phase::Open if now >= self.deadlines.dead_at(ends) => Expiry::Dead,
             Phase::Open if now >= self.idle_at(idle_timeout) => {
                 self.deadlines.closed(now);
                 Expiry::Close
@@ -160,6 +185,10 @@ impl<S> Slot<'_, S> {
                 self.deadlines.stalled_at = NEVER;
                 self.deadlines.restarted_at = now;
                 Expiry::Stalled
+            }
+            Phase::Open if now >= self.socket.retransmits_at() => {
+                self.socket.retransmission_due(now);
+                Expiry::Egress
             }
             Phase::Open => {
                 self.deadlines.probe_at = now + PROBE_AGAIN;

@@ -49,6 +49,28 @@ fn half_open_and_scarce() -> (Net, Peer) {
 /// Each with the half-open deadline that it has: while slots are free, and where none is.
 const HALF_OPEN: [(fn() -> (Net, Peer), u64); 2] = [(half_open, 75), (half_open_and_scarce, 5)];
 
+/// The process was stopped for a while: SIGSTOP, or a machine that was suspended.
+#[test]
+fn a_deadline_that_was_overslept_probes_first() {
+    for (idle, stopped) in [(0, 61), (19, 42), (30, 3600)] {
+        let (mut net, mut peer) = open();
+        peer.exchange(&mut net, b"hello", 5);
+        net.pass(secs(idle));
+        net.wire.sent.clear();
+        net.now += secs(stopped);
+        net.poll();
+        take_probe(&mut net, &mut peer);
+        assert_eq!(net.stats().live, 1);
+        peer.ack(&mut net);
+        assert_eq!(peer.exchange(&mut net, b"still there", 11), b"STILL THERE");
+        net.now += secs(stopped);
+        net.poll();
+        take_probe(&mut net, &mut peer);
+        net.pass(secs(60));
+        assert_eq!((net.stats().live, net.stats().timed_out), (0, 1), "the probes were not answered");
+    }
+}
+
 #[test]
 fn a_half_open_connection_is_given_up_after_75_seconds_without_a_word_and_after_5_where_slots_are_scarce() {
     for (make, deadline) in HALF_OPEN {
@@ -160,10 +182,10 @@ fn a_peer_that_acknowledges_nothing_is_dead_after_60_seconds() {
 }
 
 #[test]
-fn a_peer_that_acknowledges_nothing_is_dead_whatever_else_it_says() {
+fn a_peer_that_acknowledges_nothing_is_dead_after_120_seconds_whatever_else_it_says() {
     let (mut net, mut peer) = open();
     peer.send(&mut net, Psh, b"hello");
-    for _ in 0..11 {
+    for _ in 0..23 {
         net.pass(secs(5));
         net.wire.sent.clear();
         net.arrive(peer.segment(Psh, peer.next, Some(1), b"!"));

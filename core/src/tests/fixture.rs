@@ -35,6 +35,10 @@ pub(super) const FAMILIES: &[(IpAddress, IpAddress)] = &[
     (CLIENT_V6, SERVER_V6),
 ];
 
+/// The retransmission timeout of a server whose round trips take no time: the 220 milliseconds, and a microsecond, the
+/// shortest round trip that it measures.
+pub(super) const RTO: Duration = Duration::from_micros(220_001);
+
 /// The resolution of `Instant`.
 pub(super) const TICK: Duration = Duration::from_micros(1);
 

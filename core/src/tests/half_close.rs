@@ -4,7 +4,7 @@
 use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh, Rst};
 
-use super::fixture::Net;
+use super::fixture::{Net, RTO};
 use super::peer::{Peer, letters, upper};
 use super::states::{buffers_full, close_wait, closing, fin_wait_1, fin_wait_2, last_ack, open, time_wait};
 
@@ -93,8 +93,8 @@ fn our_closed_window_does_not_keep_a_fin_out() {
 #[test]
 fn a_lost_fin_of_ours_is_sent_again_with_the_data_before_it() {
     let (mut net, mut peer) = last_ack();
-    for seconds in [1, 2, 4] {
-        net.pass_in_silence(Duration::from_secs(seconds));
+    for timeouts in [1, 1, 2, 4] {
+        net.pass_in_silence(RTO * timeouts);
         let again = peer.take(&mut net);
         assert_eq!((again.control, again.seq, again.data.as_slice()), (Fin, 1, &b"BYE"[..]));
     }
@@ -107,7 +107,7 @@ fn the_data_may_be_acknowledged_before_the_fin() {
     let (mut net, mut peer) = last_ack();
     net.arrive(peer.segment(Plain, 5, Some(4), &[]));
     assert_eq!(net.stats().live, 1);
-    net.pass_in_silence(Duration::from_secs(1));
+    net.pass_in_silence(RTO);
     let again = peer.take(&mut net);
     assert_eq!((again.control, again.seq, again.data.len()), (Fin, 4, 0));
     peer.ack(&mut net);

@@ -23,7 +23,9 @@
 //! | data: order, sequence number wrap, buffer wrap | `echo` |
 //! | closed windows, window updates, silly windows | `back_pressure`, `handshake` |
 //! | zero-window probes: ours, and answers to the peer's | `back_pressure`, `deadlines`, `stalls` |
-//! | retransmission, fast retransmit | `segments`, `stalls`, `refusing_device` |
+//! | retransmission: timer, tail loss probe, fast recovery, SACK | `loss`, `segments`, `stalls`, `refusing_device` |
+//! | congestion window | `congestion` |
+//! | ICMP "fragmentation needed", "packet too big" | `path_mtu` |
 //! | FIN, half-close, simultaneous close, TIME-WAIT | `half_close` |
 //! | half-open, keep-alive, dead peer, LAST-ACK deadlines | `deadlines` |
 //! | `idle_timeout` | `idle` |
@@ -51,6 +53,7 @@ mod announcements;
 mod back_pressure;
 mod closed_ports;
 mod config;
+mod congestion;
 mod deadlines;
 mod drops;
 mod echo;
@@ -72,11 +75,13 @@ mod hash_collisions;
 mod icmp;
 mod idle;
 mod illegal_flags;
+mod loss;
 mod memory;
 #[cfg(feature = "ipv6")]
 mod ndisc;
 mod neighbours;
 mod packets;
+mod path_mtu;
 mod peer;
 mod per_source;
 mod random_segments;

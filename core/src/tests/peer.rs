@@ -32,6 +32,8 @@ pub(super) struct Peer {
     pub(super) window: u16,
     pub(super) mss: Option<u16>,
     pub(super) scale: Option<u8>,
+    /// Offers SACK, and sends these blocks with each segment.
+    pub(super) sack: Option<[Option<(i32, i32)>; 3]>,
     /// SND.NXT, and RCV.NXT as `acked`.
     pub(super) next: i32,
     pub(super) acked: i32,
@@ -55,6 +57,7 @@ pub(super) fn peer_from(address: IpAddress, server: IpAddress, port: u16) -> Pee
         window: 60_000,
         mss: Some(1460),
         scale: None,
+        sack: None,
         next: 0,
         acked: 0,
         edge: 0,
@@ -78,8 +81,11 @@ impl Peer {
                 window_len: self.window,
                 window_scale: self.scale.filter(|_| syn),
                 max_seg_size: self.mss.filter(|_| syn),
-                sack_permitted: false,
-                sack_ranges: [None; 3],
+                sack_permitted: syn && self.sack.is_some(),
+                sack_ranges: self.sack.filter(|_| !syn).unwrap_or_default().map(|block| {
+                    let number = |at: i32| self.irs.wrapping_add(at).cast_unsigned();
+                    block.map(|(left, right)| (number(left), number(right)))
+                }),
                 timestamp: None,
                 payload,
             },

@@ -103,6 +103,9 @@ fn read_all(net: &mut Net, peers: &mut [Peer]) {
             continue; // the garbage byte of a keep-alive
         }
         let length = i32::try_from(data.len()).unwrap();
+        if net.stats().revived > 0 && seq.unsigned_abs() > 100_000 {
+            continue; // of a connection that was reconstructed: a later SYN|ACK than its own was read last
+        }
         assert!(data == bytes(peer.iss.wrapping_add(seq), length).to_ascii_uppercase());
         if seq == peer.acked {
             peer.acked += length + i32::from(tcp.fin());

@@ -3,7 +3,7 @@
 use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh, Rst, Syn};
 
-use super::fixture::net_with;
+use super::fixture::{RTO, net_with};
 use super::peer::{letters, peer, upper};
 use super::states::{IDLE, buffers_full, open, time_wait};
 use crate::DropReason;
@@ -100,7 +100,7 @@ fn nothing_is_left_of_the_peers_options_and_timers() {
     new.send(&mut net, Psh, &letters(1000));
     assert_eq!(new.take(&mut net).data.len(), 512);
     net.nothing_sent(); // a window of 512 is not scaled any more
-    net.pass_in_silence(Duration::from_secs(1));
+    net.pass_in_silence(RTO);
     assert_eq!(new.take(&mut net).seq, 1);
 }
 

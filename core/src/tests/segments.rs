@@ -4,6 +4,7 @@
 use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh, Rst, Syn};
 
+use super::fixture::RTO;
 use super::packets::retouched;
 use super::peer::{letters, upper};
 use super::states::{fill_buffers, half_open, open};
@@ -91,8 +92,9 @@ fn what_is_not_acknowledged_is_sent_again_with_back_off() {
     let (mut net, mut peer) = open();
     peer.send(&mut net, Psh, b"lost");
     peer.take(&mut net);
-    for seconds in [1, 2, 4, 8, 16] {
-        net.pass_in_silence(Duration::from_secs(seconds));
+    // The first is the tail loss probe, before the first timeout.
+    for timeouts in [1, 1, 2, 4, 8, 16, 32] {
+        net.pass_in_silence(RTO * timeouts);
         let again = peer.take(&mut net);
         net.nothing_sent();
         assert_eq!((again.seq, again.data.as_slice()), (1, &b"LOST"[..]));

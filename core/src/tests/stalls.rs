@@ -114,7 +114,7 @@ fn an_old_segment_does_not_close_the_window() {
     net.arrive(peer.segment(Plain, peer.next - 3, Some(1), &[]));
     net.pass(Duration::from_secs(30));
     net.wire.sent.clear();
-    net.pass(Duration::from_secs(2)); // after 1, 2, 4, 8 and 16 seconds
+    net.pass(Duration::from_secs(30));
     assert_eq!(peer.take(&mut net).data, b"ABC");
 }
 
@@ -166,5 +166,7 @@ fn a_window_that_shrank_to_nothing_is_probed_within_a_retransmission_timeout() {
     net.wire.sent.clear();
     peer.window = 60_000;
     net.arrive(peer.segment(Plain, peer.next, Some(513), &[]));
-    assert_eq!(peer.take_data(&mut net), upper(&letters(1000)[512..]));
+    // The lost tail, which may come a second time: as a retransmission, and into the window that has opened.
+    let tail = peer.take(&mut net);
+    assert_eq!((tail.seq, &tail.data[..]), (513, &upper(&letters(1000)[512..])[..]));
 }

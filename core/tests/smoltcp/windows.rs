@@ -84,6 +84,20 @@ fn the_ack_of_a_segment_at_a_closed_window_is_ignored() {
     repaired_by("tcp/socket/closed_window.rs", peer.receives_data().is_empty());
 }
 
+/// A peer that has filled the window has its acknowledgements at the right edge, and they are ignored while a segment before
+/// them is missing. RFC 9293, section 3.4: by its table, they are outside; Linux accepts them, as the peer can have no other
+/// number.
+#[test]
+fn an_ack_at_the_right_edge_is_ignored() {
+    let mut peer = Peer::connected();
+    peer.service_writes(100);
+    peer.turn();
+    peer.sends(data(512, &[b'x'; 512]));
+    peer.receives();
+    peer.sends(ack(1024, 100));
+    repaired_by("tcp/socket/closed_window.rs", peer.socket().send_queue() == 100);
+}
+
 /// The same for a keep-alive, which comes with the number before RCV.NXT.
 #[test]
 fn the_window_of_a_keep_alive_is_ignored() {

@@ -1,11 +1,15 @@
-//! smoltcp does not look at the acknowledgement and the window of a segment that stands outside its closed window.
+//! smoltcp does not look at the acknowledgement and the window of a segment that stands outside its closed window, nor at those
+//! of an empty segment at the right edge of its window.
 //!
-//! RFC 9293, section 3.10.7.4, has a "special allowance" for these. Without it, neither side may notice for a minute that the
-//! other one has room again: their probes are such segments.
+//! RFC 9293, section 3.10.7.4, has a "special allowance" for the former. Without it, neither side may notice for a minute that
+//! the other one has room again: their probes are such segments. The latter come from a peer that has filled our window: when
+//! one of its segments is lost, all that it acknowledges until it is sent again stands at the edge, and Linux accepts it there.
 //! Upstream: none.
 //! Shown by: core/tests/smoltcp.rs, `the_ack_of_a_segment_at_a_closed_window_is_ignored`,
-//! `the_window_of_a_keep_alive_is_ignored`
-//! Kept by: core/src/tests/back_pressure.rs
+//! `the_window_of_a_keep_alive_is_ignored`, `an_ack_at_the_right_edge_is_ignored`
+//! Kept by: core/src/tests/back_pressure.rs, core/src/tests/loss.rs
+
+use smoltcp::wire::TcpControl;
 
 use crate::tcp::segment::{Segment, bare_ack};
 use crate::tcp::seq::Seq;
@@ -13,22 +17,33 @@ use crate::tcp::socket::Socket;
 
 impl Socket<'_> {
     /// What a segment acknowledges, if smoltcp will not look at that, and if that or the window is another one than before:
-    /// as our window is closed and has no room for the segment's data, or as the segment is an empty probe that stands
-    /// behind the window and says that the peer's has opened.
+    /// as the segment's data begins where smoltcp's window ends, or as the segment is empty and stands there, or is an empty
+    /// probe to the left of the window that says that the peer's has opened.
     pub(super) fn news_at_closed_window(&self, segment: &Segment<'_>) -> Option<Seq> {
         let tcb = &self.tcb;
         let ahead = segment.seq().ahead_of(tcb.rcv_nxt);
-        let closed = tcb.smoltcp_edge == tcb.rcv_nxt;
-        if ahead == 0 && !closed {
+        let outside = !segment.seq().is_before(tcb.smoltcp_edge);
+        if ahead == 0 && !outside {
             return None;
         }
         let refused = if segment.tcp.payload.is_empty() {
-            ahead == -1 && tcb.peer_window == 0 && segment.tcp.window_len > 0
+            ahead == -1 && tcb.peer_window == 0 && segment.tcp.window_len > 0 || self.is_at_edge(segment)
         } else {
-            ahead >= 0 && closed
+            ahead >= 0 && outside
         };
         let news = |ack: &Seq| segment.tcp.window_len != tcb.peer_window || *ack != tcb.snd_una;
         segment.ack().filter(|_| refused && self.is_synchronized()).filter(news)
+    }
+
+    /// True if the segment is empty and stands where the peer's next byte will, to the right of what smoltcp looks at.
+    #[inline]
+    pub(super) fn is_at_edge(&self, segment: &Segment<'_>) -> bool {
+        let (tcb, seq) = (&self.tcb, segment.seq());
+        segment.tcp.payload.is_empty()
+            && segment.tcp.control != TcpControl::Fin
+            && seq.is_after(tcb.rcv_nxt)
+            && !seq.is_before(tcb.smoltcp_edge)
+            && !seq.is_after(tcb.rcv_edge)
     }
 
     /// The segment that tells smoltcp the news.

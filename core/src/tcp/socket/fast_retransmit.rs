@@ -1,8 +1,8 @@
 //! smoltcp's fast retransmission ignores the window, and counts what exceeds it as in flight for ever. Where only our FIN
 //! is in flight, it stops the timer and sends nothing.
 //!
-//! RFC 5681, section 3.2: the segment that is retransmitted is the one that was sent. So duplicate acknowledgements are
-//! hidden from smoltcp while SND.WND is smaller than a segment, and while there is no segment but the FIN.
+//! RFC 5681, section 3.2: the segment that is retransmitted is the one that was sent. So all duplicate acknowledgements are
+//! hidden from smoltcp, and counted in [`fast_recovery`](super::fast_recovery).
 //! Upstream: none. xarxa audit 091.
 //! Shown by: core/tests/smoltcp.rs, `a_fast_retransmission_ignores_the_window`,
 //! `a_fast_retransmission_of_a_fin_alone_is_never_sent`
@@ -22,10 +22,7 @@ impl Socket<'_> {
             && tcp.control == TcpControl::None
             && tcp.window_len == tcb.peer_window
             && segment.ack() == Some(tcb.snd_una)
-            && match self.send_queue() {
-                0 => tcb.snd_una.is_before(tcb.snd_max),
-                _ => tcb.snd_wnd() < usize::from(tcb.mss),
-            }
+            && (tcb.snd_una.is_before(tcb.snd_max) || self.send_queue() > 0)
             // A segment to the left of RCV.NXT is a probe, which wants an answer.
             && !segment.seq().is_before(tcb.rcv_nxt)
     }

@@ -22,6 +22,12 @@
 //! | [`endless_probe`] | a closed window is probed without end in FIN-WAIT-2 |
 //! | [`persist`] | probes of a closed window are up to a minute apart |
 //! | [`stall`] | no timer runs after a window has shrunk |
+//! | [`retransmission_timer`] | the timer starts at a second, and keeps its back-off |
+//! | [`tail_loss_probe`] | the loss of a last segment waits for the timer |
+//! | [`fast_recovery`] | partial acknowledgements, and duplicates that ride on data, draw nothing |
+//! | [`sack_scoreboard`] | SACK blocks are ignored |
+//! | [`congestion_window`] | a whole window leaves at once |
+//! | [`path_mtu`] | ICMP errors about packets that are too big are ignored |
 //! | [`keep_alive`] | a timeout ends healthy idle connections; a keep-alive is sent over bytes in flight |
 //! | [`last_ack`] | LAST-ACK takes no window update |
 //! | [`small_segments`] | a window that opens in drips draws segments of that size |
@@ -30,15 +36,18 @@
 //! | [`reset_number`] | the RST of an abort behind a closed window has the wrong number |
 //! | [`unread_data`] | unread data is lost without a RST |
 //!
-//! The others are no repairs: [`tcb`] and [`rfc5961`] would be needed beside a perfect stack, [`stream`] is the handler's view,
-//! [`pieces`] is how smoltcp is shown what did not come so, and [`shortcuts`] are for speed.
+//! The others are no repairs: [`recovery`] has those of the sender work together, [`tcb`] and [`rfc5961`] would be needed
+//! beside a perfect stack, [`stream`] is the handler's view, [`pieces`] is how smoltcp is shown what did not come so, and
+//! [`shortcuts`] are for speed.
 
 mod challenge_rate;
 mod closed_window;
+mod congestion_window;
 mod cut_fin;
 pub(crate) mod echo_window;
 mod endless_probe;
 mod far_segment;
+mod fast_recovery;
 mod fast_retransmit;
 mod fin_again;
 mod initial_sequence;
@@ -47,17 +56,22 @@ mod last_ack;
 mod new_connection;
 mod old_ack;
 mod old_window;
+pub(crate) mod path_mtu;
 mod persist;
 mod pieces;
+mod recovery;
 mod reset_number;
+mod retransmission_timer;
 mod rfc5961;
 pub(crate) mod sack_blocks;
+mod sack_scoreboard;
 mod scaled_syn_window;
 mod shortcuts;
 mod silly_window;
 mod small_segments;
 mod stall;
 pub(crate) mod stream;
+mod tail_loss_probe;
 pub(crate) mod tcb;
 mod text_after_fin;
 mod unread_data;
@@ -65,9 +79,11 @@ mod unread_data;
 use smoltcp::iface::{SocketHandle, SocketSet, SocketStorage};
 use smoltcp::phy::{Device, TxToken};
 use smoltcp::socket::tcp::{self, State};
+use smoltcp::time::Instant;
 use smoltcp::wire::{ETHERNET_HEADER_LEN, TcpRepr};
 
 use self::challenge_rate::ChallengeRate;
+use self::recovery::Numbers;
 use self::small_segments::SmallSegment;
 use self::tcb::{Answers, Departures, Queues, Tcb};
 use crate::cx::Cx;
@@ -199,7 +215,7 @@ impl<'a> Socket<'a> {
         // Cannot fail: the socket is closed, and `syn` is for a port that is not 0.
         let _ = socket.listen(syn.dst_port);
         let buffer = socket.recv_capacity();
-        self.tcb = Tcb::listen(syn, iss, buffer);
+        self.tcb = Tcb::listen(syn, iss, buffer, recovery::smss(syn, cx.interface.capabilities().ip_mtu()));
         if H::PASSES {
             self.tcb.offer_both(buffer);
         }
@@ -285,8 +301,7 @@ impl<'a> Socket<'a> {
         let in_order = segment.seq() == rcv_nxt;
         let says_nothing = overtaken && self.says_nothing(segment);
         if says_nothing || self.hides(segment) {
-            let progress = self.progress(segment, says_nothing);
-            return Arrival::Processed(progress);
+            return Arrival::Processed(self.progress_of_hidden(cx.now, segment, says_nothing));
         }
         let news = self.news_at_closed_window(segment);
         if let Some(ack) = news {
@@ -299,7 +314,7 @@ impl<'a> Socket<'a> {
             self.answer_outside(cx, segment, lent);
         } else if segment.packet.is_empty() {
             self.feed_pieces(cx, segment, lent);
-        } else {
+        } else if !self.is_at_edge(segment) {
             self.feed(cx, segment.packet, lent);
         }
         if self.probes_without_end(segment) {
@@ -308,7 +323,7 @@ impl<'a> Socket<'a> {
             self.inject(cx, &update);
         }
         let old = !in_order && news.is_none() && old_window::is_old(rcv_nxt, segment);
-        let progress = self.progress(segment, old);
+        let progress = self.progress(cx.now, segment, old, overtaken);
         if !segment.tcp.payload.is_empty()
             && self.waits_for_each_other()
             && let Some(tx) = tx
@@ -318,10 +333,17 @@ impl<'a> Socket<'a> {
         Arrival::Processed(Progress { at_rest: progress.at_rest && in_order, ..progress })
     }
 
-    /// Brings the TCB up to what smoltcp has made of a segment.
+    /// Takes note of a segment that smoltcp is not shown. On its own, as most segments do not come here.
+    #[cold]
+    #[inline(never)]
+    fn progress_of_hidden(&mut self, now: Instant, segment: &Segment<'_>, old: bool) -> Progress {
+        self.progress(now, segment, old, old)
+    }
+
+    /// Brings the TCB up to what smoltcp has made of a segment; `overtaken`: its acknowledgement says nothing.
     #[inline(always)]
-    fn progress(&mut self, segment: &Segment<'_>, old: bool) -> Progress {
-        let (rcv_nxt, snd_una) = (self.tcb.rcv_nxt, self.tcb.snd_una);
+    fn progress(&mut self, now: Instant, segment: &Segment<'_>, old: bool, overtaken: bool) -> Progress {
+        let (rcv_nxt, snd_una, window) = (self.tcb.rcv_nxt, self.tcb.snd_una, self.tcb.peer_window);
         self.update();
         let tcb = &mut self.tcb;
         // smoltcp has not taken the window of an old or overtaken segment either.
@@ -329,6 +351,10 @@ impl<'a> Socket<'a> {
         if counts {
             tcb.peer_window = segment.tcp.window_len;
             tcb.largest_peer_window = tcb.largest_peer_window.max(tcb.peer_window);
+        }
+        let numbers = Numbers { snd_una: tcb.snd_una, snd_max: tcb.snd_max };
+        if !overtaken {
+            tcb.recovery.hears(now, segment, numbers, snd_una, window);
         }
         let (acked, received) = (tcb.snd_una != snd_una, tcb.rcv_nxt != rcv_nxt);
         if received {
@@ -380,9 +406,26 @@ impl<'a> Socket<'a> {
         end: Option<Seq>,
     ) -> Sent {
         self.withhold_small_segment(cx);
+        match self.tcb.recovery.path_mtu {
+            0 => self.send_wide(cx, device, end),
+            mtu => self.send_narrow(cx, device, mtu),
+        }
+    }
+
+    /// Sends with the device's MTU.
+    #[inline]
+    fn send_wide<H, D: Device + ?Sized>(
+        &mut self,
+        cx: &mut Cx<'_, H>,
+        device: &mut D,
+        end: Option<Seq>,
+    ) -> Sent {
         if let Some(end) = end
             && let Some(sent) = self.send_last(cx, device, end)
         {
+            return sent;
+        }
+        if let Some(sent) = self.send_again(cx, device) {
             return sent;
         }
         let send_queue_empty = self.send_queue() == 0;
@@ -392,6 +435,11 @@ impl<'a> Socket<'a> {
         self.note(last);
         self.look();
         self.has_timer = sent != Sent::All(NEVER);
+        if sent == Sent::Held
+            && let Some(sent) = self.acknowledge(cx, device)
+        {
+            return sent;
+        }
         sent
     }
 
@@ -403,8 +451,10 @@ impl<'a> Socket<'a> {
         send_queue_empty: bool,
     ) -> (&mut SocketSet<'a>, Departures<'_>) {
         let link_header = if cx.interface.has_frames() { ETHERNET_HEADER_LEN } else { 0 };
+        let closed = self.state() == State::Closed;
         let Socket { sockets, tcb, .. } = self;
-        (set(sockets), Departures { tcb, link_header, send_queue_empty, last: None })
+        let now = cx.now;
+        (set(sockets), Departures { tcb, now, link_header, send_queue_empty, closed, last: None })
     }
 
     fn note(&mut self, last: Option<crate::tcp::segment::SentSegment>) {

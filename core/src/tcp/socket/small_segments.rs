@@ -46,7 +46,7 @@ impl Socket<'_> {
         let tcb = &self.tcb;
         // Half a buffer is what a stream is passed on in, and no small segment.
         let half = tcb.both.map_or(u32::MAX, |both| both / 4);
-        let (window, mss) = (wrapped(tcb.snd_wnd()), u32::from(tcb.mss).min(half).max(1));
+        let (window, mss) = (wrapped(tcb.snd_wnd()), u32::from(tcb.recovery.smss).min(half).max(1));
         // One byte is that of a probe, which is sent again with the rest.
         let in_flight = tcb.snd_max.ahead_of(tcb.snd_una + 1).max(0).unsigned_abs();
         let usable = window.saturating_sub(in_flight);

@@ -1,10 +1,12 @@
 //! The transmission control block (RFC 9293, section 3.3.1), as smoltcp does not show its own.
 
+use smoltcp::time::Instant;
 use smoltcp::wire::TcpRepr;
 
 use crate::ip::device::{Draft, Watch};
 use crate::tcp::segment::SentSegment;
 use crate::tcp::seq::{Seq, wrapped};
+use crate::tcp::socket::recovery::{Numbers, Recovery};
 use crate::tcp::socket::sack_blocks::SackBlocks;
 use crate::tcp::socket::{echo_window, silly_window};
 
@@ -37,8 +39,6 @@ pub(crate) struct Tcb {
     pub(crate) rcv_edge_agreed: bool,
     /// Rcv.Wind.Shift.
     pub(crate) rcv_shift: u8,
-    /// No segment of ours is larger.
-    pub(crate) mss: u16,
     /// The size of both buffers, if the window is both ([`echo_window`]).
     pub(crate) both: Option<u32>,
     /// How many segments must come one after the other, each with nothing unacknowledged before it, until this is a
@@ -55,6 +55,7 @@ pub(crate) struct Tcb {
     /// Bytes that the handler has read and written, modulo 2^32.
     pub(crate) read: u32,
     pub(crate) written: u32,
+    pub(crate) recovery: Recovery,
 }
 
 /// What smoltcp's socket holds, as far as the TCB is computed from it.
@@ -82,7 +83,6 @@ impl Tcb {
         smoltcp_edge: Seq(0),
         rcv_edge_agreed: false,
         rcv_shift: 0,
-        mss: 0,
         both: None,
         streaming: 0,
         whole_end: Seq(0),
@@ -91,12 +91,13 @@ impl Tcb {
         sack_blocks: SackBlocks::NONE,
         read: 0,
         written: 0,
+        recovery: Recovery::EMPTY,
     };
 
     /// That of a connection whose SYN, as smoltcp sees it, has just come, and whose receive buffer has this capacity.
-    pub(crate) fn listen(syn: &TcpRepr<'_>, iss: Seq, capacity: usize) -> Tcb {
+    /// `smss`: no segment of ours is longer.
+    pub(crate) fn listen(syn: &TcpRepr<'_>, iss: Seq, capacity: usize, smss: u16) -> Tcb {
         let irs = Seq::from(syn.seq_number);
-        let mss = syn.max_seg_size.unwrap_or(0);
         #[expect(clippy::cast_possible_truncation, reason = "at most 48")]
         let shift = (usize::BITS - capacity.leading_zeros()).saturating_sub(16) as u8;
         let rcv_shift = syn.window_scale.map_or(0, |_| shift);
@@ -115,7 +116,6 @@ impl Tcb {
             smoltcp_edge: irs + 1,
             rcv_edge_agreed: false,
             rcv_shift,
-            mss,
             both: None,
             streaming: 0,
             whole_end: iss,
@@ -124,6 +124,7 @@ impl Tcb {
             sack_blocks: SackBlocks::NONE,
             read: 0,
             written: 0,
+            recovery: Recovery::new(smss, syn.sack_permitted),
         }
     }
 
@@ -146,7 +147,7 @@ impl Tcb {
     }
 
     /// Takes note of a segment that leaves; `probe`: it is one of the peer or of its closed window.
-    pub(crate) fn departs(&mut self, segment: &SentSegment, probe: bool) {
+    pub(crate) fn departs(&mut self, now: Instant, segment: &SentSegment, probe: bool) {
         if segment.rst {
             return;
         }
@@ -160,6 +161,10 @@ impl Tcb {
             self.snd_una = segment.end;
             self.snd_max = segment.end;
         }
+        if !probe {
+            let numbers = Numbers { snd_una: self.snd_una, snd_max: self.snd_max };
+            self.recovery.departs(now, segment, numbers);
+        }
         self.snd_max = self.snd_max.max(segment.end);
         if self.both.is_some_and(|both| segment.end.ahead_of(segment.seq).unsigned_abs() > both / 4) {
             self.whole_end = segment.end;
@@ -170,10 +175,13 @@ impl Tcb {
 /// Notes each segment of a connection as it leaves.
 pub(crate) struct Departures<'t> {
     pub(crate) tcb: &'t mut Tcb,
+    pub(crate) now: Instant,
     /// The length of the link header.
     pub(crate) link_header: usize,
     /// All that the handler has written has been acknowledged.
     pub(crate) send_queue_empty: bool,
+    /// The socket is closed: what leaves is a RST, if anything.
+    pub(crate) closed: bool,
     /// The last segment that left.
     pub(crate) last: Option<SentSegment>,
 }
@@ -202,8 +210,17 @@ impl Watch for Departures<'_> {
         }
         echo_window::widen(self.tcb, packet, &mut segment);
         silly_window::limit(self.tcb, packet, &mut segment);
-        self.tcb.departs(&segment, probe);
+        self.tcb.departs(self.now, &segment, probe);
         self.last = Some(segment);
+    }
+
+    #[inline]
+    fn permits(&self) -> bool {
+        let tcb = &*self.tcb;
+        let written = tcb.iss + 1 + tcb.written;
+        let edge = tcb.snd_una + wrapped(tcb.snd_wnd());
+        let end = if edge.is_before(written) { edge } else { written };
+        self.closed || tcb.recovery.permits(tcb.snd_una, end)
     }
 }
 

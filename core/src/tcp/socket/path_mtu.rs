@@ -1,0 +1,150 @@
+//! smoltcp ignores the ICMP errors that say that a packet is too big for the path, and sends it again and again.
+//!
+//! RFC 9293, section 3.9.2.2 (MUST-54); RFC 1191 and RFC 8201: the packets are made smaller. RFC 5927, section 4: the segment
+//! that is quoted has to be in flight, which who is not on the path can hardly guess. From then on, an `Interface` with the
+//! smaller MTU sends what this connection has to send. It does not know the neighbours, so on Ethernet, where the
+//! server's own link is the one that its MTU is for, nothing changes.
+//! Upstream: none.
+//! Shown by: core/tests/smoltcp.rs, `icmp_fragmentation_needed_changes_nothing`
+//! Kept by: core/src/tests/path_mtu.rs
+
+use smoltcp::phy::Device;
+use smoltcp::wire::{Icmpv4Packet, IpAddress, IpEndpoint, Ipv4Address, Ipv4Packet};
+#[cfg(feature = "ipv6")]
+use smoltcp::wire::{Icmpv6Packet, Ipv6Address, Ipv6Packet};
+
+use crate::cx::Cx;
+use crate::ip::interface::Sent;
+use crate::tcp::demux::Tuple;
+use crate::tcp::seq::Seq;
+use crate::tcp::socket::Socket;
+
+/// No path is believed to take less over IPv4, as Linux has it (`min_pmtu`).
+const LEAST_IPV4: u32 = 552;
+/// No path takes less over IPv6 (RFC 8200, section 5).
+const LEAST_IPV6: u32 = 1280;
+const TCP: u8 = 6;
+
+/// What such an error says.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct TooBig {
+    /// Of the connection whose packet is quoted.
+    pub(crate) tuple: Tuple,
+    /// The server's port, as the packet has it.
+    port: u16,
+    /// The number of the segment that is quoted.
+    seq: Seq,
+    /// What the next link takes; 0 of an old router (RFC 1191, section 5).
+    mtu: u32,
+    /// How long the packet was that is quoted.
+    length: u32,
+}
+
+impl TooBig {
+    /// Reads an IP packet that has been checked, but for ICMP's checksum. None if it is no such error about a segment.
+    pub(crate) fn read(packet: &[u8]) -> Option<TooBig> {
+        match packet.first()? >> 4 {
+            4 => {
+                let ip = Ipv4Packet::new_unchecked(packet);
+                let payload = ip.payload();
+                // Destination unreachable, fragmentation needed (RFC 792).
+                let right = payload.starts_with(&[3, 4])
+                    && Icmpv4Packet::new_checked(payload).ok()?.verify_checksum();
+                let quoted = payload.get(8..).filter(|_| right)?;
+                let header = usize::from(quoted.first()? & 0xf) * 4;
+                let mtu = u16::from_be_bytes([*payload.get(6)?, *payload.get(7)?]);
+                let addresses = quoted.get(..20).filter(|header| header[0] >> 4 == 4 && header[9] == TCP)?;
+                let address = |at: usize| {
+                    IpAddress::from(Ipv4Address::new(
+                        addresses[at],
+                        addresses[at + 1],
+                        addresses[at + 2],
+                        addresses[at + 3],
+                    ))
+                };
+                TooBig::quoting(
+                    address(12),
+                    address(16),
+                    quoted.get(header..)?,
+                    [mtu.into(), u16::from_be_bytes([addresses[2], addresses[3]]).into()],
+                )
+            }
+            #[cfg(feature = "ipv6")]
+            6 => {
+                let ip = Ipv6Packet::new_unchecked(packet);
+                let payload = ip.payload();
+                // Packet too big (RFC 4443, section 3.2).
+                let right = payload.starts_with(&[2, 0])
+                    && Icmpv6Packet::new_checked(payload)
+                        .ok()?
+                        .verify_checksum(&ip.src_addr(), &ip.dst_addr());
+                let (fields, quoted) = payload.split_at_checked(8).filter(|_| right)?;
+                let mtu = u32::from_be_bytes(*fields.last_chunk::<4>()?);
+                let (header, segment) = quoted.split_at_checked(40)?;
+                (header[0] >> 4 == 6 && header[6] == TCP).then_some(())?;
+                let address = |at: usize| {
+                    header[at..].first_chunk::<16>().map(|bytes| IpAddress::from(Ipv6Address::from(*bytes)))
+                };
+                TooBig::quoting(
+                    address(8)?,
+                    address(24)?,
+                    segment,
+                    [mtu, 40 + u32::from(u16::from_be_bytes([header[4], header[5]]))],
+                )
+            }
+            _ => None,
+        }
+    }
+
+    fn quoting(
+        source: IpAddress,
+        destination: IpAddress,
+        segment: &[u8],
+        [mtu, length]: [u32; 2],
+    ) -> Option<TooBig> {
+        let [p0, p1, r0, r1, s0, s1, s2, s3] = *segment.first_chunk::<8>()?;
+        let remote = IpEndpoint::new(destination, u16::from_be_bytes([r0, r1]));
+        Some(TooBig {
+            tuple: Tuple { remote, local: source },
+            port: u16::from_be_bytes([p0, p1]),
+            seq: Seq(u32::from_be_bytes([s0, s1, s2, s3])),
+            mtu,
+            length,
+        })
+    }
+}
+
+impl Socket<'_> {
+    /// Takes note of an error about a packet of this connection's. True if there is something to send: it quotes what is in
+    /// flight, and asks for smaller packets.
+    pub(crate) fn too_big<H>(&mut self, cx: &Cx<'_, H>, error: &TooBig) -> bool {
+        let (least, headers) = match error.tuple.local {
+            IpAddress::Ipv4(_) => (LEAST_IPV4, 40),
+            #[cfg(feature = "ipv6")]
+            IpAddress::Ipv6(_) => (LEAST_IPV6, 60),
+        };
+        let mtu = u16::try_from(error.mtu.max(least)).unwrap_or(u16::MAX);
+        let port = self.socket().local_endpoint().map(|local| local.port);
+        let numbers = self.numbers();
+        let in_flight = !error.seq.is_before(numbers.snd_una) && error.seq.is_before(numbers.snd_max);
+        in_flight
+            && error.length > mtu.into()
+            && usize::from(mtu) < cx.interface.capabilities().ip_mtu()
+            && port == Some(error.port)
+            && self.tcb.recovery.narrows(cx.now, mtu, headers, numbers)
+    }
+
+    /// Sends with the MTU of a path that takes less than the device.
+    #[cold]
+    pub(super) fn send_narrow<H, D: Device + ?Sized>(
+        &mut self,
+        cx: &mut Cx<'_, H>,
+        device: &mut D,
+        mtu: u16,
+    ) -> Sent {
+        let wide = cx.interface.narrow(cx.now, mtu);
+        let sent = self.send_wide(cx, device, None);
+        cx.interface.widen(wide);
+        sent
+    }
+}

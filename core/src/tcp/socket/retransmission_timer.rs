@@ -1,0 +1,175 @@
+//! smoltcp's retransmission timer starts at a second, doubles until a round trip is measured, however often SND.UNA advances
+//! in between, and is brought forward by no sign of life.
+//!
+//! RFC 6298: the timeout follows the round trips, and the back-off is for a segment that is lost again and again; a segment
+//! that was sent twice measures nothing. Linux starts at 200 ms, and takes the back-off back when SND.UNA advances. So
+//! the timeouts are our own, and each orders a retransmission ([`recovery`](super::recovery)). The SYN|ACK is left to
+//! smoltcp's timer.
+//! Upstream: none.
+//! Shown by: core/tests/smoltcp.rs, `the_retransmission_timer_doubles_without_end`,
+//! `the_back_off_is_kept_when_snd_una_advances`, `a_peer_that_is_heard_again_waits_for_the_timer`
+//! Kept by: core/src/tests/loss.rs
+
+use smoltcp::time::{Duration, Instant};
+
+use crate::tcp::seq::Seq;
+use crate::tcp::timers::NEVER;
+
+/// Before a round trip has been measured, in microseconds (RFC 6298, section 2.1).
+const INITIAL: u32 = 1_000_000;
+/// What is added to the smoothed round trip at least: longer than the 200 ms for which peers delay an acknowledgement.
+const MARGIN: u32 = 220_000;
+/// The longest timeout (RFC 6298, section 2.5: 60 seconds at least).
+const LONGEST: u32 = 60_000_000;
+/// A peer that is heard, and acknowledges nothing, is sent the first segment again this often.
+const HEARD: Duration = Duration::from_secs(1);
+
+/// Round trips and the timeout. All times are in microseconds.
+#[derive(Debug)]
+pub(crate) struct RetransmissionTimer {
+    /// SRTT; 0 before the first measurement.
+    srtt: u32,
+    /// RTTVAR.
+    rttvar: u32,
+    /// The time at which the segment left that is being timed, modulo 2^32, and where it ends.
+    timed_at: u32,
+    timed_end: Seq,
+    timing: bool,
+    /// How often the timeout was doubled.
+    pub(super) backoff: u8,
+    /// How long it runs; 0: it does not run.
+    interval: u32,
+    started: Instant,
+}
+
+impl RetransmissionTimer {
+    pub(crate) const NEW: RetransmissionTimer = RetransmissionTimer {
+        srtt: 0,
+        rttvar: 0,
+        timed_at: 0,
+        timed_end: Seq(0),
+        timing: false,
+        backoff: 0,
+        interval: 0,
+        started: Instant::ZERO,
+    };
+
+    /// Times the segment that ends here, unless another one is being timed.
+    #[inline]
+    pub(super) fn time(&mut self, now: Instant, end: Seq) {
+        if !self.timing {
+            (self.timing, self.timed_end, self.timed_at) = (true, end, micros(now));
+        }
+    }
+
+    /// Karn's algorithm: what was sent twice measures nothing.
+    pub(super) fn forget(&mut self) {
+        self.timing = false;
+    }
+
+    /// Takes the round trip of the segment that is being timed, if it has been acknowledged (RFC 6298, section 2).
+    #[inline]
+    pub(super) fn measure(&mut self, now: Instant, snd_una: Seq) {
+        if !self.timing || snd_una.is_before(self.timed_end) {
+            return;
+        }
+        self.timing = false;
+        let rtt = micros(now).wrapping_sub(self.timed_at).clamp(1, LONGEST);
+        if self.srtt == 0 {
+            (self.srtt, self.rttvar) = (rtt, rtt / 2);
+        } else {
+            // RTTVAR <- 3/4 RTTVAR + 1/4 |SRTT - R'|; SRTT <- 7/8 SRTT + 1/8 R'
+            self.rttvar = (3 * self.rttvar + self.srtt.abs_diff(rtt)) / 4;
+            self.srtt = (7 * self.srtt + rtt).div_ceil(8);
+        }
+    }
+
+    /// RTO, not backed off.
+    #[inline]
+    fn timeout(&self) -> u32 {
+        match self.srtt {
+            0 => INITIAL,
+            srtt => (srtt + (4 * self.rttvar).max(MARGIN)).min(LONGEST),
+        }
+    }
+
+    /// RTO, backed off.
+    pub(super) fn backed_off(&self) -> u32 {
+        self.timeout().saturating_mul(1 << self.backoff.min(8)).min(LONGEST)
+    }
+
+    /// Two round trips, in which an immediate acknowledgement comes (RFC 8985, section 7.2), `least` at least.
+    pub(super) fn two_round_trips(&self, least: u32) -> u32 {
+        match self.srtt {
+            0 => INITIAL,
+            srtt => (2 * srtt).max(least),
+        }
+    }
+
+    /// SRTT / 4, by which a segment may be overtaken (RFC 8985, section 6.2), `least` at least.
+    pub(super) fn reordering(&self, least: u32) -> u32 {
+        (self.srtt / 4).max(least)
+    }
+
+    /// Starts the timer, unless it runs (RFC 6298, section 5.1).
+    #[inline]
+    pub(super) fn ensure(&mut self, now: Instant) {
+        if self.interval == 0 {
+            self.restart(now);
+        }
+    }
+
+    /// Starts the timer anew.
+    #[inline]
+    pub(super) fn restart(&mut self, now: Instant) {
+        self.start(now, self.backed_off());
+    }
+
+    pub(super) fn start(&mut self, now: Instant, interval: u32) {
+        (self.started, self.interval) = (now, interval);
+    }
+
+    /// Brings the timer forward to `interval` from now, if it would fire later.
+    pub(super) fn hasten(&mut self, now: Instant, interval: u32) {
+        if now + micros_long(interval) < self.at() {
+            self.start(now, interval);
+        }
+    }
+
+    /// The peer was heard, and acknowledges nothing: brings a timer forward that has been backed off.
+    pub(super) fn heard(&mut self) {
+        if self.backoff > 0 && self.interval > 0 {
+            let soon = HEARD.total_micros().try_into().unwrap_or(LONGEST).max(self.timeout());
+            self.interval = self.interval.min(soon);
+        }
+    }
+
+    /// Nothing is in flight any more (RFC 6298, section 5.2).
+    #[inline]
+    pub(super) fn stop(&mut self) {
+        self.interval = 0;
+    }
+
+    /// How long the timer runs.
+    pub(super) fn interval(&self) -> Duration {
+        micros_long(self.interval)
+    }
+
+    /// When it fires.
+    #[inline]
+    pub(crate) fn at(&self) -> Instant {
+        match self.interval {
+            0 => NEVER,
+            interval => self.started + micros_long(interval),
+        }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "modulo 2^32")]
+fn micros(now: Instant) -> u32 {
+    now.total_micros() as u32
+}
+
+fn micros_long(micros: u32) -> Duration {
+    Duration::from_micros(u64::from(micros))
+}

@@ -1,0 +1,105 @@
+//! How much is in flight at once (RFC 5681, RFC 6928), and how much one connection sends in its turn.
+
+use std::vec::Vec;
+
+use smoltcp::time::Duration;
+use smoltcp::wire::TcpControl::{None as Plain, Psh};
+
+use super::fixture::{Net, net_from, storage};
+use super::peer::{Peer, letters, peer};
+
+/// A connection with buffers of this size and the peer's segments of this size.
+#[track_caller]
+fn open_with(buffer: usize, mss: u16) -> (Net, Peer) {
+    let (mut net, mut peer) = (net_from(storage(2, buffer, 0), 1500, |_| {}), peer(40_000));
+    peer.mss = Some(mss);
+    peer.window = 65_535;
+    peer.connect(&mut net);
+    (net, peer)
+}
+
+/// The peer sends this much and acknowledges nothing. Returns where the segments begin that come back.
+#[track_caller]
+fn flood(net: &mut Net, peer: &mut Peer, length: usize) -> Vec<i32> {
+    for part in letters(length).chunks(1000) {
+        net.arrive(peer.segment(Psh, peer.next, Some(1), part));
+        peer.next += i32::try_from(part.len()).unwrap();
+    }
+    let begins = begins(net, peer);
+    peer.acked = 1;
+    begins
+}
+
+#[track_caller]
+fn begins(net: &mut Net, peer: &mut Peer) -> Vec<i32> {
+    let mut begins = Vec::new();
+    while !net.wire.sent.is_empty() {
+        let segment = peer.take(net);
+        if !segment.data.is_empty() {
+            begins.push(segment.seq);
+        }
+    }
+    begins
+}
+
+#[test]
+fn ten_segments_leave_at_the_start_and_what_comes_is_acknowledged_all_the_same() {
+    let (mut net, mut peer) = open_with(65_534, 1000);
+    assert_eq!(flood(&mut net, &mut peer, 40_000), (0..10).map(|at| 1 + at * 1000).collect::<Vec<_>>());
+    net.arrive(peer.segment(Psh, peer.next, Some(1), b"more"));
+    peer.next += 4;
+    let answer = peer.take(&mut net);
+    net.nothing_sent();
+    assert_eq!((answer.ack, answer.data.len()), (Some(peer.next), 0));
+}
+
+/// RFC 5681, section 3.1: slow start lets two segments go for each that is acknowledged.
+#[test]
+fn the_window_grows_with_what_is_acknowledged() {
+    let (mut net, mut peer) = open_with(65_534, 1000);
+    flood(&mut net, &mut peer, 40_000);
+    peer.acked = 2001;
+    net.arrive(peer.segment(Plain, peer.next, Some(2001), &[]));
+    assert_eq!(begins(&mut net, &mut peer).len(), 4);
+}
+
+#[test]
+fn one_segment_leaves_after_a_timeout() {
+    let (mut net, mut peer) = open_with(65_534, 1000);
+    assert_eq!(flood(&mut net, &mut peer, 40_000).len(), 10);
+    // The probe, and two timeouts.
+    for timeout in 0..3 {
+        peer.acked = 1;
+        net.pass(Duration::from_millis(if timeout == 2 { 441 } else { 221 }));
+        assert_eq!(begins(&mut net, &mut peer), [1]);
+    }
+}
+
+#[test]
+fn nothing_is_held_back_of_small_buffers() {
+    let (mut net, mut peer) = open_with(1024, 1460);
+    assert_eq!(flood(&mut net, &mut peer, 1024).iter().max(), Some(&1001));
+}
+
+/// A turn has 64 packets: then other connections get theirs.
+#[test]
+fn what_a_connection_sends_in_its_turn_is_bounded() {
+    let (mut net, mut peer) = open_with(1 << 20, 1);
+    let mut other = super::peer::peer(40_001);
+    other.connect(&mut net);
+    // The congestion window has grown.
+    for _ in 0..12 {
+        flood(&mut net, &mut peer, 20_000);
+        for _ in 0..40 {
+            peer.acked = peer.next.min(peer.acked + 4000);
+            net.arrive(peer.segment(Plain, peer.next, Some(peer.acked), &[]));
+            begins(&mut net, &mut peer);
+        }
+    }
+    net.wire.arriving.push_back(peer.segment(Psh, peer.next, Some(peer.acked), &letters(1400)));
+    net.wire.arriving.push_back(other.segment(Psh, other.next, Some(1), b"x"));
+    let now = net.now;
+    net.server.poll(now, &mut net.wire);
+    let of_other = |packet: &Vec<u8>| packet.ends_with(b"X");
+    assert!(net.wire.sent.iter().position(of_other).is_some_and(|at| at <= 64));
+}

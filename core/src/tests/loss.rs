@@ -1,0 +1,308 @@
+//! What was lost is sent again, as soon as it is known to be lost and no sooner: the retransmission timer, the tail loss probe,
+//! fast recovery, and what SACK tells.
+
+use std::vec::Vec;
+
+use smoltcp::time::Duration;
+use smoltcp::wire::TcpControl::{None as Plain, Psh};
+
+use super::fixture::{Net, RTO, TICK, net_from, storage};
+use super::peer::{Peer, letters, peer, upper};
+use super::states::open;
+
+const MSS: i32 = 1000;
+
+fn millis(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+/// A connection with large buffers and segments of 1000 bytes, whose peer offers SACK.
+#[track_caller]
+fn large() -> (Net, Peer) {
+    let (mut net, mut peer) = (net_from(storage(2, 65_535, 0), 1500, |_| {}), peer(40_000));
+    (peer.mss, peer.sack) = (Some(1000), Some([None; 3]));
+    peer.connect(&mut net);
+    (net, peer)
+}
+
+/// This many segments are in flight; the peer has taken none of them.
+#[track_caller]
+fn in_flight(segments: i32) -> (Net, Peer) {
+    let (mut net, mut peer) = large();
+    assert_eq!(send(&mut net, &mut peer, segments), (0..segments).map(|at| 1 + at * MSS).collect::<Vec<_>>());
+    peer.acked = 1;
+    (net, peer)
+}
+
+/// The peer sends this many segments of data. Returns where the segments begin that come back.
+#[track_caller]
+fn send(net: &mut Net, peer: &mut Peer, segments: i32) -> Vec<i32> {
+    for _ in 0..segments {
+        let data = letters(1000);
+        net.arrive(peer.segment(Psh, peer.next, Some(peer.acked), &data));
+        peer.next += MSS;
+    }
+    begins(net, peer)
+}
+
+/// Where the segments with data begin that were sent.
+#[track_caller]
+fn begins(net: &mut Net, peer: &mut Peer) -> Vec<i32> {
+    let mut begins = Vec::new();
+    while !net.wire.sent.is_empty() {
+        let segment = peer.take(net);
+        if !segment.data.is_empty() {
+            begins.push(segment.seq);
+        }
+    }
+    begins
+}
+
+/// The peer acknowledges this much, and has these segments beyond it, counted from 0. Returns what comes of it.
+#[track_caller]
+fn acks(net: &mut Net, peer: &mut Peer, segments: i32, beyond: &[(i32, i32)]) -> Vec<i32> {
+    let mut blocks = [None; 3];
+    for (block, (left, right)) in blocks.iter_mut().zip(beyond) {
+        *block = Some((1 + left * MSS, 1 + right * MSS));
+    }
+    peer.sack = Some(blocks);
+    peer.acked = 1 + segments * MSS;
+    net.arrive(peer.segment(Plain, peer.next, Some(peer.acked), &[]));
+    let begins = begins(net, peer);
+    peer.acked = 1 + segments * MSS;
+    begins
+}
+
+/// The tail loss probe, then timeouts that double from the first on. An acknowledgement takes the back-off back.
+#[test]
+fn a_lost_reply_comes_again_after_220_milliseconds_and_then_with_back_off() {
+    let (mut net, mut peer) = open();
+    for lost in [1, 6] {
+        peer.send(&mut net, Psh, b"again");
+        peer.take(&mut net);
+        peer.acked = lost;
+        for timeouts in [1, 1, 2, 4, 8] {
+            net.pass_in_silence(RTO * timeouts);
+            let again = peer.take(&mut net);
+            net.nothing_sent();
+            assert_eq!((again.seq, again.data.as_slice()), (lost, &b"AGAIN"[..]));
+            peer.acked = lost;
+        }
+        peer.acked = lost + 5;
+        peer.ack(&mut net);
+        net.nothing_sent();
+    }
+}
+
+/// RFC 6298, section 2: SRTT and RTTVAR of the round trips.
+#[test]
+fn the_timeout_follows_the_round_trips() {
+    let (mut net, mut peer) = open();
+    for _ in 0..50 {
+        peer.send(&mut net, Psh, b"x");
+        peer.take(&mut net);
+        net.pass(millis(150));
+        net.nothing_sent();
+        peer.ack(&mut net);
+    }
+    peer.send(&mut net, Psh, b"y");
+    peer.take(&mut net);
+    net.pass(millis(370) - millis(5));
+    net.nothing_sent();
+    net.pass(millis(10));
+    assert_eq!(peer.take(&mut net).data, b"Y");
+}
+
+/// Linux delays an acknowledgement by 40 ms, others by up to 200.
+#[test]
+fn nothing_is_sent_twice_to_a_peer_that_delays_its_acknowledgements() {
+    for delay in [40, 100, 200] {
+        for (mut net, mut peer) in [open(), large()] {
+            for _ in 0..20 {
+                peer.send(&mut net, Psh, &letters(700));
+                assert_eq!(peer.take_data(&mut net), upper(&letters(700)));
+                net.pass(millis(delay));
+                net.nothing_sent();
+                peer.ack(&mut net);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_peer_that_is_heard_again_after_an_outage_is_sent_to_at_once_and_then_once_a_second() {
+    let (mut net, mut peer) = open();
+    peer.send(&mut net, Psh, b"lost");
+    net.pass(Duration::from_secs(33));
+    net.wire.sent.clear();
+    net.arrive(peer.segment(Psh, 1, Some(1), b"lost"));
+    assert_eq!(peer.take(&mut net).data, b"", "the acknowledgement of what came again");
+    for _ in 0..5 {
+        peer.acked = 1;
+        assert_eq!(peer.take(&mut net).data, b"LOST");
+        for _ in 0..10 {
+            net.arrive(peer.segment(Plain, 5, Some(1), b""));
+            net.nothing_sent();
+        }
+        net.pass_in_silence(Duration::from_secs(1));
+    }
+    assert_eq!(peer.take(&mut net).data, b"LOST");
+    peer.ack(&mut net);
+    assert_eq!(peer.exchange(&mut net, b"on", 2), b"ON");
+}
+
+/// The echo's client was heard all the time; what went to it was lost.
+#[test]
+fn an_outage_of_90_seconds_in_one_direction_is_survived() {
+    let (mut net, mut peer) = open();
+    peer.send(&mut net, Psh, b"lost");
+    for _ in 0..9 {
+        net.pass(Duration::from_secs(10));
+        net.arrive(peer.segment(Psh, 1, Some(1), b"lost"));
+        assert_eq!(net.stats().live, 1);
+    }
+    peer.acked = 1;
+    assert_eq!(begins(&mut net, &mut peer).last(), Some(&1));
+    peer.ack(&mut net);
+    net.wire.sent.clear();
+    assert_eq!(peer.exchange(&mut net, b"on", 2), b"ON");
+}
+
+#[test]
+fn three_duplicates_that_ride_on_data_bring_the_lost_segment() {
+    let (mut net, mut peer) = in_flight(5);
+    for (right, expected) in [(2, &[][..]), (3, &[]), (4, &[1])] {
+        peer.sack = Some([Some((1 + MSS, 1 + right * MSS)), None, None]);
+        net.arrive(peer.segment(Psh, peer.next, Some(1), b"data"));
+        peer.next += 4;
+        let again = begins(&mut net, &mut peer);
+        peer.acked = 1;
+        assert_eq!(again.into_iter().filter(|&seq| seq < 5 * MSS).collect::<Vec<_>>(), expected);
+    }
+}
+
+/// Requests in a row, to which the replies are on their way: none of them tells of a loss.
+#[test]
+fn acknowledgements_that_ride_on_data_are_no_duplicates_without_sack() {
+    for sack in [None, Some([None; 3])] {
+        let (mut net, mut peer) = open();
+        peer.sack = sack;
+        for at in 0..10 {
+            net.arrive(peer.segment(Psh, 1 + at * 10, Some(1), b"0123456789"));
+        }
+        assert_eq!(begins(&mut net, &mut peer), (0..10).map(|at| 1 + at * 10).collect::<Vec<_>>());
+        net.pass(millis(100));
+        net.nothing_sent();
+    }
+}
+
+#[test]
+fn three_duplicates_without_sack_bring_the_lost_segment_and_each_part_the_next() {
+    let (mut other, mut plain) = (net_from(storage(2, 65_535, 0), 1500, |_| {}), peer_without_sack());
+    plain.connect(&mut other);
+    assert_eq!(send(&mut other, &mut plain, 6).len(), 6);
+    plain.acked = 1;
+    for expected in [&[][..], &[], &[1]] {
+        other.arrive(plain.segment(Plain, plain.next, Some(1), &[]));
+        assert_eq!(begins(&mut other, &mut plain), expected);
+        plain.acked = 1;
+    }
+    other.arrive(plain.segment(Plain, plain.next, Some(1 + 2 * MSS), &[]));
+    assert_eq!(begins(&mut other, &mut plain), [1 + 2 * MSS]);
+}
+
+fn peer_without_sack() -> Peer {
+    Peer { mss: Some(1000), ..peer(40_000) }
+}
+
+#[test]
+fn holes_that_sack_tells_of_are_filled_one_a_round_trip_and_nothing_else_is_sent_again() {
+    let (mut net, mut peer) = in_flight(8);
+    assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 2)]), [0; 0]);
+    assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 2), (3, 4)]), [0; 0]);
+    assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 2), (3, 5)]), [1]);
+    assert_eq!(acks(&mut net, &mut peer, 2, &[(3, 5)]), [1 + 2 * MSS]);
+    assert_eq!(acks(&mut net, &mut peer, 5, &[(6, 8)]), [1 + 5 * MSS]);
+    assert_eq!(acks(&mut net, &mut peer, 8, &[]), [0; 0]);
+    net.pass(Duration::from_secs(19));
+    net.nothing_sent();
+}
+
+/// Two segments are in flight, so that there are no three duplicates: one is enough, after a millisecond in which the other
+/// may still be overtaken.
+#[test]
+fn a_single_duplicate_brings_the_lost_segment_a_millisecond_later() {
+    let (mut net, mut peer) = in_flight(2);
+    assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 2)]), [0; 0]);
+    net.pass_in_silence(millis(1));
+    assert_eq!(begins(&mut net, &mut peer), [1]);
+}
+
+#[test]
+fn a_segment_that_was_only_overtaken_is_not_sent_again() {
+    let (mut net, mut peer) = in_flight(4);
+    assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 2)]), [0; 0]);
+    net.pass(millis(1) - TICK);
+    assert_eq!(acks(&mut net, &mut peer, 2, &[]), [0; 0]);
+    net.pass(millis(200));
+    net.nothing_sent();
+}
+
+/// Whoever has something behind a hole acknowledges at once what fills it.
+#[test]
+fn a_retransmission_that_is_lost_is_sent_again_after_milliseconds() {
+    let (mut net, mut peer) = in_flight(5);
+    for right in 2..4 {
+        assert_eq!(acks(&mut net, &mut peer, 0, &[(1, right)]), [0; 0]);
+    }
+    assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 4)]), [1]);
+    for wait in [5, 10, 20] {
+        peer.acked = 1;
+        net.pass_in_silence(millis(wait));
+        assert_eq!(begins(&mut net, &mut peer), [1]);
+    }
+    assert_eq!(acks(&mut net, &mut peer, 5, &[]), [0; 0]);
+}
+
+/// A peer that has filled our window has its acknowledgements at the right edge of it.
+#[test]
+fn an_acknowledgement_at_the_right_edge_of_the_window_counts() {
+    let (mut net, mut peer) = open();
+    peer.send(&mut net, Psh, b"abc");
+    assert_eq!(peer.take(&mut net).data, b"ABC");
+    let edge = peer.edge;
+    net.arrive(peer.segment(Plain, edge, Some(4), &[]));
+    net.nothing_sent();
+    net.pass(Duration::from_secs(19));
+    net.nothing_sent();
+}
+
+/// ACKs and SACK blocks of what was never sent, blocks of what was acknowledged, empty and inverted ones.
+#[test]
+fn sack_blocks_that_cannot_be_change_nothing() {
+    let (mut net, mut peer) = in_flight(4);
+    for blocks in [
+        [Some((1 + 4 * MSS, 1 + 9 * MSS)), None, None],
+        [Some((1 + 2 * MSS, 1 + 5 * MSS)), Some((-5 * MSS, -4 * MSS)), None],
+        [Some((1, 1 + MSS)), Some((2 * MSS, 2 * MSS)), Some((3 * MSS, 2 * MSS))],
+        [Some((i32::MIN, i32::MAX)), Some((1 + MSS, i32::MIN)), Some((i32::MIN, 1 + MSS))],
+    ] {
+        peer.sack = Some(blocks);
+        for _ in 0..4 {
+            net.arrive(peer.segment(Plain, peer.next, Some(1), &[]));
+            net.nothing_sent();
+        }
+    }
+    net.pass(RTO - TICK);
+    net.nothing_sent();
+}
+
+/// The same block again and again (D-SACK, or a peer that repeats itself) says nothing new.
+#[test]
+fn a_block_that_is_repeated_is_no_duplicate() {
+    let (mut net, mut peer) = in_flight(6);
+    assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 2)]), [0; 0]);
+    for _ in 0..5 {
+        assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 2)]), [0; 0]);
+    }
+}
