@@ -59,6 +59,7 @@ mod programs;
 mod refusals;
 mod relay;
 mod server;
+mod services;
 mod shim;
 mod shutdown;
 mod sleep;
@@ -103,6 +104,7 @@ fn main() -> ExitCode {
         programs::tests(),
         refusals::tests(),
         note_rows::tests(),
+        services::tests(),
         shutdown::tests(),
         sleep::tests(),
         stream_gaps::tests(),

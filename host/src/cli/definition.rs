@@ -42,7 +42,7 @@ pub(super) enum Words {
     /// and without white space at either end; see --raw. There is a prompt when standard input is a terminal, none when it is
     /// a pipe or a file.
     Tcp {
-        /// How long to wait for the connection, such as 10s [default: 10s]
+        /// How long to wait for the connection, and for a reply that stands still, such as 10s [default: 10s]
         #[arg(long, value_name = "D", value_parser = nonzero_duration)]
         timeout: Option<Duration>,
         /// Send each line as it is, with its newline, and show the reply as it comes

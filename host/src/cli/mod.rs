@@ -34,7 +34,7 @@ use options::ServeOptions;
 /// The exit code of a wrong command line.
 const WRONG_USAGE: u8 = 2;
 
-/// How long the TCP client waits for a connection unless told otherwise.
+/// How long the TCP client waits for a connection, and for a reply that stands still, unless told otherwise.
 pub(crate) const TCP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long the UDP client waits for a reply unless told otherwise.
@@ -67,7 +67,7 @@ pub(crate) enum Command {
 pub(crate) struct ClientOptions {
     /// `HOST:PORT`, or `HOST` and `PORT`.
     pub(crate) target: Vec<String>,
-    /// How long to wait: over TCP for the connection, over UDP for a reply.
+    /// How long to wait: over TCP for the connection, and for a reply that stands still; over UDP for a reply.
     pub(crate) timeout: Duration,
     /// Whether lines are sent, and replies shown, byte for byte.
     pub(crate) raw: bool,

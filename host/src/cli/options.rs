@@ -13,6 +13,7 @@ use smoltcp::wire::EthernetAddress;
 use crate::cli::addresses::{Ends, Link, UsageError};
 use crate::cli::faults::FaultOptions;
 use crate::cli::values::{cidr, device_name, duration, hardware_addr, nonzero, nonzero_duration, number};
+use crate::serve::service::Service;
 
 /// What `serve` has been asked for.
 ///
@@ -69,6 +70,9 @@ pub(crate) struct ServeOptions {
     /// More is faster over links with a long delay.
     #[arg(long, value_name = "BYTES", default_value = "1024", value_parser = number(64..=1_048_576_u32))]
     pub(crate) buffer: u32,
+    /// What the server does with what it hears
+    #[arg(long, value_name = "NAME", default_value = "upper")]
+    pub(crate) service: Service,
     /// Close a connection that carries nothing for this long, such as 10m [default: never]
     #[arg(long, value_name = "D", value_parser = nonzero_duration)]
     pub(crate) idle_timeout: Option<Duration>,

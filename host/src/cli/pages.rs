@@ -177,7 +177,7 @@ pub const COMMANDS: [Page; 4] = [
                 "Exit status",
                 &[
                     ("0", "At the end of the input, or when nobody reads the output any more."),
-                    ("1", "The server could not be reached, or closed the connection."),
+                    ("1", "The server could not be reached, closed the connection, or did not reply."),
                     ("2", "The command line is wrong."),
                     ("130", "After Ctrl-C."),
                 ],

@@ -1,6 +1,7 @@
 //! What the command line takes, and what it refuses.
 
 use super::*;
+use crate::serve::service::Service;
 
 fn read(line: &str) -> Result<Invocation, String> {
     let arguments: Vec<OsString> =
@@ -44,6 +45,7 @@ fn the_defaults_are_those_of_the_manual() {
     assert_eq!(options.mtu, 1500);
     assert_eq!(options.connections, 1024);
     assert_eq!(options.buffer, 1024);
+    assert_eq!(options.service, Service::Upper);
     assert_eq!(options.idle_timeout, None);
     assert_eq!(options.delay, None);
     assert_eq!(options.busy_poll, Duration::ZERO);
@@ -54,13 +56,14 @@ fn the_defaults_are_those_of_the_manual() {
 fn every_option_is_read() {
     let options = served(
         "serve --tun t0 --address 10.1.0.1/16 --host-address 10.1.0.2/16 --port 1 --mtu 65535 --connections 65535 \
-         --buffer 1048576 --idle-timeout 10s --delay 250ms --busy-poll 50us --no-configure \
-         --per-source 64",
+         --buffer 1048576 --service chargen --idle-timeout 10s --delay 250ms --busy-poll 50us \
+         --no-configure --per-source 64",
     );
     assert_eq!(options.per_source.map(core::num::NonZeroU16::get), Some(64));
     assert_eq!(options.tun, "t0");
     assert_eq!((options.port, options.mtu), (1, 65535));
     assert_eq!((options.connections, options.buffer), (65535, 1_048_576));
+    assert_eq!(options.service, Service::Chargen);
     assert_eq!(options.idle_timeout, Some(Duration::from_secs(10)));
     assert_eq!(options.delay, Some(Duration::from_millis(250)));
     assert_eq!(options.busy_poll, Duration::from_micros(50));
@@ -113,6 +116,7 @@ fn malformed_values_are_refused() {
         "--address 192.168.69/24",
         "--host-address fd69::1/129",
         "--tun sixteencharacter",
+        "--service daytime",
         "--tun a/b",
         "--tun ..",
         "--tun tun%d",
@@ -199,7 +203,7 @@ fn a_demo_takes_a_protocol_or_a_command() {
 
 #[test]
 fn a_demo_takes_the_servers_options_and_passes_them_on() {
-    let line = "demo --udp -4 --port 81 --drop 0.5 --no-configure --address 10.0.0.1/8 --address 10.0.0.2/8 \
+    let line = "demo --udp -4 --service echo --port 81 --drop 0.5 --no-configure --address 10.0.0.1/8 --address 10.0.0.2/8 \
                 --host-address=10.0.0.3/8 --pcap -p -v -- nc --port 2";
     assert!(read(&line.replace("--pcap -p", "--pcap")).is_err());
     let options = demo(&line.replace("--pcap -p", "--pcap=-p"));

@@ -28,6 +28,20 @@ pub(super) enum Ended {
     Closed(String),
     #[error("the server at {0} closed the connection after {1} of {2} bytes of its reply")]
     ClosedInReply(String, usize, usize),
+    #[error(
+        "{received} of {length} bytes of a reply came from {peer}, and nothing more for {timeout:?}: check that its service \
+         answers (discard does not); --timeout waits longer"
+    )]
+    NoReply {
+        /// The server.
+        peer: String,
+        /// Bytes of the reply that came.
+        received: usize,
+        /// Bytes that it should have.
+        length: usize,
+        /// How long nothing moved on.
+        timeout: Duration,
+    },
     #[error("the server at {0} closed the connection with a reset; what was under way is lost")]
     Reset(String),
     #[error("the connection to {0} broke: {1}")]
@@ -54,6 +68,7 @@ impl Ended {
             | Self::TimedOut(..)
             | Self::Closed(_)
             | Self::ClosedInReply(..)
+            | Self::NoReply { .. }
             | Self::Reset(_)
             | Self::Broken(..)
             | Self::Background(_)

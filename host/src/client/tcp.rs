@@ -4,10 +4,12 @@
 //! Bytes beyond that stay with the kernel and begin the next reply: a stream has no boundaries, and a client that guessed at
 //! them would lose some.
 
+use core::time::Duration;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use super::connect::connect;
 use super::ended::Ended;
@@ -28,7 +30,7 @@ pub(crate) fn run(options: &ClientOptions, background: Option<&dyn Background>) 
         let target = Target::from_words(&options.target)?;
         let waiter = Waiter(background);
         let stream = connect(&target, options.timeout, waiter, output)?;
-        let mut connection = Connection::new(stream, &target, waiter);
+        let mut connection = Connection::new(stream, &target, options.timeout, waiter);
         let mut input = Input::standard(options.raw)?;
         if background.is_none() {
             greet("connected to", &connection.peer, &input, output);
@@ -42,13 +44,15 @@ pub(crate) fn run(options: &ClientOptions, background: Option<&dyn Background>) 
 struct Connection<'a> {
     stream: TcpStream,
     peer: String,
+    /// How long a reply may stand still.
+    timeout: Duration,
     chunk: Vec<u8>,
     waiter: Waiter<'a>,
 }
 
 impl<'a> Connection<'a> {
-    fn new(stream: TcpStream, target: &Target, waiter: Waiter<'a>) -> Self {
-        Self { stream, peer: target.to_string(), chunk: vec![0; CHUNK], waiter }
+    fn new(stream: TcpStream, target: &Target, timeout: Duration, waiter: Waiter<'a>) -> Self {
+        Self { stream, peer: target.to_string(), timeout, chunk: vec![0; CHUNK], waiter }
     }
 
     fn converse(&mut self, input: &mut Input, output: &mut Output<'_>) -> Result<(), Ended> {
@@ -118,7 +122,19 @@ impl<'a> Connection<'a> {
             let mut interest = Interest::empty();
             interest.set(Interest::POLLIN, missing > 0);
             interest.set(Interest::POLLOUT, !unsent.is_empty());
-            self.waiter.wait(&[(self.stream.as_fd(), interest)], None)?;
+            // From now on: whatever moved on, in either direction, gives the reply its time again. A timeout beyond what the
+            // clock can count to never ends.
+            let deadline = Instant::now().checked_add(self.timeout);
+            if !self.waiter.wait(&[(self.stream.as_fd(), interest)], deadline)?[0]
+                && deadline.is_some_and(|deadline| Instant::now() >= deadline)
+            {
+                return Err(Ended::NoReply {
+                    peer: self.peer.clone(),
+                    received: *received,
+                    length: line.len(),
+                    timeout: self.timeout,
+                });
+            }
 
             if !unsent.is_empty() {
                 match self.stream.write(unsent) {

@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::Signal;
 use nix::sys::time::TimeSpec;
-use shout_core::{Poll, Server};
+use shout_core::{Handler, Poll, Server};
 
 use crate::device::{HostDevice, Refusal};
 use crate::error::Error;
@@ -19,8 +19,8 @@ use crate::serve::signals::Signals;
 const MEMORY_RETRY: Duration = Duration::from_millis(1);
 
 /// All that a running server consists of.
-pub(crate) struct EventLoop<D> {
-    pub(crate) server: Server<'static>,
+pub(crate) struct EventLoop<D, H: Handler<State: 'static>> {
+    pub(crate) server: Server<'static, H>,
     pub(crate) device: D,
     pub(crate) signals: Signals,
     pub(crate) clock: Clock,
@@ -39,9 +39,9 @@ struct Ready {
     signals: bool,
 }
 
-impl<D: HostDevice + AsFd> EventLoop<D> {
+impl<D: HostDevice + AsFd, H: Handler<State: 'static>> EventLoop<D, H> {
     /// The same loop over a device that is made of this one.
-    pub(crate) fn with_device<E>(self, device: impl FnOnce(D) -> E) -> EventLoop<E> {
+    pub(crate) fn with_device<E>(self, device: impl FnOnce(D) -> E) -> EventLoop<E, H> {
         EventLoop {
             server: self.server,
             device: device(self.device),
@@ -168,7 +168,7 @@ mod tests {
     use std::sync::mpsc;
     use std::thread;
 
-    use shout_core::Config;
+    use shout_core::{Config, Uppercase};
     use smoltcp::phy::{Device, TxToken};
     use smoltcp::time::Instant;
     use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr};
@@ -179,13 +179,13 @@ mod tests {
     use crate::serve::memory;
 
     /// A loop over one end of a pair of sockets, and the other end.
-    fn pair(busy_poll: Duration) -> (EventLoop<PacketDevice<UnixDatagram>>, UnixDatagram) {
+    fn pair(busy_poll: Duration) -> (EventLoop<PacketDevice<UnixDatagram>, Uppercase>, UnixDatagram) {
         let (ours, theirs) = UnixDatagram::pair().unwrap();
         ours.set_nonblocking(true).unwrap();
         (looping(ours, busy_poll), theirs)
     }
 
-    fn looping<I: PacketIo>(io: I, busy_poll: Duration) -> EventLoop<PacketDevice<I>> {
+    fn looping<I: PacketIo>(io: I, busy_poll: Duration) -> EventLoop<PacketDevice<I>, Uppercase> {
         let mut device = PacketDevice::new(io, 1500);
         let storage = memory::allocate(&ServeOptions::default()).unwrap();
         let mut config = Config::new(HardwareAddress::Ip, [7; 16]);

@@ -13,6 +13,7 @@ use smoltcp::time::Instant;
 use crate::cli::options::ServeOptions;
 use crate::device::LONGEST_PACKET;
 use crate::error::Error;
+use crate::serve::service::Position;
 use crate::system::cgroup;
 
 /// UDP replies that wait for a device that is full.
@@ -23,7 +24,7 @@ const DELAYED_REPLIES: usize = 65536;
 const DELAYED_OCTETS: usize = 16 << 20;
 
 /// Allocates what the options ask for, if this process may have it.
-pub(crate) fn allocate(options: &ServeOptions) -> Result<Storage<'static>, Error> {
+pub(crate) fn allocate<S>(options: &ServeOptions) -> Result<Storage<'static, S>, Error> {
     // The kernel would promise more than it has and kill the program later, when the pages are used.
     if let Some(available) = machine_has() {
         check(options, available, "free")?;
@@ -52,7 +53,8 @@ fn too_much(options: &ServeOptions, available: String) -> Error {
 
 /// All octets that the server can come to use.
 fn needed(options: &ServeOptions) -> u64 {
-    let a_slot = size_of::<Slot<'_>>()
+    // With the largest state that a service keeps of a connection.
+    let a_slot = size_of::<Slot<'_, Position>>()
         + size_of::<SocketStorage<'_>>()
         + size_of::<DemuxEntry>()
         + size_of::<Bucket>()
@@ -66,7 +68,7 @@ fn needed(options: &ServeOptions) -> u64 {
     u64::from(options.connections) * (a_slot as u64 + 2 * u64::from(options.buffer)) + delayed as u64
 }
 
-fn storage(options: &ServeOptions) -> io::Result<Storage<'static>> {
+fn storage<S>(options: &ServeOptions) -> io::Result<Storage<'static, S>> {
     let slots = usize::from(options.connections);
     let (delayed_replies, delayed_octets) = match options.delay {
         Some(_) => (DELAYED_REPLIES, DELAYED_OCTETS),
@@ -139,7 +141,7 @@ mod tests {
 
     #[test]
     fn every_slice_has_the_length_that_the_options_ask_for() {
-        let storage = allocate(&options(3, 100)).unwrap();
+        let storage = allocate::<()>(&options(3, 100)).unwrap();
         assert_eq!(storage.slots.len(), 3);
         assert_eq!(storage.sockets.len(), 3);
         assert_eq!(storage.tcp_buffers.len(), 600);
@@ -149,10 +151,10 @@ mod tests {
 
     #[test]
     fn a_limit_per_source_and_frames_get_room() {
-        let plain = allocate(&options(3, 100)).unwrap();
+        let plain = allocate::<()>(&options(3, 100)).unwrap();
         assert!(plain.sources.is_empty() && plain.unanswered.len() < 100);
         let more = ServeOptions { tap: true, per_source: NonZeroU16::new(2), ..options(3, 100) };
-        let storage = allocate(&more).unwrap();
+        let storage = allocate::<()>(&more).unwrap();
         assert_eq!((storage.sources.len(), storage.unanswered.len()), (3, LONGEST_PACKET));
         assert!(needed(&more) > needed(&options(3, 100)));
     }
@@ -160,7 +162,7 @@ mod tests {
     #[test]
     fn a_delay_gets_room_for_replies() {
         let delayed = ServeOptions { delay: Some(Duration::from_secs(10)), ..options(1, 64) };
-        let storage = allocate(&delayed).unwrap();
+        let storage = allocate::<()>(&delayed).unwrap();
         assert_eq!(storage.udp.delayed_metadata.len(), DELAYED_REPLIES);
         assert_eq!(storage.udp.delayed.len(), DELAYED_OCTETS);
         assert!(needed(&delayed) > needed(&options(1, 64)) + DELAYED_OCTETS as u64);

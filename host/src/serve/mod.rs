@@ -7,6 +7,7 @@ pub(crate) mod event_loop;
 pub(crate) mod memory;
 pub(crate) mod notify;
 pub(crate) mod report;
+pub(crate) mod service;
 pub(crate) mod signals;
 pub(crate) mod silence;
 pub(crate) mod stats_file;
@@ -15,7 +16,7 @@ use core::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use ipnet::IpNet;
-use shout_core::{Config, Server};
+use shout_core::{Config, Handler, Server, Uppercase};
 use smoltcp::phy::PcapLinkType;
 use smoltcp::time::Duration;
 use smoltcp::wire::{HardwareAddress, IpCidr};
@@ -33,6 +34,7 @@ use crate::logging::Log;
 use crate::serve::clock::Clock;
 use crate::serve::event_loop::EventLoop;
 use crate::serve::report::Report;
+use crate::serve::service::{Chargen, Discard, Echo, Service};
 use crate::serve::signals::Signals;
 use crate::serve::stats_file::StatsFile;
 use crate::system::link::{self, Setup};
@@ -41,7 +43,17 @@ use crate::system::privileges;
 use crate::system::sandbox::{self, Needs};
 
 /// Serves until SIGINT, SIGTERM or SIGHUP.
-pub(crate) fn run(mut options: ServeOptions, log: &Log) -> Result<(), Error> {
+pub(crate) fn run(options: ServeOptions, log: &Log) -> Result<(), Error> {
+    // A server for each service, so that none pays for another on the way of a packet.
+    match options.service {
+        Service::Upper => serve(Uppercase, options, log),
+        Service::Echo => serve(Echo, options, log),
+        Service::Discard => serve(Discard, options, log),
+        Service::Chargen => serve(Chargen, options, log),
+    }
+}
+
+fn serve<H: Handler<State: 'static>>(handler: H, mut options: ServeOptions, log: &Log) -> Result<(), Error> {
     let clock = Clock::start();
     // Before the signals are blocked: a pipe is waited for here until somebody reads it.
     let capture = options.pcap.as_deref().map(Capture::open).transpose()?;
@@ -79,7 +91,7 @@ pub(crate) fn run(mut options: ServeOptions, log: &Log) -> Result<(), Error> {
     let tun = Captured::new(tun, capture.and_then(|capture| capture.begin(link_type)));
     let open = if options.tap { PacketDevice::ethernet } else { PacketDevice::new };
     let mut device = open(tun, options.mtu);
-    let server = Server::new(&config, storage, &mut device, clock.now())?;
+    let server = Server::with_handler(handler, &config, storage, &mut device, clock.now())?;
 
     privileges::drop_all()?;
     // From now on there is no right to undo anything.
@@ -186,7 +198,9 @@ fn settle_seed(faults: FaultOptions) -> Result<(FaultOptions, u64), Error> {
 /// The line that says that all is ready. Tests and scripts wait for it.
 fn greeting(options: &ServeOptions) -> String {
     let endpoints = options.addresses.iter().map(|net| SocketAddr::new(net.addr(), options.port).to_string());
-    format!("listening on {} (TCP and UDP) through {}", enumerated(endpoints.collect()), options.tun)
+    let (endpoints, protocols) = (enumerated(endpoints.collect()), options.service.protocols());
+    let title = options.service.title().map_or_else(String::new, |title| format!(": {title}"));
+    format!("listening on {endpoints} ({protocols}) through {}{title}", options.tun)
 }
 
 fn enumerated(mut items: Vec<String>) -> String {
@@ -202,7 +216,12 @@ fn suggestion(net: IpNet, options: &ServeOptions) -> String {
         IpAddr::V6(address) if address.is_unicast_link_local() => format!("{address}%{}", options.tun),
         address => address.to_string(),
     };
-    format!("try it: nc {target} {port} (TCP) or nc -u {target} {port} (UDP)", port = options.port)
+    let port = options.port;
+    if options.service.answers_datagrams() {
+        format!("try it: nc {target} {port} (TCP) or nc -u {target} {port} (UDP)")
+    } else {
+        format!("try it: nc {target} {port}")
+    }
 }
 
 #[cfg(test)]
@@ -224,6 +243,8 @@ mod tests {
             greeting(&options("10.0.0.1/8")),
             "listening on 10.0.0.1:8080 (TCP and UDP) through shout0"
         );
+        let chargen = ServeOptions { service: Service::Chargen, ..options("10.0.0.1/8") };
+        assert_eq!(greeting(&chargen), "listening on 10.0.0.1:8080 (TCP) through shout0: chargen (RFC 864)");
         let three = greeting(&options("10.0.0.1/8 10.0.0.2/8 10.0.0.3/8"));
         assert!(three.contains(" 10.0.0.1:8080, 10.0.0.2:8080 and 10.0.0.3:8080 "), "{three}");
     }
@@ -236,6 +257,8 @@ mod tests {
             "try it: nc 192.168.69.1 8080 (TCP) or nc -u 192.168.69.1 8080 (UDP)"
         );
         assert!(suggestion("fe80::1/64").contains("nc fe80::1%shout0 8080"));
+        let discard = ServeOptions { service: Service::Discard, ..options("10.0.0.1/8") };
+        assert_eq!(super::suggestion("10.0.0.1/8".parse().unwrap(), &discard), "try it: nc 10.0.0.1 8080");
     }
 
     #[test]

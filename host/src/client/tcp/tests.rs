@@ -35,6 +35,16 @@ fn converse_with(server: impl FnOnce(TcpStream) + Send, typed: &[u8], input_stay
 }
 
 fn converse(server: impl FnOnce(TcpStream) + Send, typed: &[u8], input_stays_open: bool, raw: bool) -> Fare {
+    converse_within(LONG, server, typed, input_stays_open, raw)
+}
+
+fn converse_within(
+    timeout: Duration,
+    server: impl FnOnce(TcpStream) + Send,
+    typed: &[u8],
+    input_stays_open: bool,
+    raw: bool,
+) -> Fare {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let target = listener.local_addr().unwrap().to_string();
     let (reader, mut writer) = io::pipe().unwrap();
@@ -56,7 +66,7 @@ fn converse(server: impl FnOnce(TcpStream) + Send, typed: &[u8], input_stays_ope
             }
         });
         let mut output = Output { replies: &mut replies, notes: &mut io::sink(), raw };
-        let mut connection = open(&target.parse().unwrap(), LONG, &mut output).unwrap();
+        let mut connection = open(&target.parse().unwrap(), timeout, &mut output).unwrap();
         let result = connection.converse(&mut input, &mut output);
         drop((connection, input, ended));
         serving.join().unwrap();
@@ -67,7 +77,7 @@ fn converse(server: impl FnOnce(TcpStream) + Send, typed: &[u8], input_stays_ope
 }
 
 fn open(target: &Target, timeout: Duration, output: &mut Output<'_>) -> Result<Connection<'static>, Ended> {
-    connect(target, timeout, ALONE, output).map(|stream| Connection::new(stream, target, ALONE))
+    connect(target, timeout, ALONE, output).map(|stream| Connection::new(stream, target, timeout, ALONE))
 }
 
 /// The same where nobody listens to what it says.
@@ -150,6 +160,27 @@ fn what_came_of_a_reply_is_passed_on_when_the_server_closes() {
     );
     let ended = fare.result.unwrap_err();
     assert!(matches!(ended, Ended::ClosedInReply(_, 2, 5)), "{ended:?}");
+    assert_eq!(ended.exit_code(), 1);
+    assert_eq!(fare.replies, b"HE\n");
+}
+
+#[test]
+fn a_reply_that_stands_still_ends_the_conversation() {
+    let timeout = Duration::from_millis(50);
+    let started = Instant::now();
+    let fare = converse_within(
+        timeout,
+        |mut stream| {
+            stream.write_all(b"HE").unwrap();
+            stream.read_to_end(&mut Vec::new()).unwrap();
+        },
+        b"hello\nnever sent\n",
+        false,
+        false,
+    );
+    assert!(started.elapsed() >= timeout);
+    let ended = fare.result.unwrap_err();
+    assert!(matches!(ended, Ended::NoReply { received: 2, length: 5, .. }), "{ended:?}");
     assert_eq!(ended.exit_code(), 1);
     assert_eq!(fare.replies, b"HE\n");
 }
@@ -285,7 +316,7 @@ fn the_background_is_looked_after_while_the_client_connects_and_while_it_waits_f
     let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (reader, _open) = io::pipe().unwrap();
     let mut input = Input::Pipe(Pipe::new(File::from(OwnedFd::from(reader)), false));
-    let mut connection = Connection::new(stream, &target, Waiter(Some(&over)));
+    let mut connection = Connection::new(stream, &target, LONG, Waiter(Some(&over)));
     assert_eq!(connection.converse(&mut input, &mut output).unwrap_err().to_string(), "it is over");
 }
 
