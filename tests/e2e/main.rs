@@ -56,6 +56,7 @@ mod per_source;
 mod privileges;
 mod program;
 mod programs;
+mod readme;
 mod refusals;
 mod relay;
 mod server;
@@ -101,6 +102,7 @@ fn main() -> ExitCode {
         per_source::tests(),
         privileges::tests(),
         programs::tests(),
+        readme::tests(),
         refusals::tests(),
         note_rows::tests(),
         shutdown::tests(),
