@@ -27,11 +27,11 @@ pub struct Config {
     /// The most connections, open and half-open, that one source may have at once: an IPv4 address, or an IPv6 /64. A SYN
     /// above that is dropped. `None`: no limit. With one, [`Storage::sources`](crate::Storage::sources) is needed.
     pub per_source: Option<NonZeroU16>,
-    /// Close a connection that carried no payload octet in either direction for this long. `None`: never.
+    /// Close a connection that carried no payload byte in either direction for this long. `None`: never.
     pub idle_timeout: Option<Duration>,
     /// Send each UDP reply this long after its request came. `None`: at once.
     pub delay: Option<Duration>,
-    /// Unpredictable octets, other ones each time a server is made: they key the hash of the connection index and
+    /// Unpredictable bytes, other ones each time a server is made: they key the hash of the connection index and
     /// the initial sequence numbers (RFC 6528). With known entropy an attacker can guess both.
     pub entropy: [u8; 16],
 }
@@ -117,7 +117,7 @@ pub enum ConfigError {
     NoPort,
     /// [`Config::hardware_addr`] is not of the device's medium, or not unicast.
     HardwareAddress,
-    /// The device's MTU is below this one: 576 octets, or 1280 with an IPv6 address (RFC 8200, section 5).
+    /// The device's MTU is below this one: 576 bytes, or 1280 with an IPv6 address (RFC 8200, section 5).
     Mtu(usize),
     /// A slice of the storage has another length than it needs: its name and the length.
     Storage(&'static str, usize),

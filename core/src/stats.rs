@@ -125,9 +125,9 @@ pub struct Stats {
     pub live: u64,
     /// The most that `live` has been.
     pub most_live: u64,
-    /// TCP payload octets taken from peers.
+    /// TCP payload bytes taken from peers.
     pub octets_in: u64,
-    /// TCP payload octets given back.
+    /// TCP payload bytes given back.
     pub octets_out: u64,
     /// UDP datagrams taken.
     pub datagrams_in: u64,

@@ -143,7 +143,7 @@ pub(crate) enum Error {
     },
     /// The file of the capture cannot be opened.
     #[error(
-        "{path} (--pcap) cannot be opened for writing: {source}; choose another file, or see to that directory"
+        "{path} (--pcap) cannot be opened for writing: {source}; choose another file, or check that its directory exists and may be written"
     )]
     Capture {
         /// The file.
@@ -171,7 +171,7 @@ pub(crate) enum Error {
     )]
     NoThread(io::Error),
     /// The core refused its configuration.
-    #[error("the server cannot be made: {0}")]
+    #[error("the server cannot start: {0}")]
     Server(#[from] shout_core::ConfigError),
     /// The device was deleted.
     #[error("the device {device} is gone: it was deleted while shout served on it; start shout again")]

@@ -56,6 +56,7 @@ mod per_source;
 mod privileges;
 mod program;
 mod programs;
+mod readme;
 mod refusals;
 mod relay;
 mod server;
@@ -102,6 +103,7 @@ fn main() -> ExitCode {
         per_source::tests(),
         privileges::tests(),
         programs::tests(),
+        readme::tests(),
         refusals::tests(),
         note_rows::tests(),
         services::tests(),

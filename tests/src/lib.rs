@@ -19,6 +19,11 @@
     reason = "a failed expectation is how a test fails"
 )]
 
+/// The handler of README.md, which `cargo test` compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
+
 pub mod app;
 pub mod attacker;
 pub mod content;

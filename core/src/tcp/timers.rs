@@ -1,7 +1,7 @@
 //! The deadlines of all slots: a dense array with a lower bound, scanned only when one may be due.
 //!
 //! No wheel and no heap: a deadline moves with almost every packet, which costs one store here, and a scan reads
-//! 8 octets a slot, a few microseconds for 4096 of them.
+//! 8 bytes a slot, a few microseconds for 4096 of them.
 
 use smoltcp::time::Instant;
 

@@ -43,7 +43,7 @@ pub(crate) enum UsageError {
         address: IpNet,
     },
     /// A host address of a family that the server has no address of.
-    #[error("--host-address {0} leads to no server: give an --address in its subnet")]
+    #[error("no --address is in the subnet of --host-address {0}: add one that is")]
     NoAddress(IpNet),
     /// A ninth address.
     #[error("{0} addresses are too many: the server can have {MAX_ADDRESSES}")]

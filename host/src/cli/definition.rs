@@ -11,9 +11,9 @@ use crate::cli::values::{duration, nonzero_duration};
 
 /// An uppercase echo server, TCP and UDP, on its own TCP/IP stack behind a TUN device
 ///
-/// shout answers at an address of its own: what is sent to it over TCP or UDP comes back in upper case (ASCII letters only),
-/// from any socket program such as netcat. Its TCP/IP stack is its own, and the kernel's part ends at a TUN device, which
-/// shout makes and sets up.
+/// shout answers at an address of its own: what any program such as netcat sends to it over TCP or UDP comes back in upper
+/// case (ASCII letters only). It has its own TCP/IP stack. The kernel only passes IP packets to it through a TUN device, which
+/// shout creates and sets up.
 #[derive(Debug, Parser)]
 #[command(name = "shout", version, after_help = "Examples, exit status and signals: shout --help")]
 pub(super) struct Arguments {
@@ -21,10 +21,10 @@ pub(super) struct Arguments {
     pub(super) command: Option<Words>,
     #[command(flatten)]
     pub(super) serve: ServeOptions,
-    /// Say more; -vv: still more
+    /// Log more; -vv: even more
     #[arg(short = 'v', long, action = ArgAction::Count, global = true)]
     pub(super) verbose: u8,
-    /// Say nothing but errors
+    /// Log only errors
     #[arg(short = 'q', long, global = true, conflicts_with = "verbose")]
     pub(super) quiet: bool,
 }
@@ -33,8 +33,8 @@ pub(super) struct Arguments {
 pub(super) enum Words {
     /// Serve; the default command
     ///
-    /// Serves until SIGINT, SIGTERM or SIGHUP. Making and setting up the device takes CAP_NET_ADMIN; once that is done, shout
-    /// gives up every privilege, and runs on as an unprivileged user if root started it.
+    /// Serves until SIGINT, SIGTERM or SIGHUP. It needs CAP_NET_ADMIN to create and set up the device. After that it gives up all
+    /// privileges, and if root started it, runs on as an unprivileged user.
     Serve(Box<ServeOptions>),
     /// The interactive TCP client
     ///
@@ -70,10 +70,9 @@ pub(super) enum Words {
     },
     /// Server and prompt (or COMMAND) in a private namespace: no root, the machine is not touched
     ///
-    /// Runs a server in a network namespace of its own, where the device and its addresses are nobody else's, and a prompt or
-    /// COMMAND in it. It takes no right, and nothing of it is left afterwards. COMMAND sees itself as root there, which is
-    /// nobody's root: it has no more rights on the machine than you have. What COMMAND leaves running in the background goes
-    /// on, without the server.
+    /// Runs a server and a prompt, or COMMAND, in a network namespace of their own. It needs no privilege, and leaves nothing
+    /// behind. COMMAND seems to run as root there, but has no more rights on the machine than you have. Background processes
+    /// started by COMMAND outlive the demo, without the server.
     Demo {
         /// A prompt for UDP instead of TCP
         #[arg(long)]

@@ -14,22 +14,22 @@ const HEADING: &str = "Faults on purpose, in each direction, for testing clients
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 #[command(group = ArgGroup::new("chance").multiple(true))]
 pub(crate) struct FaultOptions {
-    /// Lose so many in a hundred packets, such as 20 or 0.5
+    /// Drop this percentage of packets, such as 20 or 0.5
     #[arg(long, group = "chance", help_heading = HEADING, value_name = "PERCENT", default_value = "0")]
     pub(crate) drop: Chance,
-    /// Flip a bit in so many in a hundred packets
+    /// Flip one bit in this percentage of packets
     #[arg(long, group = "chance", help_heading = HEADING, value_name = "PERCENT", default_value = "0")]
     pub(crate) corrupt: Chance,
-    /// Lose packets longer than this [default: none]
+    /// Drop packets longer than this [default: none]
     #[arg(long, help_heading = HEADING, value_name = "BYTES", value_parser = number(1..=u16::MAX))]
     pub(crate) size_limit: Option<u16>,
-    /// Lose what exceeds so many packets in each --shaping-interval [default: none]
+    /// Drop packets beyond this number in each --shaping-interval [default: none]
     #[arg(long, help_heading = HEADING, value_name = "N", value_parser = number(1..=u32::MAX))]
     pub(crate) rate_limit: Option<u32>,
     /// The interval of --rate-limit, such as 100ms
     #[arg(long, help_heading = HEADING, value_name = "D", default_value = "1s", value_parser = nonzero_duration, requires = "rate_limit")]
     pub(crate) shaping_interval: Duration,
-    /// Repeat the faults of --drop and --corrupt of the run that told this seed [default: a new one]
+    /// Reproduce an earlier run's --drop and --corrupt, using the seed it logged [default: a new one]
     #[arg(long, help_heading = HEADING, value_name = "N", value_parser = number(0..=u64::MAX), requires = "chance")]
     pub(crate) seed: Option<u64>,
 }

@@ -21,9 +21,9 @@ use crate::serve::service::Service;
 /// [`complete`](Self::complete) sees to.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub(crate) struct ServeOptions {
-    /// The TUN device: made if absent, attached to if it is there
+    /// The TUN device: created if it does not exist, otherwise attached to
     ///
-    /// A device that shout makes is gone when it ends. One that was there before stays, as it is set up then.
+    /// A device that shout creates is removed when shout ends. One that existed before stays.
     #[arg(long, value_name = "NAME", default_value = "shout0", value_parser = device_name)]
     pub(crate) tun: String,
     /// The server's own address; may be repeated, 8 at most [default: 192.168.69.1/24 and fd69::1/64]
@@ -37,13 +37,13 @@ pub(crate) struct ServeOptions {
     /// Each --address needs one in its subnet, unless there is --tap.
     #[arg(long = "host-address", value_name = "CIDR", value_parser = cidr)]
     pub(crate) host_addresses: Vec<IpNet>,
-    /// A TAP device (Ethernet) in place of a TUN device: for a bridge, then without --host-address
+    /// A TAP device (Ethernet) instead of a TUN device: for a bridge, then without --host-address
     ///
     /// The server has a hardware address of its own, and answers ARP and neighbour discovery. Once the device is a port of a
     /// bridge, the server is a host of the network behind it.
     #[arg(long)]
     pub(crate) tap: bool,
-    /// With --tap, the server's own hardware address [default: a locally administered one, from the name]
+    /// With --tap, the server's own hardware address [default: a locally administered one that depends on --tun]
     #[arg(long, value_name = "ADDRESS", value_parser = hardware_addr, requires = "tap")]
     pub(crate) mac: Option<EthernetAddress>,
     /// No IPv6: leave the default IPv6 addresses out
@@ -57,49 +57,50 @@ pub(crate) struct ServeOptions {
     pub(crate) mtu: u16,
     /// TCP connections at once, 1 to 65535
     ///
-    /// All their memory is taken at the start. A client that finds all of them taken is let in when one is free.
+    /// All their memory is allocated at the start. When every connection is in use, new clients get no answer until one becomes
+    /// free.
     #[arg(long, value_name = "N", default_value = "1024", value_parser = number(1..=u16::MAX))]
     pub(crate) connections: u16,
     /// TCP connections of one source at once: an IPv4 address, an IPv6 /64 [default: no limit]
     ///
-    /// Half-open ones count too. A client above the limit is let in when another connection of its source has ended.
+    /// Half-open ones count too. A client above the limit gets no answer until another connection of its source has ended.
     #[arg(long, value_name = "N", value_parser = nonzero)]
     pub(crate) per_source: Option<NonZeroU16>,
-    /// Bytes a direction of a TCP connection, 64 to 1048576
+    /// Size of each TCP send and receive buffer, 64 to 1048576
     ///
-    /// More is faster over links with a long delay.
+    /// Larger buffers are faster over links with a long delay.
     #[arg(long, value_name = "BYTES", default_value = "1024", value_parser = number(64..=1_048_576_u32))]
     pub(crate) buffer: u32,
     /// What the server does with what it hears
     #[arg(long, value_name = "NAME", default_value = "upper")]
     pub(crate) service: Service,
-    /// Close a connection that carries nothing for this long, such as 10m [default: never]
+    /// Close a connection on which no data is sent for this long, such as 10m [default: never]
     #[arg(long, value_name = "D", value_parser = nonzero_duration)]
     pub(crate) idle_timeout: Option<Duration>,
     /// Send each UDP reply this long after its request, such as 10s or 250ms [default: at once]
     ///
-    /// Neither TCP nor other clients wait.
+    /// TCP and other clients do not wait.
     #[arg(long, value_name = "D", value_parser = duration)]
     pub(crate) delay: Option<Duration>,
-    /// Keep looking at the device this long before sleeping: less delay for more CPU
+    /// Poll the device for this long before sleeping: less delay, more CPU
     #[arg(long, value_name = "D", default_value = "0", value_parser = duration)]
     pub(crate) busy_poll: Duration,
-    /// The device has been set up already: set no address, MTU or link state
+    /// Leave the addresses, MTU and state of the device as they are: it has been set up already
     #[arg(long = "no-configure", action = ArgAction::SetFalse)]
     pub(crate) configure: bool,
-    /// Write what passes to this file, for Wireshark; - for standard output
+    /// Record all packets to this file, for Wireshark; - for standard output
     ///
-    /// A FIFO is waited for until somebody reads it. From then on a reader that is too slow misses packets, and never holds up
-    /// the server. The file is good at any moment, for tshark and tcpdump too.
+    /// With a FIFO, shout waits for a reader before it starts. A slow reader loses packets (they are counted) but never blocks the
+    /// server. The file is valid at any time, for tshark and tcpdump too.
     #[arg(long, value_name = "FILE")]
     pub(crate) pcap: Option<PathBuf>,
     /// Log the counters this often, such as 10s (SIGUSR1 logs them at once) [default: never]
     #[arg(long, value_name = "D", value_parser = nonzero_duration)]
     pub(crate) stats: Option<Duration>,
-    /// Write the counters to this file in Prometheus' text format, every D of --stats [default of D: 15s]
+    /// Write the counters to this file in Prometheus' text format, as often as --stats says [default: every 15s]
     #[arg(long, value_name = "FILE")]
     pub(crate) stats_file: Option<PathBuf>,
-    /// Serve without a seccomp filter, which ends the server at a system call that serving does not take: for debuggers
+    /// Serve without the seccomp filter that kills the server at a system call it does not need: for debuggers
     #[arg(long = "no-sandbox", action = ArgAction::SetFalse)]
     pub(crate) sandbox: bool,
     /// What to do to packets.

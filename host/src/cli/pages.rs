@@ -55,7 +55,7 @@ const SERVER_EXIT: Section = help(
     "Exit status",
     &[
         ("0", "After SIGINT, SIGTERM or SIGHUP."),
-        ("1", "It could not start, or the device failed or was deleted."),
+        ("1", "It could not start, or its device failed or was deleted."),
         ("2", "The command line is wrong."),
     ],
 );
@@ -65,7 +65,7 @@ const SERVER_SIGNALS: Section = help(
     &[
         (
             "SIGINT, SIGTERM, SIGHUP",
-            "End: every connection echoes what it has received and is closed, for a second at most. A second signal ends at once.",
+            "Quit: every connection echoes what it has received and is closed, within a second at most. A second signal quits at once.",
         ),
         ("SIGUSR1", "Log the counters."),
     ],
@@ -74,8 +74,11 @@ const SERVER_SIGNALS: Section = help(
 const SERVER_ENVIRONMENT: Section = help(
     "Environment",
     &[
-        ("RUST_LOG", "The log level: error, warn, info, debug or trace. It goes before -v and -q."),
-        ("NOTIFY_SOCKET", "Where a service manager is told that the server is ready: sd_notify(3)."),
+        ("RUST_LOG", "The log level: error, warn, info, debug or trace. It takes precedence over -v and -q."),
+        (
+            "NOTIFY_SOCKET",
+            "The socket of a service manager, which is told when the server is ready: sd_notify(3).",
+        ),
     ],
 );
 
@@ -106,7 +109,7 @@ pub const SHOUT: Page = Page {
             &[
                 ("shout demo", "See it work: no root, and nothing on the machine is touched."),
                 ("sudo shout", "Serve at 192.168.69.1 and fd69::1, port 8080, TCP and UDP."),
-                ("nc 192.168.69.1 8080", "Speak to it from another terminal."),
+                ("nc 192.168.69.1 8080", "Talk to it from another terminal."),
                 ("shout tcp 192.168.69.1:8080", "The same with a prompt, line editing and history."),
             ],
         ),
@@ -138,7 +141,7 @@ pub const COMMANDS: [Page; 4] = [
                         "sudo shout serve --address 10.0.0.1/24 --host-address 10.0.0.2/24 -4",
                         "Serve at another address, over IPv4 only.",
                     ),
-                    ("sudo shout serve --pcap - | wireshark -k -i -", "Watch what passes as it passes."),
+                    ("sudo shout serve --pcap - | wireshark -k -i -", "Watch packets as they pass."),
                     (
                         "shout serve --drop 0.5 --delay 250ms --no-configure",
                         "Test clients on a bad network, on a device that is set up already.",
@@ -165,7 +168,7 @@ pub const COMMANDS: [Page; 4] = [
             help(
                 "Examples",
                 &[
-                    ("shout tcp 192.168.69.1:8080", "A prompt. Ctrl-D ends it."),
+                    ("shout tcp 192.168.69.1:8080", "A prompt. Press Ctrl-D to quit."),
                     ("shout tcp '[fd69::1]:8080' < lines.txt", "Send the lines of a file, over IPv6."),
                     (
                         "printf 'no newline' | shout tcp --raw localhost 7",
@@ -176,7 +179,7 @@ pub const COMMANDS: [Page; 4] = [
             help(
                 "Exit status",
                 &[
-                    ("0", "At the end of the input, or when nobody reads the output any more."),
+                    ("0", "At the end of the input, or when its output is closed."),
                     ("1", "The server could not be reached, closed the connection, or did not reply."),
                     ("2", "The command line is wrong."),
                     ("130", "After Ctrl-C."),
@@ -186,7 +189,7 @@ pub const COMMANDS: [Page; 4] = [
                 "Signals",
                 &[(
                     "SIGUSR1",
-                    "Is ignored, so that one for every server (`pkill -USR1 shout`) does no harm.",
+                    "Ignored, so that `pkill -USR1 shout`, which is meant for servers, does no harm.",
                 )],
             ),
             CLIENT_ENVIRONMENT,
@@ -200,17 +203,17 @@ pub const COMMANDS: [Page; 4] = [
             help(
                 "Examples",
                 &[
-                    ("shout udp 192.168.69.1:8080", "A prompt. Ctrl-D ends it."),
+                    ("shout udp 192.168.69.1:8080", "A prompt. Press Ctrl-D to quit."),
                     (
                         "seq 5 | shout udp --timeout 200ms 192.168.69.1:8080",
-                        "See which of five datagrams come back.",
+                        "See which of five datagrams are answered.",
                     ),
                 ],
             ),
             help(
                 "Exit status",
                 &[
-                    ("0", "At the end of the input, or when nobody reads the output any more."),
+                    ("0", "At the end of the input, or when its output is closed."),
                     (
                         "1",
                         "The name has no address; or, if the input is no terminal, a line got no reply, could not be sent or was refused.",
@@ -223,7 +226,7 @@ pub const COMMANDS: [Page; 4] = [
                 "Signals",
                 &[(
                     "SIGUSR1",
-                    "Is ignored, so that one for every server (`pkill -USR1 shout`) does no harm.",
+                    "Ignored, so that `pkill -USR1 shout`, which is meant for servers, does no harm.",
                 )],
             ),
             CLIENT_ENVIRONMENT,
@@ -237,38 +240,38 @@ pub const COMMANDS: [Page; 4] = [
             help(
                 "Examples",
                 &[
-                    ("shout demo", "A prompt: type a line and see. Ctrl-D ends it all."),
+                    ("shout demo", "A prompt. Type a line; press Ctrl-D to quit."),
                     (
                         "echo hello | shout demo -- nc -N 192.168.69.1 8080",
-                        "Any program can speak to the server.",
+                        "Any program can talk to the server.",
                     ),
                     ("shout demo -- bash", "A shell, with the server at 192.168.69.1 and fd69::1."),
                     ("seq 9 | shout demo --udp --drop 20", "UDP on a network that loses one packet in five."),
-                    ("shout demo --pcap shout.pcap -- nc 192.168.69.1 8080", "Record what passes."),
+                    ("shout demo --pcap shout.pcap -- nc 192.168.69.1 8080", "Record all packets."),
                 ],
             ),
             help(
                 "Exit status",
                 &[
                     ("0 to 255", "That of COMMAND, or 128 and the signal that ended it."),
-                    ("126, 127", "COMMAND cannot be run, or is not there."),
+                    ("126, 127", "COMMAND cannot be run, or does not exist."),
                     ("0, 1, 130", "With the prompt, those of shout tcp and shout udp."),
-                    ("1", "There is no server: it could not be started, or ended before the prompt did."),
+                    ("1", "The server could not start, or ended before the prompt did."),
                     ("2", "The command line is wrong."),
                 ],
             ),
             help(
                 "Signals",
                 &[
-                    ("SIGUSR1", "Is passed on to the server, which logs its counters (with -v)."),
-                    ("SIGHUP, SIGINT, SIGQUIT, SIGTERM", "Are passed on to COMMAND, and end the prompt."),
+                    ("SIGUSR1", "Passed on to the server, which logs its counters (with -v)."),
+                    ("SIGHUP, SIGINT, SIGQUIT, SIGTERM", "Passed on to COMMAND; they end the prompt."),
                 ],
             ),
             help(
                 "Environment",
                 &[(
                     "RUST_LOG",
-                    "The server's log level: error, warn, info, debug or trace. It goes before -v and -q.",
+                    "The server's log level: error, warn, info, debug or trace. It takes precedence over -v and -q.",
                 )],
             ),
             manual("Files", &[("/dev/net/tun", "The TUN driver, open to every user on most machines.")]),

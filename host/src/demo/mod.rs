@@ -96,8 +96,8 @@ fn welcome(options: &DemoOptions, protocol: &str) {
     let endpoints = endpoints(&options.serve);
     let endpoint = endpoints.first().map_or("", String::as_str);
     greet(&format!(
-        "{endpoint} ({protocol}) is yours alone: type a line and see (white space at its ends is not sent); Ctrl-D ends \
-         it all\n"
+        "the server is at {endpoint} ({protocol}), yours alone\n\
+         type a line (white space at its ends is not sent), or press Ctrl-D to quit\n"
     ));
 }
 

@@ -77,7 +77,7 @@ impl Outbox {
                         return false;
                     }
                     // The kernel did not like this one packet; the next may be another matter.
-                    _ => log::debug!("the kernel refused a packet of {} octets: {error}", packet.len()),
+                    _ => log::debug!("the kernel refused a packet of {} bytes: {error}", packet.len()),
                 },
             }
             self.packets.take();

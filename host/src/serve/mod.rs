@@ -164,7 +164,7 @@ fn leave_ipv6_out(options: &mut ServeOptions) -> Result<(), Error> {
 
 fn config(options: &ServeOptions) -> Result<Config, Error> {
     let mut entropy = [0; 16];
-    getrandom::fill(&mut entropy).map_err(Error::system("asking the kernel for random octets"))?;
+    getrandom::fill(&mut entropy).map_err(Error::system("asking the kernel for random bytes"))?;
     let micros = |duration: core::time::Duration| {
         // The command line takes no more than a year.
         Duration::from_micros(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
@@ -190,7 +190,7 @@ fn settle_seed(faults: FaultOptions) -> Result<(FaultOptions, u64), Error> {
     let seed = match faults.seed {
         Some(seed) => seed,
         // Not longer than one likes to type.
-        None => getrandom::u32().map_err(Error::system("asking the kernel for random octets"))?.into(),
+        None => getrandom::u32().map_err(Error::system("asking the kernel for random bytes"))?.into(),
     };
     Ok((faults, seed))
 }
