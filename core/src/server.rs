@@ -245,6 +245,10 @@ impl<'a, H: Handler> Server<'a, H> {
         let mut packet = packet;
         // Goes on at most once: what has been rebuilt has nothing in it that is to be rebuilt. Do not be tempted to call
         // this function again instead: the compiler would no longer inline the way of each packet into one.
+        #[cfg_attr(
+            not(any(feature = "ipv6", feature = "fragments")),
+            expect(clippy::never_loop, reason = "without these features, nothing is rebuilt")
+        )]
         loop {
             let mut admitted = self.filter.admit(packet);
             let (connections, datagrams, mut cx) = self.parts(now);

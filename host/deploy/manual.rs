@@ -60,15 +60,27 @@ fn write_page(man: &Man, command: &clap::Command, page: &Page, out: &mut impl Wr
     if page.command.is_empty() {
         man.render_subcommands_section(out)?;
     }
+    if page.command == "serve" {
+        write_section("Counters", &shout_host::counters(), out)?;
+    }
     for section in page.sections {
-        writeln!(out, ".SH \"{}\"", section.title.to_uppercase())?;
-        for (term, explanation) in section.entries {
-            let explanation: Vec<&str> = explanation.split_whitespace().collect();
-            if explanation.is_empty() {
-                writeln!(out, "{}", escaped(term))?;
-            } else {
-                writeln!(out, ".TP\n\\fB{}\\fR\n{}", escaped(term), escaped(&explanation.join(" ")))?;
-            }
+        write_section(section.title, section.entries, out)?;
+    }
+    Ok(())
+}
+
+fn write_section(
+    title: &str,
+    entries: &[(impl AsRef<str>, impl AsRef<str>)],
+    out: &mut impl Write,
+) -> io::Result<()> {
+    writeln!(out, ".SH \"{}\"", title.to_uppercase())?;
+    for (term, explanation) in entries {
+        let explanation: Vec<&str> = explanation.as_ref().split_whitespace().collect();
+        if explanation.is_empty() {
+            writeln!(out, "{}", escaped(term.as_ref()))?;
+        } else {
+            writeln!(out, ".TP\n\\fB{}\\fR\n{}", escaped(term.as_ref()), escaped(&explanation.join(" ")))?;
         }
     }
     Ok(())
@@ -111,6 +123,11 @@ mod tests {
             }
             assert!(!text.contains("parent"), "{name}");
         }
+        let serve = fs::read_to_string(directory.join("shout-serve.1")).unwrap();
+        let counters = shout_host::counters();
+        let (term, meaning) = counters.last().unwrap();
+        assert!(serve.contains(".SH \"COUNTERS\"") && serve.contains(&escaped(term)), "{serve}");
+        assert!(serve.contains(&escaped(meaning)), "{serve}");
         let demo = fs::read_to_string(directory.join("shout-demo.1")).unwrap();
         assert!(demo.contains("\\-\\- COMMAND"), "{demo}");
         fs::remove_dir_all(&directory).unwrap();

@@ -67,3 +67,8 @@ fn serve(options: ServeOptions, log: &Log) -> ExitCode {
 pub fn definition() -> clap::Command {
     cli::definition::definition()
 }
+
+/// The server's counters, for the manual: what each is called, and what it means.
+pub fn counters() -> Vec<(String, String)> {
+    serve::counters::manual()
+}

@@ -1,7 +1,5 @@
 //! What each counter is called and means: for the manual, and for the file of `--stats-file`.
 
-#![allow(dead_code, reason = "the manual (deploy/manual.rs) and the server use a part each")]
-
 use shout_core::{DropReason, Stats};
 
 /// A number that a server counts.
