@@ -7,7 +7,9 @@
 //! Shown by: core/tests/smoltcp.rs, `one_sack_block_is_told_of_three`
 //! Kept by: core/src/tests/sack_blocks.rs
 
-use smoltcp::wire::{IpVersion, Ipv4Packet, Ipv6Packet, TcpPacket};
+#[cfg(feature = "ipv6")]
+use smoltcp::wire::Ipv6Packet;
+use smoltcp::wire::{IpVersion, Ipv4Packet, TcpPacket};
 
 use crate::ip::device::Draft;
 use crate::tcp::seq::Seq;
@@ -66,9 +68,7 @@ impl SackBlocks {
         let segment = TcpPacket::new_checked(draft.get(header..)?).ok()?;
         let ack = Seq::from(segment.ack_number());
         let newest = segment.selective_ack_ranges().ok()?[0];
-        let Some((left, right)) = newest.filter(|_| segment.payload().is_empty()) else {
-            return None;
-        };
+        let (left, right) = newest.filter(|_| segment.payload().is_empty())?;
         self.tell(ack, (Seq(left), Seq(right)));
         let options = BEFORE + self.count * BLOCK;
         draft.resize(header + HEADER + options, NO_OPERATION).ok()?;
@@ -80,31 +80,22 @@ impl SackBlocks {
             place[4..].copy_from_slice(&block.1.0.to_be_bytes());
         }
         draft[header + HEADER..][..2].fill(NO_OPERATION);
-        seal(draft, link_header, header, version)
+        set_lengths(draft, link_header, header, version)
     }
 }
 
-/// Brings the lengths and checksums of the headers up to the segment's new length.
-fn seal(draft: &mut Draft, link_header: usize, header: usize, version: IpVersion) -> Option<()> {
+/// Brings the lengths in the headers up to the segment's new length. The checksums are written afterwards.
+fn set_lengths(draft: &mut Draft, link_header: usize, header: usize, version: IpVersion) -> Option<()> {
     let length = draft.len();
     let (ip, segment) = draft.split_at_mut_checked(header)?;
-    let (source, destination) = match version {
-        IpVersion::Ipv4 => {
-            let mut ip = Ipv4Packet::new_unchecked(&mut ip[link_header..]);
-            ip.set_total_len(u16::try_from(length - link_header).ok()?);
-            ip.fill_checksum();
-            (ip.src_addr().into(), ip.dst_addr().into())
-        }
+    match version {
+        IpVersion::Ipv4 => Ipv4Packet::new_unchecked(&mut ip[link_header..])
+            .set_total_len(u16::try_from(length - link_header).ok()?),
         #[cfg(feature = "ipv6")]
-        IpVersion::Ipv6 => {
-            let mut ip = Ipv6Packet::new_unchecked(&mut ip[link_header..]);
-            ip.set_payload_len(u16::try_from(length - header).ok()?);
-            (ip.src_addr().into(), ip.dst_addr().into())
-        }
-    };
+        IpVersion::Ipv6 => Ipv6Packet::new_unchecked(&mut ip[link_header..])
+            .set_payload_len(u16::try_from(length - header).ok()?),
+    }
     let header_len = u8::try_from(segment.len()).ok()?;
-    let mut segment = TcpPacket::new_unchecked(segment);
-    segment.set_header_len(header_len);
-    segment.fill_checksum(&source, &destination);
+    TcpPacket::new_unchecked(segment).set_header_len(header_len);
     Some(())
 }
