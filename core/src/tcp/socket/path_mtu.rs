@@ -22,6 +22,7 @@ use crate::tcp::socket::Socket;
 /// No path is believed to take less over IPv4, as Linux has it (`min_pmtu`).
 const LEAST_IPV4: u32 = 552;
 /// No path takes less over IPv6 (RFC 8200, section 5).
+#[cfg(feature = "ipv6")]
 const LEAST_IPV6: u32 = 1280;
 const TCP: u8 = 6;
 
