@@ -46,8 +46,10 @@ fn half_open_and_scarce() -> (Net, Peer) {
     (net, peer)
 }
 
+type Make = fn() -> (Net, Peer);
+
 /// Each with the half-open deadline that it has: while slots are free, and where none is.
-const HALF_OPEN: [(fn() -> (Net, Peer), u64); 2] = [(half_open, 75), (half_open_and_scarce, 5)];
+const HALF_OPEN: [(Make, u64); 2] = [(half_open, 75), (half_open_and_scarce, 5)];
 
 /// The process was stopped for a while: SIGSTOP, or a machine that was suspended.
 #[test]
