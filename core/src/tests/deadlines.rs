@@ -46,8 +46,11 @@ fn half_open_and_scarce() -> (Net, Peer) {
     (net, peer)
 }
 
-/// Each with the half-open deadline that it has: while slots are free, and where none is.
-const HALF_OPEN: [(fn() -> (Net, Peer), u64); 2] = [(half_open, 75), (half_open_and_scarce, 5)];
+/// A half-open connection, and its deadline in seconds.
+type HalfOpen = (fn() -> (Net, Peer), u64);
+
+/// While slots are free, and where none is.
+const HALF_OPEN: [HalfOpen; 2] = [(half_open, 75), (half_open_and_scarce, 5)];
 
 #[test]
 fn a_half_open_connection_is_given_up_after_75_seconds_without_a_word_and_after_5_where_slots_are_scarce() {

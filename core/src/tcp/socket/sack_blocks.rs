@@ -7,7 +7,9 @@
 //! Shown by: core/tests/smoltcp.rs, `one_sack_block_is_told_of_three`
 //! Kept by: core/src/tests/sack_blocks.rs
 
-use smoltcp::wire::{IpVersion, Ipv4Packet, Ipv6Packet, TcpPacket};
+#[cfg(feature = "ipv6")]
+use smoltcp::wire::Ipv6Packet;
+use smoltcp::wire::{IpVersion, Ipv4Packet, TcpPacket};
 
 use crate::ip::device::Draft;
 use crate::tcp::seq::Seq;
@@ -66,9 +68,7 @@ impl SackBlocks {
         let segment = TcpPacket::new_checked(draft.get(header..)?).ok()?;
         let ack = Seq::from(segment.ack_number());
         let newest = segment.selective_ack_ranges().ok()?[0];
-        let Some((left, right)) = newest.filter(|_| segment.payload().is_empty()) else {
-            return None;
-        };
+        let (left, right) = newest.filter(|_| segment.payload().is_empty())?;
         self.tell(ack, (Seq(left), Seq(right)));
         let options = BEFORE + self.count * BLOCK;
         draft.resize(header + HEADER + options, NO_OPERATION).ok()?;
