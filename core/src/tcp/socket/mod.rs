@@ -302,6 +302,7 @@ impl<'a> Socket<'a> {
         } else {
             self.feed(cx, segment.packet, lent);
         }
+        self.small_segment.forget_shown();
         if self.probes_without_end(segment) {
             self.update();
             let update = self.window_update(segment, self.tcb.snd_una, 1);

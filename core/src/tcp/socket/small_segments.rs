@@ -25,10 +25,19 @@ const PATIENCE: Duration = Duration::from_millis(200);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SmallSegment {
     wait_until: Instant,
+    /// smoltcp was shown a window since it has processed a segment. Do not be tempted to show it the same again: three times, and
+    /// it takes that for duplicate acknowledgements, and retransmits.
+    is_shown: bool,
 }
 
 impl SmallSegment {
-    pub(super) const NONE: SmallSegment = SmallSegment { wait_until: NEVER };
+    pub(super) const NONE: SmallSegment = SmallSegment { wait_until: NEVER, is_shown: false };
+
+    /// smoltcp was shown a segment of the peer's, and with it the true window.
+    #[inline]
+    pub(super) fn forget_shown(&mut self) {
+        self.is_shown = false;
+    }
 }
 
 impl Socket<'_> {
@@ -47,20 +56,24 @@ impl Socket<'_> {
         // Half a buffer is what a stream is passed on in, and no small segment.
         let half = tcb.both.map_or(u32::MAX, |both| both / 4);
         let (window, mss) = (wrapped(tcb.snd_wnd()), u32::from(tcb.mss).min(half).max(1));
-        // One byte is that of a probe, which is sent again with the rest.
-        let in_flight = tcb.snd_max.ahead_of(tcb.snd_una + 1).max(0).unsigned_abs();
+        let in_flight = tcb.snd_max.ahead_of(tcb.snd_una).max(0).unsigned_abs();
+        // A single byte is that of a probe, which is sent again with the rest.
+        let in_flight = if in_flight == 1 { 0 } else { in_flight };
         let usable = window.saturating_sub(in_flight);
         let rest = usable % mss;
         if rest == 0 || rest >= tcb.max_snd_wnd() / 2 {
             self.small_segment = SmallSegment::NONE;
             return;
         }
-        let wait_until = self.small_segment.wait_until;
+        let SmallSegment { wait_until, is_shown } = self.small_segment;
         let shown = if cx.now >= wait_until {
             self.small_segment = SmallSegment::NONE;
             window
+        } else if is_shown {
+            return;
         } else {
-            self.small_segment.wait_until = wait_until.min(cx.now + PATIENCE);
+            let wait_until = wait_until.min(cx.now + PATIENCE);
+            self.small_segment = SmallSegment { wait_until, is_shown: true };
             window - rest
         };
         let socket = self.socket();
