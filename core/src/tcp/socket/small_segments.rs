@@ -25,8 +25,7 @@ const PATIENCE: Duration = Duration::from_millis(200);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SmallSegment {
     wait_until: Instant,
-    /// smoltcp was shown a window since it has processed a segment. Do not be tempted to show it the same again: three times, and
-    /// it takes that for duplicate acknowledgements, and retransmits.
+    /// smoltcp was shown a window since it has processed a segment. It is not shown the same again, which would restart its timer.
     is_shown: bool,
 }
 
@@ -82,9 +81,14 @@ impl Socket<'_> {
         };
         let tuple = Tuple { remote, local: local.addr };
         let mut tcp = self.last_ack(tuple);
-        tcp.window_len = u16::try_from(shown >> self.tcb.snd_shift).unwrap_or(u16::MAX);
+        let shown = u16::try_from(shown >> self.tcb.snd_shift).unwrap_or(u16::MAX);
         let link_header = cx.interface.link_header(tuple.local);
-        let ack: Built = build(&Segment { packet: &[], link_header: &link_header, tuple, tcp }, &tcp);
-        self.inject(cx, &ack);
+        // Of two windows, one is another than before. Do not be tempted to show one: the third acknowledgement with the window
+        // that smoltcp has is a duplicate to it, and it retransmits.
+        for window in [shown ^ 1, shown] {
+            tcp.window_len = window;
+            let ack: Built = build(&Segment { packet: &[], link_header: &link_header, tuple, tcp }, &tcp);
+            self.inject(cx, &ack);
+        }
     }
 }
