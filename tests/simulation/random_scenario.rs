@@ -64,9 +64,8 @@ pub(crate) enum Addition {
     OldDuplicates,
 }
 
-/// The additions that are drawn in every run. `SHOUT_SIM_ADD=WholeSegments,OldAcks` draws the others too: the server
-/// does not serve those peers as RFC 9293, section 3.10.7.4 has it yet. Whoever mends that adds them here.
-const ALWAYS: &[Addition] = &[Addition::OldDuplicates];
+/// The additions that are drawn in every run. `SHOUT_SIM_ADD=` with their names, separated by commas, draws others too.
+const ALWAYS: &[Addition] = &[Addition::WholeSegments, Addition::OldAcks, Addition::OldDuplicates];
 
 impl Addition {
     fn is_drawn(self) -> bool {

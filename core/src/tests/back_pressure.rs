@@ -333,3 +333,20 @@ fn the_last_of_the_data_does_not_wait_for_room() {
         assert_eq!(peer.exchange(&mut net, &letters(length), 20), upper(&letters(length)));
     }
 }
+
+/// The first probe of a closed window and the acknowledgement behind it leave in one turn. Were only the last segment noted,
+/// the acknowledgement of the probe's byte would be one of data that was never sent.
+#[test]
+fn the_acknowledgement_of_a_first_probe_brings_the_rest_at_once() {
+    let (mut net, mut peer) = open();
+    peer.window = 0;
+    peer.send(&mut net, Psh, &letters(1000));
+    assert_eq!(peer.take(&mut net).data, b"A");
+    assert_eq!(peer.take(&mut net).data, b"");
+    net.nothing_sent();
+    peer.window = 8000;
+    net.arrive(peer.segment(Plain, peer.next, Some(2), b""));
+    peer.acked = 2;
+    assert_eq!(peer.take_data(&mut net), upper(&letters(1000)[1..]));
+    net.dropped_only(crate::DropReason::Unacceptable, 0);
+}

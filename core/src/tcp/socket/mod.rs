@@ -317,6 +317,7 @@ impl<'a> Socket<'a> {
         } else if !self.is_at_edge(segment) {
             self.feed(cx, segment.packet, lent);
         }
+        self.small_segment.forget_shown();
         if self.probes_without_end(segment) {
             self.update();
             let update = self.window_update(segment, self.tcb.snd_una, 1);

@@ -25,10 +25,18 @@ const PATIENCE: Duration = Duration::from_millis(200);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SmallSegment {
     wait_until: Instant,
+    /// smoltcp was shown a window since it has processed a segment. It is not shown the same again, which would restart its timer.
+    is_shown: bool,
 }
 
 impl SmallSegment {
-    pub(super) const NONE: SmallSegment = SmallSegment { wait_until: NEVER };
+    pub(super) const NONE: SmallSegment = SmallSegment { wait_until: NEVER, is_shown: false };
+
+    /// smoltcp was shown a segment of the peer's, and with it the true window.
+    #[inline]
+    pub(super) fn forget_shown(&mut self) {
+        self.is_shown = false;
+    }
 }
 
 impl Socket<'_> {
@@ -47,20 +55,24 @@ impl Socket<'_> {
         // Half a buffer is what a stream is passed on in, and no small segment.
         let half = tcb.both.map_or(u32::MAX, |both| both / 4);
         let (window, mss) = (wrapped(tcb.snd_wnd()), u32::from(tcb.recovery.smss).min(half).max(1));
-        // One byte is that of a probe, which is sent again with the rest.
-        let in_flight = tcb.snd_max.ahead_of(tcb.snd_una + 1).max(0).unsigned_abs();
+        let in_flight = tcb.snd_max.ahead_of(tcb.snd_una).max(0).unsigned_abs();
+        // A single byte is that of a probe, which is sent again with the rest.
+        let in_flight = if in_flight == 1 { 0 } else { in_flight };
         let usable = window.saturating_sub(in_flight);
         let rest = usable % mss;
         if rest == 0 || rest >= tcb.max_snd_wnd() / 2 {
             self.small_segment = SmallSegment::NONE;
             return;
         }
-        let wait_until = self.small_segment.wait_until;
+        let SmallSegment { wait_until, is_shown } = self.small_segment;
         let shown = if cx.now >= wait_until {
             self.small_segment = SmallSegment::NONE;
             window
+        } else if is_shown {
+            return;
         } else {
-            self.small_segment.wait_until = wait_until.min(cx.now + PATIENCE);
+            let wait_until = wait_until.min(cx.now + PATIENCE);
+            self.small_segment = SmallSegment { wait_until, is_shown: true };
             window - rest
         };
         let socket = self.socket();
@@ -69,9 +81,14 @@ impl Socket<'_> {
         };
         let tuple = Tuple { remote, local: local.addr };
         let mut tcp = self.last_ack(tuple);
-        tcp.window_len = u16::try_from(shown >> self.tcb.snd_shift).unwrap_or(u16::MAX);
+        let shown = u16::try_from(shown >> self.tcb.snd_shift).unwrap_or(u16::MAX);
         let link_header = cx.interface.link_header(tuple.local);
-        let ack: Built = build(&Segment { packet: &[], link_header: &link_header, tuple, tcp }, &tcp);
-        self.inject(cx, &ack);
+        // Of two windows, one is another than before. Do not be tempted to show one: the third acknowledgement with the window
+        // that smoltcp has is a duplicate to it, and it retransmits.
+        for window in [shown ^ 1, shown] {
+            tcp.window_len = window;
+            let ack: Built = build(&Segment { packet: &[], link_header: &link_header, tuple, tcp }, &tcp);
+            self.inject(cx, &ack);
+        }
     }
 }
