@@ -174,6 +174,12 @@ pub(crate) fn explain(reason: DropReason) -> Explanation {
                 "all connections are held by clients: raise --connections, or let idle ones go with --idle-timeout",
             ),
         ),
+        DropReason::PerSource => (
+            "SYNs of a source that had as many connections as one may have.",
+            Some(
+                "one source holds all that --per-source gives it: a proxy or NAT in front needs a larger number",
+            ),
+        ),
         DropReason::ShuttingDown => ("SYNs while the server was ending.", None),
         DropReason::Unacceptable => (
             "TCP segments that their connection must not act upon (RFC 5961).",
