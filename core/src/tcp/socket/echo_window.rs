@@ -73,11 +73,13 @@ impl Socket<'_> {
     }
 
     /// True if the peer may wait for us to take what it has to send, and we wait for it to acknowledge what it has received:
-    /// what has come does not fit behind a segment of more than half a buffer that is unacknowledged.
+    /// what has come does not fit behind what is unacknowledged, and a segment of more than half a buffer has raised Linux's
+    /// estimate of our segment size, so that it does not acknowledge halves of a buffer at once.
     #[inline]
     pub(super) fn waits_for_each_other(&self) -> bool {
         let tcb = &self.tcb;
-        tcb.snd_una.is_before(tcb.whole_end)
+        tcb.whole_end != tcb.iss
+            && tcb.snd_una.is_before(tcb.snd_max)
             && tcb.peer_window > 0
             && tcb.asked != tcb.snd_una
             && self.recv_queue() > 0
