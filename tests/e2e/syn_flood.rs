@@ -139,7 +139,9 @@ fn flood(slots: usize, syns_a_second: Option<u32>) -> Outcome {
     let mut all: Vec<_> = (0..slots).map(|index| connect([V4, V6][index % 2])).collect();
     all.iter_mut().for_each(assert_echo);
     let after = Counters::of(&server);
-    assert_eq!((after.refused, after.evicted), (before.refused, before.evicted), "not all slots were free");
+    assert_eq!(after.refused, before.refused, "not all slots were free");
+    // A half-open connection that the flood has left keeps its slot until somebody wants it, and gives way once.
+    assert!(after.evicted - before.evicted <= u64::try_from(slots).unwrap(), "more gave way than there were");
     Outcome { late: late.len(), reset, rate }
 }
 
