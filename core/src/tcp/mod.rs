@@ -213,6 +213,7 @@ impl<'a, S> Connections<'a, S> {
         device: &mut D,
         id: SlotId,
     ) -> Sent {
+        let before = self.slots[id].socket.snd_max();
         let sent = loop {
             let turn = match self.slots[id].phase() {
                 Phase::Free => return Sent::All(NEVER),
@@ -228,6 +229,12 @@ impl<'a, S> Connections<'a, S> {
             }
         };
         let slot = &mut self.slots[id];
+        if H::PASSES
+            && slot.socket.snd_max() != before
+            && let Some(&tuple) = self.demux.tuple(id)
+        {
+            slot.socket.ask_after_egress(cx, device, tuple);
+        }
         slot.deadlines.sent(cx.now, slot.socket.is_stalled(), slot.socket.is_window_closed());
         if slot.phase() == Phase::TimeWait {
             // It ends while smoltcp sends.

@@ -10,10 +10,11 @@
 //! Kept by: core/src/tests/echo_window.rs
 
 use heapless::Vec;
-use smoltcp::phy::TxToken;
+use smoltcp::phy::{Device, TxToken};
 use smoltcp::wire::{ETHERNET_HEADER_LEN, TcpControl, TcpRepr};
 
 use crate::cx::Cx;
+use crate::tcp::demux::Tuple;
 use crate::tcp::segment::{Built, Segment, SentSegment, bare_ack, build, send_back};
 use crate::tcp::seq::wrapped;
 use crate::tcp::socket::Socket;
@@ -33,6 +34,11 @@ impl Tcb {
 const CONVERSATION: u8 = 16;
 
 impl Tcb {
+    /// Half a buffer, if the window is both.
+    pub(super) fn half(&self) -> u32 {
+        self.both.map_or(u32::MAX, |both| both / 4)
+    }
+
     /// Takes note of bytes that have come: in a conversation, all that was sent has been acknowledged by then.
     ///
     /// In a conversation, a message goes back in one segment, be it as long as a buffer. In a stream, that would end in both
@@ -40,11 +46,8 @@ impl Tcb {
     /// closed the window, and Linux acknowledges a single segment only after 40 ms. So a stream goes back in halves of a
     /// buffer: two segments are acknowledged at once.
     pub(super) fn tell_stream_from_conversation(&mut self) {
-        self.streaming = if self.snd_una.is_before(self.snd_max) {
-            CONVERSATION
-        } else {
-            self.streaming.saturating_sub(1)
-        };
+        let all_acknowledged = self.snd_una == self.iss + 1 + self.written;
+        self.streaming = if all_acknowledged { self.streaming.saturating_sub(1) } else { CONVERSATION };
     }
 }
 
@@ -67,7 +70,7 @@ impl Socket<'_> {
     /// The most that a turn passes on: in a stream, half a buffer, so that it leaves in a segment of its own.
     pub(super) fn most_at_once(&self) -> usize {
         match self.tcb.both {
-            Some(both) if self.tcb.streaming > 0 => both as usize / 4,
+            Some(_) if self.tcb.streaming > 0 => self.tcb.half() as usize,
             _ => usize::MAX,
         }
     }
@@ -99,6 +102,38 @@ impl Socket<'_> {
         let window = u16::try_from(ahead).unwrap_or(u16::MAX);
         let ack = bare_ack(ports, tcb.snd_una - 1, tcb.rcv_nxt, window);
         send_back(cx.interface, segment, &TcpRepr { payload: &[0], ..ack }, tx);
+    }
+
+    /// Asks the peer for an acknowledgement if both sides would wait after what has been sent. Not on Ethernet, where a segment that
+    /// answers none would need the peer's hardware address: there the peer's delayed acknowledgement ends the wait.
+    #[inline]
+    pub(crate) fn ask_after_egress<H, D: Device + ?Sized>(
+        &mut self,
+        cx: &mut Cx<'_, H>,
+        device: &mut D,
+        tuple: Tuple,
+    ) {
+        if self.waits_for_each_other()
+            && !cx.interface.has_frames()
+            && let Some(token) = device.transmit(cx.now)
+        {
+            let way = Segment { packet: &[], link_header: &[], tuple, tcp: self.last_ack(tuple) };
+            self.ask_for_ack(cx, &way, token);
+        }
+    }
+
+    /// True if a stream's send buffer has been filled while the peer's window was closed: what is in it would leave in one segment.
+    /// smoltcp is shown half a buffer of the window first.
+    #[inline]
+    pub(super) fn is_stream_with_room(&self) -> bool {
+        let tcb = &self.tcb;
+        tcb.streaming > 0
+            && tcb.both.is_some()
+            && tcb.snd_una == tcb.snd_max
+            && self.send_queue() > tcb.half() as usize
+            && tcb.snd_wnd() >= self.send_queue()
+            && self.may_send()
+            && tcb.half() >> tcb.snd_shift > 0
     }
 
     /// True if there is more to pass on, and a turn that began with `before` bytes in the send queue has passed some.

@@ -407,6 +407,24 @@ impl<'a> Socket<'a> {
         end: Option<Seq>,
     ) -> Sent {
         self.withhold_small_segment(cx);
+        if self.is_stream_with_room() {
+            self.show_window(cx, self.tcb.half());
+            if self.send_at_path_mtu(cx, device, None) == Sent::Blocked {
+                return Sent::Blocked;
+            }
+            self.show_window(cx, wrapped(self.tcb.snd_wnd()));
+        }
+        self.send_at_path_mtu(cx, device, end)
+    }
+
+    /// Sends with the MTU of the path.
+    #[inline]
+    fn send_at_path_mtu<H, D: Device + ?Sized>(
+        &mut self,
+        cx: &mut Cx<'_, H>,
+        device: &mut D,
+        end: Option<Seq>,
+    ) -> Sent {
         match self.tcb.recovery.path_mtu {
             0 => self.send_wide(cx, device, end),
             mtu => self.send_narrow(cx, device, mtu),

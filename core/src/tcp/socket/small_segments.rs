@@ -75,6 +75,11 @@ impl Socket<'_> {
             self.small_segment = SmallSegment { wait_until, is_shown: true };
             window - rest
         };
+        self.show_window(cx, shown);
+    }
+
+    /// Has smoltcp believe that SND.WND is this.
+    pub(super) fn show_window<H>(&mut self, cx: &mut Cx<'_, H>, shown: u32) {
         let socket = self.socket();
         let (Some(remote), Some(local)) = (socket.remote_endpoint(), socket.local_endpoint()) else {
             return;
