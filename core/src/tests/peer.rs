@@ -141,7 +141,9 @@ impl Peer {
     pub(super) fn take(&mut self, net: &mut Net<impl Handler<State: 'static>>) -> Seg {
         let mut seg = self.read(&net.next_sent());
         // A byte that was acknowledged only asks for an acknowledgement.
-        let more = net.wire.sent.front().is_some_and(|next| next[22..24] == self.port.to_be_bytes());
+        let more = net.wire.sent.front().is_some_and(|next| {
+            next[22..24] == self.port.to_be_bytes() && next.len() != 41 && next[33] & 4 == 0
+        });
         if seg.seq == self.acked - 1 && seg.data == [0] && more {
             seg = self.read(&net.next_sent());
         }
