@@ -59,7 +59,9 @@ fn the_window_does_not_open_by_less_than_half_a_buffer() {
     let (mut net, mut peer) = buffers_full();
     peer.window = 1024;
     peer.ack(&mut net);
-    assert_eq!(peer.take(&mut net).data.len(), 1024);
+    for length in [512, 512] {
+        assert_eq!(peer.take(&mut net).data.len(), length);
+    }
     // Byte by byte is how a slow reader's acknowledgements may come (RFC 9293, section 3.8.6.2.2).
     let first = peer.acked - 1024;
     for ack in [1, 100, 511] {

@@ -129,7 +129,8 @@ impl Socket<'_> {
         let tcb = &self.tcb;
         tcb.streaming > 0
             && tcb.both.is_some()
-            && tcb.snd_una == tcb.snd_max
+            // But for the byte of a probe.
+            && tcb.snd_max.ahead_of(tcb.snd_una) <= 1
             && self.send_queue() > tcb.half() as usize
             && tcb.snd_wnd() >= self.send_queue()
             && self.may_send()
