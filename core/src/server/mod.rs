@@ -1,28 +1,28 @@
 //! The server: packets in through the filter, and whose turn it is then.
 
+mod egress;
+mod ingress;
+
 use core::fmt;
 
 use siphasher::sip::SipHasher13;
-use smoltcp::iface::SocketSet;
-use smoltcp::phy::{Device, RxToken, TxToken};
+use smoltcp::phy::Device;
 use smoltcp::time::{Duration, Instant};
 
 use crate::config::{Config, ConfigError};
 use crate::cx::Cx;
-use crate::events;
 use crate::handler::Handler;
 use crate::ip::answer::Answers;
-use crate::ip::filter::{Admitted, Filter};
+use crate::ip::filter::Filter;
 use crate::ip::interface::{Interface, Sent};
-use crate::ip::neighbours::Evidence;
 #[cfg(feature = "fragments")]
 use crate::ip::reassembly::Reassembly;
 use crate::ip::unanswered::Unanswered;
 use crate::memory::{self, Storage};
-use crate::stats::{DropReason, Stats};
+use crate::stats::Stats;
 use crate::tcp::demux::Demux;
 use crate::tcp::per_source::Sources;
-use crate::tcp::slots::{SlotId, Slots};
+use crate::tcp::slots::Slots;
 use crate::tcp::timers::{NEVER, Timers};
 use crate::tcp::{Connections, Sizes};
 use crate::udp::Datagrams;
@@ -65,16 +65,6 @@ pub struct Poll {
     pub deadline: Option<Instant>,
     /// The device refused a packet: call again as soon as it can send. Nothing is taken from it until then.
     pub blocked: bool,
-}
-
-/// What to run after a packet was taken in.
-#[derive(Debug, Clone, Copy)]
-enum Turn {
-    Nothing,
-    Slot(SlotId),
-    Datagrams,
-    Fragments,
-    Neighbours,
 }
 
 impl<'a> Server<'a> {
@@ -216,189 +206,6 @@ impl<'a, H: Handler> Server<'a, H> {
     fn parts(&mut self, now: Instant) -> (&mut Connections<'a, H::State>, &mut Datagrams<'a>, Cx<'_, H>) {
         let Server { handler, connections, datagrams, interface, stats, .. } = self;
         (connections, datagrams, Cx { now, handler, interface, stats })
-    }
-
-    /// Takes one packet from the device; None if there is none.
-    fn ingress<D: Device + ?Sized>(&mut self, now: Instant, device: &mut D) -> Option<Turn> {
-        let (rx, tx) = device.receive(now)?;
-        self.stats.packets_in += 1;
-        Some(rx.consume(|packet| {
-            let before = events::drops(&self.stats);
-            let turn = self.admit(now, packet, tx);
-            events::dropped(before, &self.stats, packet, self.interface.has_frames());
-            if let Some(asked) = self.interface.take_unanswered() {
-                self.unanswered.keep(now, packet, asked);
-            }
-            turn
-        }))
-    }
-
-    /// Hands a packet to whom it is for; returns whose turn it is then.
-    fn admit(&mut self, now: Instant, packet: &[u8], tx: impl TxToken) -> Turn {
-        let tx = match self.interface.discover(now, packet, tx) {
-            Ok(()) => return Turn::Neighbours,
-            Err(tx) => tx,
-        };
-        #[cfg(any(feature = "ipv6", feature = "fragments"))]
-        let mut rebuilt;
-        #[cfg(any(feature = "ipv6", feature = "fragments"))]
-        let mut packet = packet;
-        // Goes on at most once: what has been rebuilt has nothing in it that is to be rebuilt. Do not be tempted to call
-        // this function again instead: the compiler would no longer inline the way of each packet into one.
-        #[cfg_attr(
-            not(any(feature = "ipv6", feature = "fragments")),
-            expect(clippy::never_loop, reason = "without these features, nothing is rebuilt")
-        )]
-        loop {
-            let mut admitted = self.filter.admit(packet);
-            let (connections, datagrams, mut cx) = self.parts(now);
-            // By reference, as a segment is large.
-            return match &mut admitted {
-                Err(reason) => {
-                    cx.stats.drop(*reason);
-                    Turn::Nothing
-                }
-                Ok(Admitted::Segment(segment)) => {
-                    if !segment.packet.is_empty() {
-                        segment.packet = packet;
-                    }
-                    connections.segment(&mut cx, segment, tx).map_or(Turn::Nothing, Turn::Slot)
-                }
-                Ok(Admitted::Datagram(from, to)) => {
-                    cx.learn_neighbour(packet, *from, *to, Evidence::Claimed);
-                    cx.interface.process(now, packet, tx, datagrams.sockets(), &mut ());
-                    Turn::Datagrams
-                }
-                Ok(Admitted::Stack) => {
-                    if let Some(id) = connections.too_big(&mut cx, packet) {
-                        return Turn::Slot(id);
-                    }
-                    cx.interface.answer(now, packet, tx);
-                    Turn::Fragments
-                }
-                Ok(Admitted::Housekeeping) => Turn::Nothing,
-                Ok(Admitted::Neighbour) => {
-                    cx.interface.process_without_sockets(now, packet, tx);
-                    Turn::Neighbours
-                }
-                Ok(Admitted::Unwanted(unwanted)) => {
-                    self.answers.send(now, packet, unwanted, tx, &mut self.interface, &mut self.stats);
-                    Turn::Nothing
-                }
-                #[cfg(feature = "fragments")]
-                Ok(Admitted::Fragment(fragment, link_header)) => {
-                    match self.reassembly.add(now, link_header, fragment) {
-                        Ok(Some(whole)) => {
-                            rebuilt = whole;
-                            packet = &rebuilt;
-                            continue;
-                        }
-                        Ok(None) => {}
-                        Err(reason) => self.stats.drop(reason),
-                    }
-                    Turn::Nothing
-                }
-                #[cfg(feature = "ipv6")]
-                Ok(Admitted::Extended(extended)) => {
-                    if let Some(plain) = extended.plain() {
-                        rebuilt = plain;
-                        packet = &rebuilt;
-                        continue;
-                    }
-                    self.stats.drop(DropReason::ExtensionHeader);
-                    Turn::Nothing
-                }
-            };
-        }
-    }
-
-    /// Lets whoever got the packet act on it.
-    fn take_turn<D: Device + ?Sized>(&mut self, turn: Turn, now: Instant, device: &mut D) {
-        let (connections, datagrams, mut cx) = self.parts(now);
-        match turn {
-            Turn::Nothing => {}
-            Turn::Slot(id) => {
-                let sent = connections.serve(&mut cx, device, id);
-                self.blocked |= sent == Sent::Blocked;
-            }
-            Turn::Datagrams => {
-                datagrams.serve(&mut cx);
-                self.send_datagrams(now, device);
-            }
-            Turn::Fragments => self.send_fragments(now, device),
-            Turn::Neighbours => {
-                connections.look_for_neighbours(now);
-                self.send_datagrams(now, device);
-                self.answer_again(now, device);
-            }
-        }
-    }
-
-    /// Runs all deadlines that have come.
-    fn run_due<D: Device + ?Sized>(&mut self, now: Instant, device: &mut D) {
-        if self.datagrams.deadline() <= now {
-            self.send_datagrams(now, device);
-        }
-        if !self.blocked && self.unanswered.is_due(now) {
-            self.answer_again(now, device);
-        }
-        if !self.blocked {
-            let (connections, _, mut cx) = self.parts(now);
-            let sent = connections.run_due(&mut cx, device);
-            self.blocked = sent == Sent::Blocked;
-        }
-    }
-
-    /// Answers the packet whose neighbour was not known, if it is now; otherwise asks for it again.
-    fn answer_again<D: Device + ?Sized>(&mut self, now: Instant, device: &mut D) {
-        let Some(packet) = self.unanswered.packet() else {
-            return;
-        };
-        let Some(token) = device.transmit(now) else {
-            self.unanswered.refused();
-            self.blocked = true;
-            return;
-        };
-        self.interface.answer(now, packet, token);
-        if self.interface.take_unanswered().is_none() {
-            self.unanswered.answered();
-        }
-    }
-
-    /// Sends the reply that waits in the socket, and those whose delay is over.
-    fn send_datagrams<D: Device + ?Sized>(&mut self, now: Instant, device: &mut D) {
-        let (_, datagrams, cx) = self.parts(now);
-        // Before the next attempt: that would silence the socket for another second.
-        for _ in 0..datagrams.give_up(now) {
-            cx.stats.drop(DropReason::Neighbour);
-            events::dropped_reply();
-        }
-        while datagrams.release(now) {
-            match cx.interface.send(now, device, datagrams.sockets(), &mut ()) {
-                Sent::Blocked => {
-                    self.blocked = true;
-                    return;
-                }
-                Sent::Held | Sent::All(NEVER) => {
-                    let sent = datagrams.sent();
-                    cx.stats.datagrams_out += sent.datagrams;
-                    cx.stats.datagram_bytes_out += sent.bytes;
-                }
-                Sent::All(at) => {
-                    datagrams.wait_until(at);
-                    return;
-                }
-            }
-        }
-    }
-
-    /// Sends the rest of a reply that is longer than the MTU, before anything else may be fragmented.
-    fn send_fragments<D: Device + ?Sized>(&mut self, now: Instant, device: &mut D) {
-        let no_sockets = &mut SocketSet::new(&mut [][..]);
-        if self.interface.sends_fragments(now, no_sockets) {
-            let sent = self.interface.send(now, device, no_sockets, &mut ());
-            self.blocked |= sent == Sent::Blocked;
-        }
     }
 
     /// When to be polled again, if something is `due` then.

@@ -6,14 +6,15 @@ use smoltcp::wire::{TcpControl, TcpRepr};
 use crate::cx::Cx;
 use crate::handler::{End, Handler};
 use crate::stats::DropReason;
+use crate::tcp::Connections;
 use crate::tcp::demux::Tuple;
+use crate::tcp::end::Why;
 use crate::tcp::isn::Origin;
 use crate::tcp::policy::{COOKIE_AGE, Deadlines};
 use crate::tcp::segment::{self, Built, Segment};
 use crate::tcp::seq::Seq;
 use crate::tcp::slots::{Phase, SlotId};
 use crate::tcp::syn_cookie::{self, CookieKind, Verdict};
-use crate::tcp::{Connections, Why};
 
 /// What was found for a segment that is to no open connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

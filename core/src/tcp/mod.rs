@@ -6,6 +6,7 @@
 
 mod backlog;
 pub(crate) mod demux;
+mod end;
 mod isn;
 pub(crate) mod malformed;
 pub(crate) mod per_source;
@@ -24,12 +25,14 @@ use smoltcp::time::{Duration, Instant};
 
 use self::backlog::Found;
 use self::demux::Demux;
+use self::end::Why;
 use self::per_source::Sources;
 use self::policy::Expiry;
 use self::segment::Segment;
 use self::slots::{Phase, SlotId, Slots};
+use self::socket::Standing;
+use self::socket::arrival::{Arrival, Progress};
 use self::socket::path_mtu::TooBig;
-use self::socket::{Arrival, Progress, Standing};
 use self::timers::{NEVER, Timers};
 use self::turn::Turn;
 use crate::cx::Cx;
@@ -37,7 +40,7 @@ use crate::events::Events;
 use crate::handler::{End, Handler};
 use crate::ip::interface::Sent;
 use crate::ip::neighbours::Evidence;
-use crate::stats::{DropReason, Stats};
+use crate::stats::DropReason;
 
 /// All connections. `S` is what the handler keeps of each.
 #[derive(Debug)]
@@ -75,15 +78,6 @@ impl Sizes {
     pub(crate) fn of(buffer: usize, passes: bool) -> Sizes {
         Sizes { buffer, segment: if passes { buffer } else { buffer / 2 } }
     }
-}
-
-/// Why a slot becomes free.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Why {
-    /// Its connection is over, or was never established.
-    Over,
-    /// A new connection takes it.
-    Evicted,
 }
 
 impl<'a, S> Connections<'a, S> {
@@ -318,111 +312,9 @@ impl<'a, S> Connections<'a, S> {
         self.timers.hasten(now, now + Duration::from_secs(1));
     }
 
-    /// From now on, no connection begins, and those that there are end.
-    pub(crate) fn drain(&mut self, now: Instant) {
-        self.draining = true;
-        for id in self.slots.ids() {
-            if self.is_connection(id) {
-                self.timers.schedule(id, now);
-            }
-        }
-    }
-
-    /// Aborts all connections, whether or not the device takes their RSTs.
-    pub(crate) fn abort_all<H: Handler<State = S>, D: Device + ?Sized>(
-        &mut self,
-        cx: &mut Cx<'_, H>,
-        device: &mut D,
-    ) {
-        for id in self.slots.ids() {
-            if self.is_connection(id) {
-                let _refused = self.abort(cx, device, id, End::Aborted);
-            }
-        }
-    }
-
-    fn is_connection(&self, id: SlotId) -> bool {
-        matches!(self.slots[id].phase(), Phase::HalfOpen | Phase::Open)
-    }
-
-    /// True if no slot has a connection, though some may be in TIME-WAIT.
-    pub(crate) fn is_empty(&self, stats: &Stats) -> bool {
-        stats.live == 0 && self.slots.first(Phase::HalfOpen).is_none()
-    }
-
     /// When [`run_due`](Self::run_due) has something to do, or earlier.
     pub(crate) fn deadline(&self) -> Instant {
         self.timers.earliest().min(self.events.deadline())
-    }
-
-    /// Ends a connection with a RST, if the device takes it.
-    fn abort<H: Handler<State = S>, D: Device + ?Sized>(
-        &mut self,
-        cx: &mut Cx<'_, H>,
-        device: &mut D,
-        id: SlotId,
-        end: End,
-    ) -> Sent {
-        let Some(&tuple) = self.demux.tuple(id) else {
-            return Sent::All(NEVER);
-        };
-        let sent = self.slots[id].socket.abort(cx, device, tuple);
-        self.end(cx, id, end);
-        sent
-    }
-
-    /// Brings a slot's phase up to what has become of its socket; `end`: why, should the connection have ended.
-    fn settle<H: Handler<State = S>>(&mut self, cx: &mut Cx<'_, H>, id: SlotId, end: End) {
-        let slot = &self.slots[id];
-        match (slot.phase(), slot.socket.standing()) {
-            (Phase::Free, _) | (_, Standing::HalfOpen) => {}
-            (_, Standing::Closed) => self.end(cx, id, end),
-            (Phase::HalfOpen, _) => self.establish(cx, id),
-            (Phase::Open, Standing::TimeWait) => {
-                self.conclude(cx, id, end);
-                self.slots.move_to(id, Phase::TimeWait, cx.stats);
-                self.sources.remove(id);
-            }
-            (Phase::Open | Phase::TimeWait, _) => {}
-        }
-    }
-
-    /// Ends whatever is in the slot, and makes it free.
-    fn end<H: Handler<State = S>>(&mut self, cx: &mut Cx<'_, H>, id: SlotId, end: End) {
-        if self.slots[id].phase() == Phase::Open {
-            self.conclude(cx, id, end);
-        }
-        self.release(cx, id, Why::Over);
-    }
-
-    /// Counts and logs the end of an open connection, and gives its state back to the handler.
-    fn conclude<H: Handler<State = S>>(&mut self, cx: &mut Cx<'_, H>, id: SlotId, end: End) {
-        let (counter, what) = match end {
-            End::Closed => (&mut cx.stats.closed, "closed"),
-            End::Reset => (&mut cx.stats.reset, "reset by the peer"),
-            End::TimedOut => (&mut cx.stats.timed_out, "timed out"),
-            End::Aborted => (&mut cx.stats.aborted, "aborted"),
-        };
-        *counter += 1;
-        self.log(cx.now, id, what);
-        if let Some(state) = self.slots[id].state.take() {
-            cx.handler.ended(state, end);
-        }
-    }
-
-    /// Makes a slot free, without a word to its peer. A connection that was open has been concluded.
-    fn release<H>(&mut self, cx: &mut Cx<'_, H>, id: SlotId, why: Why) {
-        match (self.slots[id].phase(), why) {
-            (Phase::Free, _) => return,
-            (Phase::HalfOpen, Why::Over) => cx.stats.abandoned += 1,
-            (Phase::HalfOpen, Why::Evicted) => cx.stats.evicted += 1,
-            (Phase::Open | Phase::TimeWait, _) => {}
-        }
-        self.slots[id].socket.forget();
-        self.slots.move_to(id, Phase::Free, cx.stats);
-        self.demux.remove(id);
-        self.sources.remove(id);
-        self.timers.schedule(id, NEVER);
     }
 
     fn log(&mut self, now: Instant, id: SlotId, what: &str) {

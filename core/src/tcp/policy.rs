@@ -3,7 +3,7 @@
 use smoltcp::time::{Duration, Instant};
 
 use crate::tcp::slots::{Phase, Slot};
-use crate::tcp::socket::Progress;
+use crate::tcp::socket::arrival::Progress;
 use crate::tcp::timers::NEVER;
 
 /// A half-open connection gets this long to be acknowledged, as in Linux; MUST-23 of RFC 9293 has three minutes for an active

@@ -9,7 +9,7 @@ use smoltcp::wire::TcpControl;
 
 use crate::tcp::segment::Segment;
 use crate::tcp::seq::Seq;
-use crate::tcp::socket::Verdict;
+use crate::tcp::socket::arrival::Verdict;
 use crate::tcp::socket::tcb::Tcb;
 
 /// A challenge ACK for a segment with a FIN that overruns the window. The peer sends what fits again.

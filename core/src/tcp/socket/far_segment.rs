@@ -8,7 +8,7 @@
 //! Kept by: core/src/tests/segments.rs
 
 use crate::tcp::segment::Segment;
-use crate::tcp::socket::Verdict;
+use crate::tcp::socket::arrival::Verdict;
 use crate::tcp::socket::tcb::Tcb;
 
 /// The largest window (RFC 7323, section 2.3).

@@ -36,15 +36,18 @@
 //! | [`reset_number`] | the RST of an abort behind a closed window has the wrong number |
 //! | [`unread_data`] | unread data is lost without a RST |
 //!
-//! The others are no repairs: [`recovery`] has those of the sender work together, [`tcb`] and [`rfc5961`] would be needed
-//! beside a perfect stack, [`stream`] is the handler's view, [`pieces`] is how smoltcp is shown what did not come so, and
+//! The others are no repairs: [`arrival`] and [`egress`] are a segment's ways in and out, [`recovery`] has the sender's
+//! repairs work together, [`tcb`] and [`rfc5961`] would be needed beside a perfect stack, [`stream`] is the handler's view,
+//! [`pieces`] is how smoltcp is shown what did not come so, and
 //! [`shortcuts`] are for speed.
 
+pub(crate) mod arrival;
 mod challenge_rate;
 mod closed_window;
 mod congestion_window;
 mod cut_fin;
 pub(crate) mod echo_window;
+mod egress;
 mod endless_probe;
 mod far_segment;
 mod fast_recovery;
@@ -77,20 +80,16 @@ mod text_after_fin;
 mod unread_data;
 
 use smoltcp::iface::{SocketHandle, SocketSet, SocketStorage};
-use smoltcp::phy::{Device, TxToken};
+use smoltcp::phy::Device;
 use smoltcp::socket::tcp::{self, State};
-use smoltcp::time::Instant;
-use smoltcp::wire::{ETHERNET_HEADER_LEN, TcpRepr};
+use smoltcp::wire::TcpRepr;
 
 use self::challenge_rate::ChallengeRate;
-use self::recovery::Numbers;
 use self::small_segments::SmallSegment;
-use self::tcb::{Answers, Departures, Queues, Tcb};
+use self::tcb::{Queues, Tcb};
 use crate::cx::Cx;
 use crate::handler::Handler;
-use crate::ip::device::Lent;
 use crate::ip::interface::Sent;
-use crate::ip::neighbours::Evidence;
 use crate::tcp::demux::Tuple;
 use crate::tcp::segment::{Built, Segment};
 use crate::tcp::seq::{Seq, wrapped};
@@ -117,47 +116,6 @@ struct Seen {
     state: State,
     recv_queue: usize,
     send_queue: usize,
-}
-
-/// What becomes of a segment that smoltcp must not process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// It changes nothing, and is answered with an acknowledgement.
-    Challenge,
-    /// It changes nothing.
-    Drop,
-    /// It ends the connection, whatever else there is in it.
-    Reset,
-    /// It begins a new connection with the same 4-tuple.
-    Reopen,
-    /// It is the SYN that began the connection: its SYN|ACK is to be sent again.
-    RepeatSynAck,
-}
-
-/// What a segment did to a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Arrival {
-    /// It was processed.
-    Processed(Progress),
-    /// It changed nothing, though it may have been answered.
-    Refused,
-    /// It ended the connection.
-    Reset,
-    /// It begins a new connection with the same 4-tuple.
-    Reopen,
-    /// It is the SYN that began the connection: its SYN|ACK is to be sent again.
-    RepeatSynAck,
-}
-
-/// What the peer said with a segment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Progress {
-    /// Something was acknowledged, or there is nothing to acknowledge, or the peer says that its window is closed.
-    pub(crate) acked: bool,
-    /// A payload byte made its way in either direction.
-    pub(crate) payload: bool,
-    /// All that was received is answered, all that was sent is acknowledged, and the peer's window is open.
-    pub(crate) at_rest: bool,
 }
 
 /// How a connection stands, as far as its slot needs to know.
@@ -234,252 +192,6 @@ impl<'a> Socket<'a> {
         self.tcb.rcv_edge = self.tcb.rcv_nxt + advertised(self.tcb.both.unwrap_or(buffer));
         self.tcb.smoltcp_edge = self.tcb.rcv_nxt + advertised(buffer);
         self.tcb.rcv_edge_agreed = self.tcb.rcv_shift == 0;
-    }
-
-    /// SEGMENT ARRIVES (RFC 9293, section 3.10.7.4). `tx` is for what is answered at once.
-    pub(crate) fn arrives<H>(
-        &mut self,
-        cx: &mut Cx<'_, H>,
-        segment: &Segment<'_>,
-        tx: impl TxToken,
-    ) -> Arrival {
-        match self.judge(segment) {
-            None => {
-                if cx.interface.has_frames() && self.is_proof(segment) {
-                    cx.learn_from(segment, Evidence::Accepted);
-                }
-                self.process(cx, segment, tx)
-            }
-            Some(Verdict::Challenge) => {
-                self.challenge(cx, segment, tx);
-                Arrival::Refused
-            }
-            Some(Verdict::Drop) => Arrival::Refused,
-            Some(Verdict::Reset) => Arrival::Reset,
-            Some(Verdict::Reopen) => Arrival::Reopen,
-            Some(Verdict::RepeatSynAck) => Arrival::RepeatSynAck,
-        }
-    }
-
-    /// What becomes of the segment; None: smoltcp may process it.
-    fn judge(&self, segment: &Segment<'_>) -> Option<Verdict> {
-        self.judge_numbers(segment)
-            .or_else(|| cut_fin::judge(&self.tcb, segment))
-            .or_else(|| scaled_syn_window::judge(&self.tcb, segment))
-    }
-
-    /// What becomes of the segment for its flags and numbers, wherever its data ends.
-    #[inline(always)]
-    fn judge_numbers(&self, segment: &Segment<'_>) -> Option<Verdict> {
-        let (state, tcb) = (self.state(), &self.tcb);
-        new_connection::judge(state, tcb, segment)
-            .or_else(|| rfc5961::reset_or_syn(state, tcb, segment))
-            // RFC 9293, section 3.10.7.4: "if the ACK bit is off, drop the segment and return".
-            .or_else(|| segment.tcp.ack_number.is_none().then_some(Verdict::Drop))
-            .or_else(|| far_segment::judge(tcb, segment))
-            .or_else(|| rfc5961::ack(state, tcb, segment))
-            .or_else(|| text_after_fin::judge(state, tcb, segment))
-    }
-
-    /// True if a forger who knows nothing of the connection can hardly have sent the segment.
-    fn is_proof(&self, segment: &Segment<'_>) -> bool {
-        // No peer has more in flight than both buffers hold.
-        let socket = self.socket();
-        rfc5961::is_proof(&self.tcb, segment, socket.recv_capacity() + socket.send_capacity())
-    }
-
-    /// Has smoltcp process a segment.
-    fn process<H>(&mut self, cx: &mut Cx<'_, H>, segment: &Segment<'_>, tx: impl TxToken) -> Arrival {
-        let rcv_nxt = self.tcb.rcv_nxt;
-        let overtaken = self.is_overtaken(segment);
-        let otherwise;
-        let mut segment = segment;
-        if overtaken || segment.seq() != rcv_nxt && self.brings_fin_alone(segment) {
-            otherwise = self.rewrite(segment);
-            segment = &otherwise;
-        }
-        let in_order = segment.seq() == rcv_nxt;
-        let says_nothing = overtaken && self.says_nothing(segment);
-        if says_nothing || self.hides(segment) {
-            return Arrival::Processed(self.progress_of_hidden(cx.now, segment, says_nothing));
-        }
-        let news = self.news_at_closed_window(segment);
-        if let Some(ack) = news {
-            let update = self.window_update(segment, ack, segment.tcp.window_len);
-            self.inject(cx, &update);
-        }
-        let mut tx = Some(tx);
-        let lent = Lent(&mut tx);
-        if !in_order && self.is_outside(segment) {
-            self.answer_outside(cx, segment, lent);
-        } else if segment.packet.is_empty() {
-            self.feed_pieces(cx, segment, lent);
-        } else if !self.is_at_edge(segment) {
-            self.feed(cx, segment.packet, lent);
-        }
-        self.small_segment.forget_shown();
-        if self.probes_without_end(segment) {
-            self.update();
-            let update = self.window_update(segment, self.tcb.snd_una, 1);
-            self.inject(cx, &update);
-        }
-        let old = !in_order && news.is_none() && old_window::is_old(rcv_nxt, segment);
-        let progress = self.progress(cx.now, segment, old, overtaken);
-        if !segment.tcp.payload.is_empty()
-            && self.waits_for_each_other()
-            && let Some(tx) = tx
-        {
-            self.ask_for_ack(cx, segment, tx);
-        }
-        Arrival::Processed(Progress { at_rest: progress.at_rest && in_order, ..progress })
-    }
-
-    /// Takes note of a segment that smoltcp is not shown. On its own, as most segments do not come here.
-    #[cold]
-    #[inline(never)]
-    fn progress_of_hidden(&mut self, now: Instant, segment: &Segment<'_>, old: bool) -> Progress {
-        self.progress(now, segment, old, old)
-    }
-
-    /// Brings the TCB up to what smoltcp has made of a segment; `overtaken`: its acknowledgement says nothing.
-    #[inline(always)]
-    fn progress(&mut self, now: Instant, segment: &Segment<'_>, old: bool, overtaken: bool) -> Progress {
-        let (rcv_nxt, snd_una, window) = (self.tcb.rcv_nxt, self.tcb.snd_una, self.tcb.peer_window);
-        self.update();
-        let tcb = &mut self.tcb;
-        // smoltcp has not taken the window of an old or overtaken segment either.
-        let counts = !old && segment.ack() == Some(tcb.snd_una);
-        if counts {
-            tcb.peer_window = segment.tcp.window_len;
-            tcb.largest_peer_window = tcb.largest_peer_window.max(tcb.peer_window);
-        }
-        let numbers = Numbers { snd_una: tcb.snd_una, snd_max: tcb.snd_max };
-        if !overtaken {
-            tcb.recovery.hears(now, segment, numbers, snd_una, window);
-        }
-        let (acked, received) = (tcb.snd_una != snd_una, tcb.rcv_nxt != rcv_nxt);
-        if received {
-            tcb.tell_stream_from_conversation();
-        }
-        let nothing_owed = self.send_queue() == 0;
-        // A peer that cannot take more is not dead. But after our FIN its patience alone does not keep the slot.
-        let content = (nothing_owed || segment.tcp.window_len == 0) && self.may_send();
-        let at_rest = counts
-            && nothing_owed
-            && self.recv_queue() == 0
-            && segment.tcp.payload.is_empty()
-            && segment.tcp.window_len > 0;
-        Progress { acked: acked || content, payload: acked || received, at_rest }
-    }
-
-    /// Shows smoltcp a packet, and takes note of what it answers.
-    #[inline]
-    fn feed<H>(&mut self, cx: &mut Cx<'_, H>, packet: &[u8], tx: impl TxToken) {
-        let send_queue_empty = self.send_queue() == 0;
-        let (sockets, departures) = self.departures(cx, send_queue_empty);
-        let mut answers = Answers(departures);
-        cx.interface.process(cx.now, packet, tx, sockets, &mut answers);
-        let last = answers.0.last;
-        self.note(last);
-        self.look();
-    }
-
-    /// The same with a packet that the server built. Do not be tempted to call `feed` instead: a function with several callers
-    /// is not inlined, and every segment would pay.
-    #[cold]
-    #[inline(never)]
-    fn feed_built<H>(&mut self, cx: &mut Cx<'_, H>, packet: &[u8], tx: impl TxToken) {
-        self.feed(cx, packet, tx);
-    }
-
-    /// Shows smoltcp a segment that the server built, and discards the answer.
-    fn inject<H>(&mut self, cx: &mut Cx<'_, H>, packet: &[u8]) {
-        cx.interface.inject(cx.now, packet, self.sockets());
-        self.look();
-    }
-
-    /// Sends what there is to send, to the last segment. `end`: where a segment ends that is known to be the last, and to
-    /// have nothing in flight before it.
-    pub(crate) fn send<H, D: Device + ?Sized>(
-        &mut self,
-        cx: &mut Cx<'_, H>,
-        device: &mut D,
-        end: Option<Seq>,
-    ) -> Sent {
-        self.withhold_small_segment(cx);
-        if self.is_stream_with_room() {
-            self.show_window(cx, self.tcb.half());
-            if self.send_at_path_mtu(cx, device, None) == Sent::Blocked {
-                return Sent::Blocked;
-            }
-            self.show_window(cx, wrapped(self.tcb.snd_wnd()));
-        }
-        self.send_at_path_mtu(cx, device, end)
-    }
-
-    /// Sends with the MTU of the path.
-    #[inline]
-    fn send_at_path_mtu<H, D: Device + ?Sized>(
-        &mut self,
-        cx: &mut Cx<'_, H>,
-        device: &mut D,
-        end: Option<Seq>,
-    ) -> Sent {
-        match self.tcb.recovery.path_mtu {
-            0 => self.send_wide(cx, device, end),
-            mtu => self.send_narrow(cx, device, mtu),
-        }
-    }
-
-    /// Sends with the device's MTU.
-    #[inline]
-    fn send_wide<H, D: Device + ?Sized>(
-        &mut self,
-        cx: &mut Cx<'_, H>,
-        device: &mut D,
-        end: Option<Seq>,
-    ) -> Sent {
-        if let Some(end) = end
-            && let Some(sent) = self.send_last(cx, device, end)
-        {
-            return sent;
-        }
-        if let Some(sent) = self.send_again(cx, device) {
-            return sent;
-        }
-        let send_queue_empty = self.send_queue() == 0;
-        let (sockets, mut departures) = self.departures(cx, send_queue_empty);
-        let sent = cx.interface.send(cx.now, device, sockets, &mut departures);
-        let last = departures.last;
-        self.note(last);
-        self.look();
-        self.has_timer = sent != Sent::All(NEVER);
-        if sent == Sent::Held
-            && let Some(sent) = self.acknowledge(cx, device)
-        {
-            return sent;
-        }
-        sent
-    }
-
-    /// smoltcp's socket, and who is to note what it sends.
-    #[inline]
-    fn departures<H>(
-        &mut self,
-        cx: &Cx<'_, H>,
-        send_queue_empty: bool,
-    ) -> (&mut SocketSet<'a>, Departures<'_>) {
-        let link_header = if cx.interface.has_frames() { ETHERNET_HEADER_LEN } else { 0 };
-        let closed = self.state() == State::Closed;
-        let Socket { sockets, tcb, .. } = self;
-        let now = cx.now;
-        (set(sockets), Departures { tcb, now, link_header, send_queue_empty, closed, last: None })
-    }
-
-    fn note(&mut self, last: Option<crate::tcp::segment::SentSegment>) {
-        if let Some(last) = last {
-            self.persist_restarted &= last.end == last.seq;
-        }
     }
 
     /// Sends a RST, if the device takes it, and closes the socket.

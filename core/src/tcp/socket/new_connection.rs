@@ -11,7 +11,7 @@ use smoltcp::socket::tcp::State;
 use smoltcp::wire::TcpControl;
 
 use crate::tcp::segment::Segment;
-use crate::tcp::socket::Verdict;
+use crate::tcp::socket::arrival::Verdict;
 use crate::tcp::socket::tcb::Tcb;
 
 /// What becomes of a SYN that may begin a new connection; None: the segment is none.

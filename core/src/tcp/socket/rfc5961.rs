@@ -15,7 +15,7 @@ use smoltcp::wire::TcpControl;
 
 use crate::tcp::segment::Segment;
 use crate::tcp::seq::Seq;
-use crate::tcp::socket::Verdict;
+use crate::tcp::socket::arrival::Verdict;
 use crate::tcp::socket::tcb::Tcb;
 
 /// What becomes of a RST, and of a SYN that begins no new connection; None: the segment is neither.

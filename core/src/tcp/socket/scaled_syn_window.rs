@@ -7,8 +7,9 @@
 //! Kept by: core/src/tests/segments.rs
 
 use crate::tcp::segment::Segment;
+use crate::tcp::socket::arrival::Verdict;
+use crate::tcp::socket::cut_fin;
 use crate::tcp::socket::tcb::Tcb;
-use crate::tcp::socket::{Verdict, cut_fin};
 
 /// A challenge ACK for a segment that overruns the window while smoltcp believes it to be larger than it is.
 pub(crate) fn judge(tcb: &Tcb, segment: &Segment<'_>) -> Option<Verdict> {

@@ -9,7 +9,7 @@
 use smoltcp::socket::tcp::State;
 
 use crate::tcp::segment::Segment;
-use crate::tcp::socket::Verdict;
+use crate::tcp::socket::arrival::Verdict;
 use crate::tcp::socket::tcb::Tcb;
 
 /// A challenge ACK for a segment with bytes after the FIN.

@@ -1,0 +1,141 @@
+//! A packet comes in: to whom it is given, and whose turn it is then.
+
+use smoltcp::phy::{Device, RxToken, TxToken};
+use smoltcp::time::Instant;
+
+use crate::events;
+use crate::handler::Handler;
+use crate::ip::filter::Admitted;
+use crate::ip::interface::Sent;
+use crate::ip::neighbours::Evidence;
+use crate::server::Server;
+use crate::stats::DropReason;
+use crate::tcp::slots::SlotId;
+
+/// What to run after a packet was taken in.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Turn {
+    Nothing,
+    Slot(SlotId),
+    Datagrams,
+    Fragments,
+    Neighbours,
+}
+
+impl<H: Handler> Server<'_, H> {
+    /// Takes one packet from the device; None if there is none.
+    pub(super) fn ingress<D: Device + ?Sized>(&mut self, now: Instant, device: &mut D) -> Option<Turn> {
+        let (rx, tx) = device.receive(now)?;
+        self.stats.packets_in += 1;
+        Some(rx.consume(|packet| {
+            let before = events::drops(&self.stats);
+            let turn = self.admit(now, packet, tx);
+            events::dropped(before, &self.stats, packet, self.interface.has_frames());
+            if let Some(asked) = self.interface.take_unanswered() {
+                self.unanswered.keep(now, packet, asked);
+            }
+            turn
+        }))
+    }
+
+    /// Hands a packet to whom it is for; returns whose turn it is then.
+    fn admit(&mut self, now: Instant, packet: &[u8], tx: impl TxToken) -> Turn {
+        let tx = match self.interface.discover(now, packet, tx) {
+            Ok(()) => return Turn::Neighbours,
+            Err(tx) => tx,
+        };
+        #[cfg(any(feature = "ipv6", feature = "fragments"))]
+        let mut rebuilt;
+        #[cfg(any(feature = "ipv6", feature = "fragments"))]
+        let mut packet = packet;
+        // Goes on at most once: what has been rebuilt has nothing in it that is to be rebuilt. Do not be tempted to call
+        // this function again instead: the compiler would no longer inline the way of each packet into one.
+        #[cfg_attr(
+            not(any(feature = "ipv6", feature = "fragments")),
+            expect(clippy::never_loop, reason = "without these features, nothing is rebuilt")
+        )]
+        loop {
+            let mut admitted = self.filter.admit(packet);
+            let (connections, datagrams, mut cx) = self.parts(now);
+            // By reference, as a segment is large.
+            return match &mut admitted {
+                Err(reason) => {
+                    cx.stats.drop(*reason);
+                    Turn::Nothing
+                }
+                Ok(Admitted::Segment(segment)) => {
+                    if !segment.packet.is_empty() {
+                        segment.packet = packet;
+                    }
+                    connections.segment(&mut cx, segment, tx).map_or(Turn::Nothing, Turn::Slot)
+                }
+                Ok(Admitted::Datagram(from, to)) => {
+                    cx.learn_neighbour(packet, *from, *to, Evidence::Claimed);
+                    cx.interface.process(now, packet, tx, datagrams.sockets(), &mut ());
+                    Turn::Datagrams
+                }
+                Ok(Admitted::Stack) => {
+                    if let Some(id) = connections.too_big(&mut cx, packet) {
+                        return Turn::Slot(id);
+                    }
+                    cx.interface.answer(now, packet, tx);
+                    Turn::Fragments
+                }
+                Ok(Admitted::Housekeeping) => Turn::Nothing,
+                Ok(Admitted::Neighbour) => {
+                    cx.interface.process_without_sockets(now, packet, tx);
+                    Turn::Neighbours
+                }
+                Ok(Admitted::Unwanted(unwanted)) => {
+                    self.answers.send(now, packet, unwanted, tx, &mut self.interface, &mut self.stats);
+                    Turn::Nothing
+                }
+                #[cfg(feature = "fragments")]
+                Ok(Admitted::Fragment(fragment, link_header)) => {
+                    match self.reassembly.add(now, link_header, fragment) {
+                        Ok(Some(whole)) => {
+                            rebuilt = whole;
+                            packet = &rebuilt;
+                            continue;
+                        }
+                        Ok(None) => {}
+                        Err(reason) => self.stats.drop(reason),
+                    }
+                    Turn::Nothing
+                }
+                #[cfg(feature = "ipv6")]
+                Ok(Admitted::Extended(extended)) => {
+                    if let Some(plain) = extended.plain() {
+                        rebuilt = plain;
+                        packet = &rebuilt;
+                        continue;
+                    }
+                    self.stats.drop(DropReason::ExtensionHeader);
+                    Turn::Nothing
+                }
+            };
+        }
+    }
+
+    /// Lets whoever got the packet act on it.
+    pub(super) fn take_turn<D: Device + ?Sized>(&mut self, turn: Turn, now: Instant, device: &mut D) {
+        let (connections, datagrams, mut cx) = self.parts(now);
+        match turn {
+            Turn::Nothing => {}
+            Turn::Slot(id) => {
+                let sent = connections.serve(&mut cx, device, id);
+                self.blocked |= sent == Sent::Blocked;
+            }
+            Turn::Datagrams => {
+                datagrams.serve(&mut cx);
+                self.send_datagrams(now, device);
+            }
+            Turn::Fragments => self.send_fragments(now, device),
+            Turn::Neighbours => {
+                connections.look_for_neighbours(now);
+                self.send_datagrams(now, device);
+                self.answer_again(now, device);
+            }
+        }
+    }
+}

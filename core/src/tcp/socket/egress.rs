@@ -1,0 +1,100 @@
+//! What a socket sends in its turn.
+
+use smoltcp::iface::SocketSet;
+use smoltcp::phy::Device;
+use smoltcp::socket::tcp::State;
+use smoltcp::wire::ETHERNET_HEADER_LEN;
+
+use crate::cx::Cx;
+use crate::ip::interface::Sent;
+use crate::tcp::segment::SentSegment;
+use crate::tcp::seq::{Seq, wrapped};
+use crate::tcp::socket::tcb::Departures;
+use crate::tcp::socket::{Socket, set};
+use crate::tcp::timers::NEVER;
+
+impl<'a> Socket<'a> {
+    /// Sends what there is to send, to the last segment. `end`: where a segment ends that is known to be the last, and to
+    /// have nothing in flight before it.
+    pub(crate) fn send<H, D: Device + ?Sized>(
+        &mut self,
+        cx: &mut Cx<'_, H>,
+        device: &mut D,
+        end: Option<Seq>,
+    ) -> Sent {
+        self.withhold_small_segment(cx);
+        if self.is_stream_with_room() {
+            self.show_window(cx, self.tcb.half());
+            if self.send_at_path_mtu(cx, device, None) == Sent::Blocked {
+                return Sent::Blocked;
+            }
+            self.show_window(cx, wrapped(self.tcb.snd_wnd()));
+        }
+        self.send_at_path_mtu(cx, device, end)
+    }
+
+    /// Sends with the MTU of the path.
+    #[inline]
+    pub(super) fn send_at_path_mtu<H, D: Device + ?Sized>(
+        &mut self,
+        cx: &mut Cx<'_, H>,
+        device: &mut D,
+        end: Option<Seq>,
+    ) -> Sent {
+        match self.tcb.recovery.path_mtu {
+            0 => self.send_wide(cx, device, end),
+            mtu => self.send_narrow(cx, device, mtu),
+        }
+    }
+
+    /// Sends with the device's MTU.
+    #[inline]
+    pub(super) fn send_wide<H, D: Device + ?Sized>(
+        &mut self,
+        cx: &mut Cx<'_, H>,
+        device: &mut D,
+        end: Option<Seq>,
+    ) -> Sent {
+        if let Some(end) = end
+            && let Some(sent) = self.send_last(cx, device, end)
+        {
+            return sent;
+        }
+        if let Some(sent) = self.send_again(cx, device) {
+            return sent;
+        }
+        let send_queue_empty = self.send_queue() == 0;
+        let (sockets, mut departures) = self.departures(cx, send_queue_empty);
+        let sent = cx.interface.send(cx.now, device, sockets, &mut departures);
+        let last = departures.last;
+        self.note(last);
+        self.look();
+        self.has_timer = sent != Sent::All(NEVER);
+        if sent == Sent::Held
+            && let Some(sent) = self.acknowledge(cx, device)
+        {
+            return sent;
+        }
+        sent
+    }
+
+    /// smoltcp's socket, and who is to note what it sends.
+    #[inline]
+    pub(super) fn departures<H>(
+        &mut self,
+        cx: &Cx<'_, H>,
+        send_queue_empty: bool,
+    ) -> (&mut SocketSet<'a>, Departures<'_>) {
+        let link_header = if cx.interface.has_frames() { ETHERNET_HEADER_LEN } else { 0 };
+        let closed = self.state() == State::Closed;
+        let Socket { sockets, tcb, .. } = self;
+        let now = cx.now;
+        (set(sockets), Departures { tcb, now, link_header, send_queue_empty, closed, last: None })
+    }
+
+    pub(super) fn note(&mut self, last: Option<SentSegment>) {
+        if let Some(last) = last {
+            self.persist_restarted &= last.end == last.seq;
+        }
+    }
+}
