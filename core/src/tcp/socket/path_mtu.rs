@@ -45,56 +45,46 @@ impl TooBig {
     /// Reads an IP packet that has been checked, but for ICMP's checksum. None if it is no such error about a segment.
     pub(crate) fn read(packet: &[u8]) -> Option<TooBig> {
         match packet.first()? >> 4 {
-            4 => {
-                let ip = Ipv4Packet::new_unchecked(packet);
-                let payload = ip.payload();
-                // Destination unreachable, fragmentation needed (RFC 792).
-                let right = payload.starts_with(&[3, 4])
-                    && Icmpv4Packet::new_checked(payload).ok()?.verify_checksum();
-                let quoted = payload.get(8..).filter(|_| right)?;
-                let header = usize::from(quoted.first()? & 0xf) * 4;
-                let mtu = u16::from_be_bytes([*payload.get(6)?, *payload.get(7)?]);
-                let addresses = quoted.get(..20).filter(|header| header[0] >> 4 == 4 && header[9] == TCP)?;
-                let address = |at: usize| {
-                    IpAddress::from(Ipv4Address::new(
-                        addresses[at],
-                        addresses[at + 1],
-                        addresses[at + 2],
-                        addresses[at + 3],
-                    ))
-                };
-                TooBig::quoting(
-                    address(12),
-                    address(16),
-                    quoted.get(header..)?,
-                    [mtu.into(), u16::from_be_bytes([addresses[2], addresses[3]]).into()],
-                )
-            }
+            4 => TooBig::read_ipv4(&Ipv4Packet::new_unchecked(packet)),
             #[cfg(feature = "ipv6")]
-            6 => {
-                let ip = Ipv6Packet::new_unchecked(packet);
-                let payload = ip.payload();
-                // Packet too big (RFC 4443, section 3.2).
-                let right = payload.starts_with(&[2, 0])
-                    && Icmpv6Packet::new_checked(payload)
-                        .ok()?
-                        .verify_checksum(&ip.src_addr(), &ip.dst_addr());
-                let (fields, quoted) = payload.split_at_checked(8).filter(|_| right)?;
-                let mtu = u32::from_be_bytes(*fields.last_chunk::<4>()?);
-                let (header, segment) = quoted.split_at_checked(40)?;
-                (header[0] >> 4 == 6 && header[6] == TCP).then_some(())?;
-                let address = |at: usize| {
-                    header[at..].first_chunk::<16>().map(|bytes| IpAddress::from(Ipv6Address::from(*bytes)))
-                };
-                TooBig::quoting(
-                    address(8)?,
-                    address(24)?,
-                    segment,
-                    [mtu, 40 + u32::from(u16::from_be_bytes([header[4], header[5]]))],
-                )
-            }
+            6 => TooBig::read_ipv6(&Ipv6Packet::new_unchecked(packet)),
             _ => None,
         }
+    }
+
+    /// Destination unreachable, fragmentation needed (RFC 792).
+    fn read_ipv4(packet: &Ipv4Packet<&[u8]>) -> Option<TooBig> {
+        let payload = packet.payload();
+        let right =
+            payload.starts_with(&[3, 4]) && Icmpv4Packet::new_checked(payload).ok()?.verify_checksum();
+        let (fields, quoted) = payload.split_at_checked(8).filter(|_| right)?;
+        let mtu = u16::from_be_bytes(*fields.last_chunk::<2>()?);
+        let header = quoted.first_chunk::<20>().filter(|header| header[0] >> 4 == 4 && header[9] == TCP)?;
+        let address = |at: usize| {
+            header[at..].first_chunk::<4>().map(|bytes| IpAddress::from(Ipv4Address::from(*bytes)))
+        };
+        let length = u16::from_be_bytes([header[2], header[3]]);
+        let segment = quoted.get(usize::from(header[0] & 0xf) * 4..)?;
+        TooBig::quoting(address(12)?, address(16)?, segment, [mtu.into(), length.into()])
+    }
+
+    /// Packet too big (RFC 4443, section 3.2).
+    #[cfg(feature = "ipv6")]
+    fn read_ipv6(packet: &Ipv6Packet<&[u8]>) -> Option<TooBig> {
+        let payload = packet.payload();
+        let right = payload.starts_with(&[2, 0])
+            && Icmpv6Packet::new_checked(payload)
+                .ok()?
+                .verify_checksum(&packet.src_addr(), &packet.dst_addr());
+        let (fields, quoted) = payload.split_at_checked(8).filter(|_| right)?;
+        let mtu = u32::from_be_bytes(*fields.last_chunk::<4>()?);
+        let (header, segment) = quoted.split_at_checked(40)?;
+        (header[0] >> 4 == 6 && header[6] == TCP).then_some(())?;
+        let address = |at: usize| {
+            header[at..].first_chunk::<16>().map(|bytes| IpAddress::from(Ipv6Address::from(*bytes)))
+        };
+        let length = 40 + u32::from(u16::from_be_bytes([header[4], header[5]]));
+        TooBig::quoting(address(8)?, address(24)?, segment, [mtu, length])
     }
 
     fn quoting(
