@@ -24,7 +24,7 @@ use crate::tcp::demux::Demux;
 use crate::tcp::per_source::Sources;
 use crate::tcp::slots::Slots;
 use crate::tcp::timers::{NEVER, Timers};
-use crate::tcp::{Connections, Sizes};
+use crate::tcp::{Connections, Sizes, Tables};
 use crate::udp::Datagrams;
 use crate::uppercase::Uppercase;
 
@@ -109,12 +109,15 @@ impl<'a, H: Handler> Server<'a, H> {
             slot.furnish(socket, rx, tx);
         }
         let ([demux_hasher, isn_hasher], [answer_key, echo_key], seed) = secrets(config.entropy);
-        // One key for two hashes: the one of 4-tuples has inputs of other lengths.
-        let sources = Sources::new(sources, demux_hasher, config.per_source);
-        let demux = Demux::new(demux, buckets, demux_hasher);
-        let (slots, timers) = (Slots::new(slots), Timers::new(deadlines));
+        let tables = Tables {
+            slots: Slots::new(slots),
+            demux: Demux::new(demux, buckets, demux_hasher),
+            // One key for two hashes: the one of 4-tuples has inputs of other lengths.
+            sources: Sources::new(sources, demux_hasher, config.per_source),
+            timers: Timers::new(deadlines),
+        };
         let sizes = Sizes::of(buffer_size, H::PASSES);
-        let mut connections = Connections::new(slots, demux, sources, timers, isn_hasher, sizes);
+        let mut connections = Connections::new(tables, isn_hasher, sizes);
         connections.set_idle_timeout(config.idle_timeout);
         Ok(Server {
             handler,

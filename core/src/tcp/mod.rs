@@ -80,16 +80,19 @@ impl Sizes {
     }
 }
 
+/// What is kept of all connections, in the caller's memory.
+#[derive(Debug)]
+pub(crate) struct Tables<'a, S> {
+    pub(crate) slots: Slots<'a, S>,
+    pub(crate) demux: Demux<'a>,
+    pub(crate) sources: Sources<'a>,
+    pub(crate) timers: Timers<'a>,
+}
+
 impl<'a, S> Connections<'a, S> {
     /// The slots must be furnished; demux and timers have as many entries.
-    pub(crate) fn new(
-        slots: Slots<'a, S>,
-        demux: Demux<'a>,
-        sources: Sources<'a>,
-        timers: Timers<'a>,
-        isn_hasher: SipHasher13,
-        sizes: Sizes,
-    ) -> Connections<'a, S> {
+    pub(crate) fn new(tables: Tables<'a, S>, isn_hasher: SipHasher13, sizes: Sizes) -> Connections<'a, S> {
+        let Tables { slots, demux, sources, timers } = tables;
         Connections {
             slots,
             demux,
