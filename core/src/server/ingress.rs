@@ -5,6 +5,8 @@ use smoltcp::time::Instant;
 
 use crate::events;
 use crate::handler::Handler;
+#[cfg(any(feature = "ipv6", feature = "fragments"))]
+use crate::ip::Rebuilt;
 use crate::ip::filter::Admitted;
 use crate::ip::interface::Sent;
 use crate::ip::neighbours::Evidence;
@@ -56,64 +58,80 @@ impl<H: Handler> Server<'_, H> {
         )]
         loop {
             let mut admitted = self.filter.admit(packet);
-            let (connections, datagrams, mut cx) = self.parts(now);
             // By reference, as a segment is large.
-            return match &mut admitted {
-                Err(reason) => {
-                    cx.stats.drop(*reason);
-                    Turn::Nothing
+            if let Ok(Admitted::Segment(segment)) = &mut admitted {
+                if !segment.packet.is_empty() {
+                    segment.packet = packet;
                 }
-                Ok(Admitted::Segment(segment)) => {
-                    if !segment.packet.is_empty() {
-                        segment.packet = packet;
-                    }
-                    connections.segment(&mut cx, segment, tx).map_or(Turn::Nothing, Turn::Slot)
+                let (connections, _, mut cx) = self.parts(now);
+                return connections.segment(&mut cx, segment, tx).map_or(Turn::Nothing, Turn::Slot);
+            }
+            #[cfg(any(feature = "ipv6", feature = "fragments"))]
+            if let Some(whole) = self.rebuild(now, &admitted) {
+                rebuilt = whole;
+                packet = &rebuilt;
+                continue;
+            }
+            return self.hand_over(now, packet, &admitted, tx);
+        }
+    }
+
+    /// The packet that is to be admitted in place of one that came in fragments or with extension headers. None of any other,
+    /// and if there is none yet.
+    #[cfg(any(feature = "ipv6", feature = "fragments"))]
+    fn rebuild(&mut self, now: Instant, admitted: &Result<Admitted<'_>, DropReason>) -> Option<Rebuilt> {
+        // Only fragments wait for a time.
+        #[cfg(not(feature = "fragments"))]
+        let _ = now;
+        let rebuilt = match admitted {
+            #[cfg(feature = "fragments")]
+            Ok(Admitted::Fragment(fragment, link_header)) => self.reassembly.add(now, link_header, fragment),
+            #[cfg(feature = "ipv6")]
+            Ok(Admitted::Extended(extended)) => extended.plain().map(Some).ok_or(DropReason::ExtensionHeader),
+            _ => Ok(None),
+        };
+        rebuilt.unwrap_or_else(|reason| {
+            self.stats.drop(reason);
+            None
+        })
+    }
+
+    /// Hands over a packet that is no segment of a connection.
+    fn hand_over(
+        &mut self,
+        now: Instant,
+        packet: &[u8],
+        admitted: &Result<Admitted<'_>, DropReason>,
+        tx: impl TxToken,
+    ) -> Turn {
+        let (connections, datagrams, mut cx) = self.parts(now);
+        match admitted {
+            Err(reason) => {
+                cx.stats.drop(*reason);
+                Turn::Nothing
+            }
+            Ok(Admitted::Datagram(from, to)) => {
+                cx.learn_neighbour(packet, *from, *to, Evidence::Claimed);
+                cx.interface.process(now, packet, tx, datagrams.sockets(), &mut ());
+                Turn::Datagrams
+            }
+            Ok(Admitted::Stack) => {
+                if let Some(id) = connections.too_big(&mut cx, packet) {
+                    return Turn::Slot(id);
                 }
-                Ok(Admitted::Datagram(from, to)) => {
-                    cx.learn_neighbour(packet, *from, *to, Evidence::Claimed);
-                    cx.interface.process(now, packet, tx, datagrams.sockets(), &mut ());
-                    Turn::Datagrams
-                }
-                Ok(Admitted::Stack) => {
-                    if let Some(id) = connections.too_big(&mut cx, packet) {
-                        return Turn::Slot(id);
-                    }
-                    cx.interface.answer(now, packet, tx);
-                    Turn::Fragments
-                }
-                Ok(Admitted::Housekeeping) => Turn::Nothing,
-                Ok(Admitted::Neighbour) => {
-                    cx.interface.process_without_sockets(now, packet, tx);
-                    Turn::Neighbours
-                }
-                Ok(Admitted::Unwanted(unwanted)) => {
-                    self.answers.send(now, packet, unwanted, tx, &mut self.interface, &mut self.stats);
-                    Turn::Nothing
-                }
-                #[cfg(feature = "fragments")]
-                Ok(Admitted::Fragment(fragment, link_header)) => {
-                    match self.reassembly.add(now, link_header, fragment) {
-                        Ok(Some(whole)) => {
-                            rebuilt = whole;
-                            packet = &rebuilt;
-                            continue;
-                        }
-                        Ok(None) => {}
-                        Err(reason) => self.stats.drop(reason),
-                    }
-                    Turn::Nothing
-                }
-                #[cfg(feature = "ipv6")]
-                Ok(Admitted::Extended(extended)) => {
-                    if let Some(plain) = extended.plain() {
-                        rebuilt = plain;
-                        packet = &rebuilt;
-                        continue;
-                    }
-                    self.stats.drop(DropReason::ExtensionHeader);
-                    Turn::Nothing
-                }
-            };
+                cx.interface.answer(now, packet, tx);
+                Turn::Fragments
+            }
+            Ok(Admitted::Neighbour) => {
+                cx.interface.process_without_sockets(now, packet, tx);
+                Turn::Neighbours
+            }
+            Ok(Admitted::Unwanted(unwanted)) => {
+                self.answers.send(now, packet, unwanted, tx, &mut self.interface, &mut self.stats);
+                Turn::Nothing
+            }
+            // Housekeeping, a fragment that waits for others, and what has been counted as dropped.
+            Ok(_) => Turn::Nothing,
         }
     }
 
