@@ -17,7 +17,7 @@ use heapless::Vec;
 use smoltcp::phy::ChecksumCapabilities;
 use smoltcp::wire::{
     ETHERNET_HEADER_LEN, EthernetAddress, EthernetFrame, EthernetProtocol, HardwareAddress, IpAddress,
-    IpCidr, IpEndpoint, IpProtocol, IpVersion, Ipv4Address, Ipv4Packet, TcpPacket, TcpRepr, UdpPacket,
+    IpCidr, IpProtocol, IpVersion, Ipv4Address, Ipv4Packet, TcpPacket, UdpPacket,
 };
 #[cfg(feature = "ipv6")]
 use smoltcp::wire::{Icmpv6Message, Icmpv6Packet, Ipv6Address, Ipv6Packet};
@@ -30,14 +30,12 @@ use crate::ip::checksum;
 use crate::ip::extension_headers::{self, Extended, Fault};
 use crate::ip::housekeeping;
 use crate::stats::DropReason;
-use crate::tcp::demux::Tuple;
-use crate::tcp::malformed;
-use crate::tcp::segment::Segment;
+use crate::tcp::segment::RawSegment;
 
 /// Where an admitted packet goes.
 pub(crate) enum Admitted<'p> {
     /// A TCP segment to the server's port.
-    Segment(Segment<'p>),
+    Segment(RawSegment<'p>),
     /// A UDP datagram to the server's port, from and to these addresses.
     Datagram(IpAddress, IpAddress),
     /// For smoltcp to answer without a socket: ping. What else there is of ICMP it leaves alone.
@@ -288,15 +286,9 @@ impl Filter {
                 if packet.dst_port() != self.port {
                     return closed_tcp_port(&packet).map(unwanted);
                 }
-                let parsed = TcpRepr::parse(&packet, &source, &destination, &ChecksumCapabilities::ignored());
-                // Empty if smoltcp would not understand it.
-                let (tcp, packet) = match parsed {
-                    Ok(tcp) => (tcp, payload),
-                    Err(_) => (malformed::parse(&packet).ok_or(DropReason::Malformed)?, &[][..]),
-                };
-                let remote = IpEndpoint::new(source, tcp.src_port);
-                let tuple = Tuple { remote, local: destination };
-                Ok(Admitted::Segment(Segment { packet, link_header, tuple, tcp }))
+                let (header, rest) = payload.split_first_chunk::<20>().ok_or(DropReason::Malformed)?;
+                let segment = RawSegment { bytes: payload, header, rest, link_header, source, destination };
+                Ok(Admitted::Segment(segment))
             }
             IpProtocol::Udp => {
                 let udp = UdpPacket::new_checked(payload).map_err(|_| DropReason::Malformed)?;

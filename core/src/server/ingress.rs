@@ -12,6 +12,7 @@ use crate::ip::interface::Sent;
 use crate::ip::neighbours::Evidence;
 use crate::server::Server;
 use crate::stats::DropReason;
+use crate::tcp::segment::Segment;
 use crate::tcp::slots::SlotId;
 
 /// What to run after a packet was taken in.
@@ -57,14 +58,15 @@ impl<H: Handler> Server<'_, H> {
             expect(clippy::never_loop, reason = "without these features, nothing is rebuilt")
         )]
         loop {
-            let mut admitted = self.filter.admit(packet);
-            // By reference, as a segment is large.
-            if let Ok(Admitted::Segment(segment)) = &mut admitted {
-                if !segment.packet.is_empty() {
-                    segment.packet = packet;
-                }
+            let admitted = self.filter.admit(packet);
+            if let Ok(Admitted::Segment(raw)) = &admitted {
                 let (connections, _, mut cx) = self.parts(now);
-                return connections.segment(&mut cx, segment, tx).map_or(Turn::Nothing, Turn::Slot);
+                let mut segment = Segment::new(packet, raw);
+                if !segment.parse(raw) {
+                    cx.stats.drop(DropReason::Malformed);
+                    return Turn::Nothing;
+                }
+                return connections.segment(&mut cx, &segment, tx).map_or(Turn::Nothing, Turn::Slot);
             }
             #[cfg(any(feature = "ipv6", feature = "fragments"))]
             if let Some(whole) = self.rebuild(now, &admitted) {

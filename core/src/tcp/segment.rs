@@ -2,14 +2,31 @@
 
 use heapless::Vec;
 use smoltcp::phy::{ChecksumCapabilities, TxToken};
-use smoltcp::wire::{ETHERNET_HEADER_LEN, IpProtocol, IpRepr, TcpControl, TcpPacket, TcpRepr};
+use smoltcp::wire::{
+    ETHERNET_HEADER_LEN, IpAddress, IpEndpoint, IpProtocol, IpRepr, TcpControl, TcpPacket, TcpRepr,
+};
 
 use crate::cx::Cx;
 use crate::ip::interface::Interface;
 use crate::tcp::demux::Tuple;
+use crate::tcp::malformed;
 use crate::tcp::seq::{Seq, wrapped};
 
 /// A TCP segment with a right checksum, between addresses that may talk to each other.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RawSegment<'p> {
+    /// The segment, which is as long as its header says that the header is, or longer.
+    pub(crate) bytes: &'p [u8],
+    /// The part of its header that all segments have, and what follows.
+    pub(crate) header: &'p [u8; 20],
+    pub(crate) rest: &'p [u8],
+    /// Nothing, or the Ethernet header.
+    pub(crate) link_header: &'p [u8],
+    pub(crate) source: IpAddress,
+    pub(crate) destination: IpAddress,
+}
+
+/// The same, parsed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Segment<'p> {
     /// The packet that it came in, from its link header on. Empty for a segment that smoltcp must not be shown as it came:
@@ -19,6 +36,63 @@ pub(crate) struct Segment<'p> {
     pub(crate) link_header: &'p [u8],
     pub(crate) tuple: Tuple,
     pub(crate) tcp: TcpRepr<'p>,
+}
+
+/// The control flags of nearly all segments.
+const ACK: u8 = 0x10;
+const PSH_ACK: u8 = 0x18;
+
+impl<'p> Segment<'p> {
+    /// A segment that came in this packet, which begins with its link header: as it is if it has ACK, and perhaps PSH, and no
+    /// options. What it has beside, [`parse`](Self::parse) reads.
+    ///
+    /// Made in two steps, as it is large: it is never moved.
+    #[inline(always)]
+    pub(crate) fn new(packet: &'p [u8], raw: &RawSegment<'p>) -> Segment<'p> {
+        // An array, so that each field is known to be there.
+        let header = TcpPacket::new_unchecked(raw.header);
+        Segment {
+            packet,
+            link_header: raw.link_header,
+            tuple: Tuple { remote: IpEndpoint::new(raw.source, header.src_port()), local: raw.destination },
+            tcp: TcpRepr {
+                src_port: header.src_port(),
+                dst_port: header.dst_port(),
+                control: if header.psh() { TcpControl::Psh } else { TcpControl::None },
+                seq_number: header.seq_number(),
+                ack_number: Some(header.ack_number()),
+                window_len: header.window_len(),
+                window_scale: None,
+                max_seg_size: None,
+                sack_permitted: false,
+                sack_ranges: [None; 3],
+                timestamp: None,
+                payload: raw.rest,
+            },
+        }
+    }
+
+    /// Reads options and control flags. False if the segment cannot be understood.
+    #[inline]
+    pub(crate) fn parse(&mut self, raw: &RawSegment<'p>) -> bool {
+        let plain = raw.header[12] >> 4 == 5 && matches!(raw.header[13], ACK | PSH_ACK);
+        plain && self.tcp.src_port != 0 || self.parse_all(raw)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn parse_all(&mut self, raw: &RawSegment<'p>) -> bool {
+        let bytes = TcpPacket::new_unchecked(raw.bytes);
+        if let Ok(tcp) = TcpRepr::parse(&bytes, &raw.source, &raw.destination, &ChecksumCapabilities::ignored()) {
+            self.tcp = tcp;
+        } else if let Some(tcp) = malformed::parse(&bytes) {
+            // Empty, as smoltcp would not understand it.
+            (self.tcp, self.packet) = (tcp, &[]);
+        } else {
+            return false;
+        }
+        true
+    }
 }
 
 impl Segment<'_> {
