@@ -185,8 +185,14 @@ impl Filter {
             #[cfg(not(feature = "fragments"))]
             return Err(DropReason::Fragment);
         }
-        let protocol = packet.next_header();
-        self.transport(protocol, source.into(), destination.into(), packet.payload(), link_header)
+        // Cannot panic: the lengths have been checked.
+        let payload = &bytes[header.len()..usize::from(packet.total_len())];
+        let (source, destination) = (source.into(), destination.into());
+        // Do not be tempted to leave this to `transport`, which has several callers and is not inlined.
+        if header[9] == u8::from(IpProtocol::Tcp) {
+            return self.segment(source, destination, payload, link_header);
+        }
+        self.transport(packet.next_header(), source, destination, payload, link_header)
     }
 
     #[cfg(feature = "ipv6")]
@@ -267,6 +273,32 @@ impl Filter {
         }
     }
 
+    #[inline(always)]
+    fn segment<'p>(
+        &self,
+        source: IpAddress,
+        destination: IpAddress,
+        bytes: &'p [u8],
+        link_header: &'p [u8],
+    ) -> Result<Admitted<'p>, DropReason> {
+        let packet = TcpPacket::new_checked(bytes).map_err(|_| DropReason::Malformed)?;
+        if self.checksum.tcp.rx() && !checksum::is_segment_right(source, destination, bytes) {
+            return Err(DropReason::Checksum);
+        }
+        if packet.dst_port() != self.port {
+            let answer = closed_tcp_port(&packet)?;
+            return Ok(Admitted::Unwanted(Unwanted {
+                answer,
+                link_header,
+                payload: bytes,
+                source,
+                destination,
+            }));
+        }
+        let (header, rest) = bytes.split_first_chunk::<20>().ok_or(DropReason::Malformed)?;
+        Ok(Admitted::Segment(RawSegment { bytes, header, rest, link_header, source, destination }))
+    }
+
     fn transport<'p>(
         &self,
         protocol: IpProtocol,
@@ -278,18 +310,7 @@ impl Filter {
         let unwanted =
             |answer| Admitted::Unwanted(Unwanted { answer, link_header, payload, source, destination });
         match protocol {
-            IpProtocol::Tcp => {
-                let packet = TcpPacket::new_checked(payload).map_err(|_| DropReason::Malformed)?;
-                if self.checksum.tcp.rx() && !checksum::is_segment_right(source, destination, payload) {
-                    return Err(DropReason::Checksum);
-                }
-                if packet.dst_port() != self.port {
-                    return closed_tcp_port(&packet).map(unwanted);
-                }
-                let (header, rest) = payload.split_first_chunk::<20>().ok_or(DropReason::Malformed)?;
-                let segment = RawSegment { bytes: payload, header, rest, link_header, source, destination };
-                Ok(Admitted::Segment(segment))
-            }
+            IpProtocol::Tcp => self.segment(source, destination, payload, link_header),
             IpProtocol::Udp => {
                 let udp = UdpPacket::new_checked(payload).map_err(|_| DropReason::Malformed)?;
                 let due = !matches!(source, IpAddress::Ipv4(_));
