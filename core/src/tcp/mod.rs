@@ -121,7 +121,17 @@ impl<'a, S> Connections<'a, S> {
         tx: impl TxToken,
     ) -> Option<SlotId> {
         let hash = self.demux.hash(&segment.tuple);
-        let id = match self.demux.find(&segment.tuple, hash) {
+        let found = self.demux.find(&segment.tuple, hash);
+        if let Some(id) = found {
+            let slot = &mut self.slots[id];
+            if slot.socket.is_predicted(segment) {
+                debug_assert!(slot.phase() == Phase::Open && !slot.is_silent());
+                let progress = slot.socket.arrives_as_predicted(cx, segment, tx);
+                slot.deadlines.heard(cx.now, progress);
+                return self.goes_on(cx, id, progress);
+            }
+        }
+        let id = match found {
             Some(id) if self.slots[id].phase() != Phase::HalfOpen => id,
             found => match self.meet(cx, found, segment, hash) {
                 Found::Connection(id) => id,
@@ -136,6 +146,19 @@ impl<'a, S> Connections<'a, S> {
                 }
             },
         };
+        self.unpredicted(cx, id, segment, hash, tx)
+    }
+
+    /// Hands a segment to its connection that is to be looked at in full.
+    #[inline(never)]
+    fn unpredicted<H: Handler<State = S>>(
+        &mut self,
+        cx: &mut Cx<'_, H>,
+        id: SlotId,
+        segment: &Segment<'_>,
+        hash: u32,
+        tx: impl TxToken,
+    ) -> Option<SlotId> {
         if self.slots[id].socket.needs_room(segment) {
             self.make_room(cx, id, segment);
         }
@@ -176,7 +199,6 @@ impl<'a, S> Connections<'a, S> {
     }
 
     /// What follows from a segment that was processed; returns the slot if its turn is due.
-    #[inline]
     fn processed<H: Handler<State = S>>(
         &mut self,
         cx: &mut Cx<'_, H>,
@@ -193,6 +215,18 @@ impl<'a, S> Connections<'a, S> {
             }
             return Some(id);
         }
+        self.goes_on(cx, id, progress)
+    }
+
+    /// The same for a connection that is established, and was before.
+    #[inline(always)]
+    fn goes_on<H: Handler<State = S>>(
+        &mut self,
+        cx: &mut Cx<'_, H>,
+        id: SlotId,
+        progress: Progress,
+    ) -> Option<SlotId> {
+        let slot = &mut self.slots[id];
         if progress.at_rest && !self.draining && !slot.has_more {
             // An acknowledgement of everything: there is nothing to do for the handler, nor to send.
             slot.socket.rests(cx);

@@ -83,7 +83,9 @@ impl<'p> Segment<'p> {
     #[inline(never)]
     fn parse_all(&mut self, raw: &RawSegment<'p>) -> bool {
         let bytes = TcpPacket::new_unchecked(raw.bytes);
-        if let Ok(tcp) = TcpRepr::parse(&bytes, &raw.source, &raw.destination, &ChecksumCapabilities::ignored()) {
+        if let Ok(tcp) =
+            TcpRepr::parse(&bytes, &raw.source, &raw.destination, &ChecksumCapabilities::ignored())
+        {
             self.tcp = tcp;
         } else if let Some(tcp) = malformed::parse(&bytes) {
             // Empty, as smoltcp would not understand it.

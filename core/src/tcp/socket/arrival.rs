@@ -1,12 +1,15 @@
 //! SEGMENT ARRIVES (RFC 9293, section 3.10.7.4): what becomes of a segment, and what smoltcp makes of it.
 
 use smoltcp::phy::TxToken;
+use smoltcp::socket::tcp::State;
 use smoltcp::time::Instant;
+use smoltcp::wire::TcpControl;
 
 use crate::cx::Cx;
 use crate::ip::device::Lent;
 use crate::ip::neighbours::Evidence;
 use crate::tcp::segment::Segment;
+use crate::tcp::seq::wrapped;
 use crate::tcp::socket::recovery::Numbers;
 use crate::tcp::socket::tcb::Answers;
 use crate::tcp::socket::{
@@ -55,7 +58,53 @@ pub(crate) struct Progress {
 }
 
 impl Socket<'_> {
-    /// SEGMENT ARRIVES (RFC 9293, section 3.10.7.4). `tx` is for what is answered at once.
+    /// Header prediction, as in BSD (Jacobson, 1990): true of nearly all segments, those of an established connection that are the
+    /// next ones in order and have data within the window or acknowledge something. Neither is such a segment to be refused,
+    /// nor does smoltcp treat it wrongly: [`arrives_as_predicted`](Self::arrives_as_predicted) is enough.
+    #[inline(always)]
+    pub(crate) fn is_predicted(&self, segment: &Segment<'_>) -> bool {
+        let (tcb, tcp) = (&self.tcb, &segment.tcp);
+        let Some(ack) = segment.ack() else {
+            return false;
+        };
+        let acked = ack.ahead_of(tcb.snd_una).cast_unsigned();
+        let length = wrapped(tcp.payload.len());
+        segment.seq() == tcb.rcv_nxt
+            && acked <= tcb.snd_max.ahead_of(tcb.snd_una).cast_unsigned()
+            && (acked > 0 || length > 0)
+            && tcb.smoltcp_edge.ahead_of(tcb.rcv_nxt) >= length.max(1).cast_signed()
+            && tcb.rcv_edge_agreed
+            && matches!(tcp.control, TcpControl::None | TcpControl::Psh)
+            && self.state() == State::Established
+            && !segment.packet.is_empty()
+    }
+
+    /// SEGMENT ARRIVES for a segment that [`is_predicted`](Self::is_predicted).
+    #[inline(always)]
+    pub(crate) fn arrives_as_predicted<H>(
+        &mut self,
+        cx: &mut Cx<'_, H>,
+        segment: &Segment<'_>,
+        tx: impl TxToken,
+    ) -> Progress {
+        debug_assert!(
+            self.judge(segment).is_none() && !self.needs_room(segment),
+            "it would be refused, or wait"
+        );
+        debug_assert!(!self.hides(segment) && self.news_at_closed_window(segment).is_none());
+        debug_assert!(self.is_proof(segment));
+        if cx.interface.has_frames() {
+            cx.learn_from(segment, Evidence::Accepted);
+        }
+        let mut tx = Some(tx);
+        self.feed(cx, segment.packet, Lent(&mut tx));
+        self.small_segment.forget_shown();
+        let progress = self.progress(cx.now, segment, false, false);
+        self.ask_for_ack_if_due(cx, segment, tx);
+        progress
+    }
+
+    /// SEGMENT ARRIVES (RFC 9293, section 3.10.7.4) for any segment. `tx` is for what is answered at once.
     pub(crate) fn arrives<H>(
         &mut self,
         cx: &mut Cx<'_, H>,
@@ -125,7 +174,7 @@ impl Socket<'_> {
         let in_order = segment.seq() == rcv_nxt;
         let says_nothing = overtaken && self.says_nothing(segment);
         if says_nothing || self.hides(segment) {
-            return Arrival::Processed(self.progress_of_hidden(cx.now, segment, says_nothing));
+            return Arrival::Processed(self.progress_apart(cx.now, segment, says_nothing, says_nothing));
         }
         let news = self.news_at_closed_window(segment);
         if let Some(ack) = news {
@@ -139,7 +188,7 @@ impl Socket<'_> {
         } else if segment.packet.is_empty() {
             self.feed_pieces(cx, segment, lent);
         } else if !self.is_at_edge(segment) {
-            self.feed(cx, segment.packet, lent);
+            self.feed_apart(cx, segment.packet, lent);
         }
         self.small_segment.forget_shown();
         if self.probes_without_end(segment) {
@@ -148,32 +197,14 @@ impl Socket<'_> {
             self.inject(cx, &update);
         }
         let old = !in_order && news.is_none() && old_window::is_old(rcv_nxt, segment);
-        let progress = self.progress(cx.now, segment, old, overtaken);
-        if !segment.tcp.payload.is_empty()
-            && self.waits_for_each_other()
-            && let Some(tx) = tx
-        {
-            self.ask_for_ack(cx, segment, tx);
-        }
+        let progress = self.progress_apart(cx.now, segment, old, overtaken);
+        self.ask_for_ack_if_due(cx, segment, tx);
         Arrival::Processed(Progress { at_rest: progress.at_rest && in_order, ..progress })
-    }
-
-    /// Takes note of a segment that smoltcp is not shown. On its own, as most segments do not come here.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn progress_of_hidden(&mut self, now: Instant, segment: &Segment<'_>, old: bool) -> Progress {
-        self.progress(now, segment, old, old)
     }
 
     /// Brings the TCB up to what smoltcp has made of a segment; `overtaken`: its acknowledgement says nothing.
     #[inline(always)]
-    pub(super) fn progress(
-        &mut self,
-        now: Instant,
-        segment: &Segment<'_>,
-        old: bool,
-        overtaken: bool,
-    ) -> Progress {
+    fn progress(&mut self, now: Instant, segment: &Segment<'_>, old: bool, overtaken: bool) -> Progress {
         let (rcv_nxt, snd_una, window) = (self.tcb.rcv_nxt, self.tcb.snd_una, self.tcb.peer_window);
         self.update();
         let tcb = &mut self.tcb;
@@ -202,9 +233,22 @@ impl Socket<'_> {
         Progress { acked: acked || content, payload: acked || received, at_rest }
     }
 
+    /// The same. On its own, as most segments do not come here.
+    #[cold]
+    #[inline(never)]
+    fn progress_apart(
+        &mut self,
+        now: Instant,
+        segment: &Segment<'_>,
+        old: bool,
+        overtaken: bool,
+    ) -> Progress {
+        self.progress(now, segment, old, overtaken)
+    }
+
     /// Shows smoltcp a packet, and takes note of what it answers.
-    #[inline]
-    pub(super) fn feed<H>(&mut self, cx: &mut Cx<'_, H>, packet: &[u8], tx: impl TxToken) {
+    #[inline(always)]
+    fn feed<H>(&mut self, cx: &mut Cx<'_, H>, packet: &[u8], tx: impl TxToken) {
         let send_queue_empty = self.send_queue() == 0;
         let (sockets, departures) = self.departures(cx, send_queue_empty);
         let mut answers = Answers(departures);
@@ -214,11 +258,10 @@ impl Socket<'_> {
         self.look();
     }
 
-    /// The same with a packet that the server built. Do not be tempted to call `feed` instead: a function with several callers
-    /// is not inlined, and every segment would pay.
+    /// The same. On its own, as most segments do not come here.
     #[cold]
     #[inline(never)]
-    pub(super) fn feed_built<H>(&mut self, cx: &mut Cx<'_, H>, packet: &[u8], tx: impl TxToken) {
+    pub(super) fn feed_apart<H>(&mut self, cx: &mut Cx<'_, H>, packet: &[u8], tx: impl TxToken) {
         self.feed(cx, packet, tx);
     }
 

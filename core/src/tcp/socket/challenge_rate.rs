@@ -75,6 +75,6 @@ impl Socket<'_> {
         let (left, window) = (self.tcb.rcv_nxt - 1, segment.tcp.window_len);
         let tcp = TcpRepr { payload: &[0], ..bare_ack(ports, left, self.tcb.snd_una, window) };
         let byte: Built = build(segment, &tcp);
-        self.feed_built(cx, &byte, tx);
+        self.feed_apart(cx, &byte, tx);
     }
 }

@@ -89,12 +89,30 @@ impl Socket<'_> {
             && tcb.both.is_some_and(|both| self.recv_queue() + self.send_queue() > both as usize / 2)
     }
 
+    /// Asks the peer for an acknowledgement after a segment with data, if both sides would wait. `tx`: if nothing has been answered
+    /// yet.
+    #[inline]
+    pub(super) fn ask_for_ack_if_due<H>(
+        &mut self,
+        cx: &mut Cx<'_, H>,
+        segment: &Segment<'_>,
+        tx: Option<impl TxToken>,
+    ) {
+        if !segment.tcp.payload.is_empty()
+            && self.waits_for_each_other()
+            && let Some(tx) = tx
+        {
+            self.ask_for_ack(cx, segment, tx);
+        }
+    }
+
     /// Asks the peer for an acknowledgement, once for each SND.UNA: a byte that it has acknowledged already comes again. RFC
     /// 9293, section 3.10.7.4, has it answered at once, and Linux acknowledges what follows at once, too.
     ///
     /// It goes back to where the segment came from. smoltcp's keep-alive would not do: it is sent when nothing is in flight, and
     /// has a byte that may not have arrived.
-    pub(super) fn ask_for_ack<H>(&mut self, cx: &mut Cx<'_, H>, segment: &Segment<'_>, tx: impl TxToken) {
+    #[cold]
+    fn ask_for_ack<H>(&mut self, cx: &mut Cx<'_, H>, segment: &Segment<'_>, tx: impl TxToken) {
         self.tcb.asked = self.tcb.snd_una;
         let tcb = &self.tcb;
         let ahead = tcb.rcv_edge.ahead_of(tcb.rcv_nxt).max(0).cast_unsigned() >> tcb.rcv_shift;

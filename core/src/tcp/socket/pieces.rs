@@ -42,6 +42,6 @@ impl Socket<'_> {
             rest.payload = later;
         }
         let packet: Piece = build(segment, &rest);
-        self.feed_built(cx, &packet, tx);
+        self.feed_apart(cx, &packet, tx);
     }
 }

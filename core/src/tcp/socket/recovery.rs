@@ -368,7 +368,7 @@ impl Socket<'_> {
         tcp.seq_number = (self.tcb.rcv_nxt - 1).into();
         tcp.payload = &[0];
         let probe: Built = build(&Segment { packet: &[], link_header: &link_header, tuple, tcp }, &tcp);
-        self.feed(cx, &probe, token);
+        self.feed_apart(cx, &probe, token);
         None
     }
 
