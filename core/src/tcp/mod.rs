@@ -244,27 +244,28 @@ impl<'a, S> Connections<'a, S> {
         device: &mut D,
         id: SlotId,
     ) -> Sent {
-        let before = self.slots[id].socket.snd_max();
+        // A free slot has no tuple.
+        let Some(tuple) = self.demux.tuple(id) else {
+            return Sent::All(NEVER);
+        };
+        let slot = &mut self.slots[id];
+        let before = slot.socket.snd_max();
         let sent = loop {
-            let turn = match self.slots[id].phase() {
-                Phase::Free => return Sent::All(NEVER),
-                Phase::HalfOpen | Phase::TimeWait => Turn::NONE,
-                Phase::Open => match self.turn(cx, id) {
+            let turn = if slot.phase() == Phase::Open {
+                match slot.turn(cx, &tuple.remote, self.draining) {
                     Some(turn) => turn,
                     None => return self.abort(cx, device, id, End::Aborted),
-                },
+                }
+            } else {
+                Turn::NONE
             };
-            let sent = self.slots[id].socket.send(cx, device, turn.known_end);
+            let sent = slot.socket.send(cx, device, turn.known_end);
             if !turn.again || sent == Sent::Blocked {
                 break sent;
             }
         };
-        let slot = &mut self.slots[id];
-        if H::PASSES
-            && slot.socket.snd_max() != before
-            && let Some(&tuple) = self.demux.tuple(id)
-        {
-            slot.socket.ask_after_egress(cx, device, tuple);
+        if H::PASSES && slot.socket.waits_for_each_other() && slot.socket.snd_max() != before {
+            slot.socket.ask_after_egress(cx, device, *tuple);
         }
         slot.deadlines.sent(cx.now, slot.socket.is_stalled(), slot.socket.is_window_closed());
         if slot.phase() == Phase::TimeWait {

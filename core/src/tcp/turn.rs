@@ -31,34 +31,6 @@ impl<S> Connections<'_, S> {
             self.slots[id].state = cx.handler.open(peer_address(tuple.remote));
         }
     }
-
-    /// Gives the handler its turn. None: the connection is to be aborted.
-    #[inline]
-    pub(super) fn turn<H: Handler<State = S>>(&mut self, cx: &mut Cx<'_, H>, id: SlotId) -> Option<Turn> {
-        let peer = self.demux.tuple(id)?.remote;
-        let slot = &mut self.slots[id];
-        if slot.socket.has_lost_data() && !slot.finished {
-            return None;
-        }
-        let before = slot.socket.send_queue();
-        if !slot.finished {
-            let next = slot.converse(cx, peer, false)?;
-            slot.has_more = next == Next::More;
-            slot.finished = next == Next::Finish;
-            if slot.leaves_unread(next) && !self.draining {
-                return None;
-            }
-        }
-        if slot.finished {
-            cx.stats.octets_in += slot.socket.discard() as u64;
-        }
-        let last = self.draining || slot.finished || slot.socket.is_half_closed() && !slot.has_more;
-        if last && slot.socket.recv_queue() == 0 && slot.socket.can_finish() {
-            slot.socket.close();
-        }
-        let known_end = slot.socket.known_end(before);
-        Some(Turn { known_end, again: H::PASSES && slot.socket.passes_on(before) })
-    }
 }
 
 impl<S> Connections<'_, S> {
@@ -76,7 +48,7 @@ impl<S> Connections<'_, S> {
             match slot.phase() {
                 Phase::Open => {
                     // It passes bytes, and nothing else.
-                    let _ = slot.converse(cx, segment.tuple.remote, true);
+                    let _ = slot.converse(cx, &segment.tuple.remote, true);
                     slot.socket.refresh_window(cx, segment);
                 }
                 Phase::HalfOpen if !slot.socket.is_doubtful(segment) => {}
@@ -91,6 +63,38 @@ impl<S> Connections<'_, S> {
 }
 
 impl<S> Slot<'_, S> {
+    /// Gives the handler its turn on an open connection; `draining`: the server shuts down. None: the connection is to be
+    /// aborted.
+    #[inline(always)]
+    pub(super) fn turn<H: Handler<State = S>>(
+        &mut self,
+        cx: &mut Cx<'_, H>,
+        peer: &IpEndpoint,
+        draining: bool,
+    ) -> Option<Turn> {
+        if self.socket.has_lost_data() && !self.finished {
+            return None;
+        }
+        let before = self.socket.send_queue();
+        if !self.finished {
+            let next = self.converse(cx, peer, false)?;
+            self.has_more = next == Next::More;
+            self.finished = next == Next::Finish;
+            if self.leaves_unread(next) && !draining {
+                return None;
+            }
+        }
+        if self.finished {
+            cx.stats.octets_in += self.socket.discard() as u64;
+        }
+        let last = draining || self.finished || self.socket.is_half_closed() && !self.has_more;
+        if last && self.socket.recv_queue() == 0 && self.socket.can_finish() {
+            self.socket.close();
+        }
+        let known_end = self.socket.known_end(before);
+        Some(Turn { known_end, again: H::PASSES && self.socket.passes_on(before) })
+    }
+
     /// Calls the handler, again as long as it has more to say, says it, and has room; `at_once`: to pass what there is room
     /// for, however little. None if it aborts or has refused the
     /// connection.
@@ -98,7 +102,7 @@ impl<S> Slot<'_, S> {
     fn converse<H: Handler<State = S>>(
         &mut self,
         cx: &mut Cx<'_, H>,
-        peer: IpEndpoint,
+        peer: &IpEndpoint,
         at_once: bool,
     ) -> Option<Next> {
         let state = self.state.as_mut()?;

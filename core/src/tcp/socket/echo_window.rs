@@ -79,7 +79,7 @@ impl Socket<'_> {
     /// what has come does not fit behind what is unacknowledged, and a segment of more than half a buffer has raised Linux's
     /// estimate of our segment size, so that it does not acknowledge halves of a buffer at once.
     #[inline]
-    pub(super) fn waits_for_each_other(&self) -> bool {
+    pub(crate) fn waits_for_each_other(&self) -> bool {
         let tcb = &self.tcb;
         tcb.whole_end != tcb.iss
             && tcb.snd_una.is_before(tcb.snd_max)
@@ -122,17 +122,16 @@ impl Socket<'_> {
         send_back(cx.interface, segment, &TcpRepr { payload: &[0], ..ack }, tx);
     }
 
-    /// Asks the peer for an acknowledgement if both sides would wait after what has been sent. Not on Ethernet, where a segment that
+    /// Asks the peer for an acknowledgement after what has been sent, where both sides would wait. Not on Ethernet, where a segment that
     /// answers none would need the peer's hardware address: there the peer's delayed acknowledgement ends the wait.
-    #[inline]
+    #[cold]
     pub(crate) fn ask_after_egress<H, D: Device + ?Sized>(
         &mut self,
         cx: &mut Cx<'_, H>,
         device: &mut D,
         tuple: Tuple,
     ) {
-        if self.waits_for_each_other()
-            && !cx.interface.has_frames()
+        if !cx.interface.has_frames()
             && let Some(token) = device.transmit(cx.now)
         {
             let way = Segment { packet: &[], link_header: &[], tuple, tcp: self.last_ack(tuple) };

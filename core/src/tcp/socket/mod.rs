@@ -329,6 +329,7 @@ impl<'a> Socket<'a> {
         self.seen = see(self.socket());
     }
 
+    #[inline(always)]
     fn socket(&self) -> &tcp::Socket<'a> {
         match &self.sockets {
             Some(sockets) => sockets.get(SocketHandle::default()),

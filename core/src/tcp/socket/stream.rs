@@ -16,7 +16,7 @@ use crate::tcp::socket::Socket;
 #[derive(Debug)]
 pub struct Stream<'s, 'b> {
     socket: &'s mut tcp::Socket<'b>,
-    peer: IpEndpoint,
+    peer: &'s IpEndpoint,
     now: Instant,
     /// Do not wait for more room.
     at_once: bool,
@@ -34,7 +34,7 @@ pub(crate) struct Moved {
 impl Stream<'_, '_> {
     /// The peer's address and port.
     pub fn peer(&self) -> SocketAddr {
-        peer_address(self.peer)
+        peer_address(*self.peer)
     }
 
     /// The time that [`Server::poll`](crate::Server::poll) was called with.
@@ -115,7 +115,7 @@ impl Socket<'_> {
     pub(crate) fn turn<R>(
         &mut self,
         now: Instant,
-        peer: IpEndpoint,
+        peer: &IpEndpoint,
         at_once: bool,
         turn: impl FnOnce(&mut Stream<'_, '_>) -> R,
     ) -> (R, Moved) {
