@@ -12,7 +12,7 @@ use crate::ip::interface::Sent;
 use crate::ip::neighbours::Evidence;
 use crate::server::Server;
 use crate::stats::DropReason;
-use crate::tcp::segment::Segment;
+use crate::tcp::segment::{RawSegment, Segment};
 use crate::tcp::slots::SlotId;
 
 /// What to run after a packet was taken in.
@@ -42,40 +42,49 @@ impl<H: Handler> Server<'_, H> {
     }
 
     /// Hands a packet to whom it is for; returns whose turn it is then.
+    #[inline(always)]
     fn admit(&mut self, now: Instant, packet: &[u8], tx: impl TxToken) -> Turn {
-        let tx = match self.interface.discover(now, packet, tx) {
-            Ok(()) => return Turn::Neighbours,
-            Err(tx) => tx,
-        };
-        #[cfg(any(feature = "ipv6", feature = "fragments"))]
-        let mut rebuilt;
-        #[cfg(any(feature = "ipv6", feature = "fragments"))]
-        let mut packet = packet;
-        // Goes on at most once: what has been rebuilt has nothing in it that is to be rebuilt. Do not be tempted to call
-        // this function again instead: the compiler would no longer inline the way of each packet into one.
-        #[cfg_attr(
-            not(any(feature = "ipv6", feature = "fragments")),
-            expect(clippy::never_loop, reason = "without these features, nothing is rebuilt")
-        )]
-        loop {
-            let admitted = self.filter.admit(packet);
-            if let Ok(Admitted::Segment(raw)) = &admitted {
-                let (connections, _, mut cx) = self.parts(now);
-                let mut segment = Segment::new(packet, raw);
-                if !segment.parse(raw) {
-                    cx.stats.drop(DropReason::Malformed);
-                    return Turn::Nothing;
-                }
-                return connections.segment(&mut cx, &segment, tx).map_or(Turn::Nothing, Turn::Slot);
-            }
-            #[cfg(any(feature = "ipv6", feature = "fragments"))]
-            if let Some(whole) = self.rebuild(now, &admitted) {
-                rebuilt = whole;
-                packet = &rebuilt;
-                continue;
-            }
-            return self.hand_over(now, packet, &admitted, tx);
+        match self.interface.discover(now, packet, tx) {
+            Ok(()) => Turn::Neighbours,
+            Err(tx) => match &self.filter.admit(packet) {
+                Ok(Admitted::Segment(raw)) => self.segment(now, packet, raw, tx),
+                admitted => self.admit_other(now, packet, admitted, tx),
+            },
         }
+    }
+
+    /// Hands a segment to its connection.
+    #[inline(always)]
+    fn segment(&mut self, now: Instant, packet: &[u8], raw: &RawSegment<'_>, tx: impl TxToken) -> Turn {
+        let (connections, _, mut cx) = self.parts(now);
+        let mut segment = Segment::new(packet, raw);
+        if !segment.parse(raw) {
+            cx.stats.drop(DropReason::Malformed);
+            return Turn::Nothing;
+        }
+        connections.segment(&mut cx, &segment, tx).map_or(Turn::Nothing, Turn::Slot)
+    }
+
+    /// The same for whatever is no segment as it came.
+    ///
+    /// Do not be tempted to let it be inlined: every segment would pay.
+    #[inline(never)]
+    fn admit_other(
+        &mut self,
+        now: Instant,
+        packet: &[u8],
+        admitted: &Result<Admitted<'_>, DropReason>,
+        tx: impl TxToken,
+    ) -> Turn {
+        #[cfg(any(feature = "ipv6", feature = "fragments"))]
+        if let Some(rebuilt) = self.rebuild(now, admitted) {
+            // There is nothing in it that is to be rebuilt again.
+            return match &self.filter.admit(&rebuilt) {
+                Ok(Admitted::Segment(raw)) => self.segment(now, &rebuilt, raw, tx),
+                admitted => self.hand_over(now, &rebuilt, admitted, tx),
+            };
+        }
+        self.hand_over(now, packet, admitted, tx)
     }
 
     /// The packet that is to be admitted in place of one that came in fragments or with extension headers. None of any other,
@@ -98,7 +107,7 @@ impl<H: Handler> Server<'_, H> {
         })
     }
 
-    /// Hands over a packet that is no segment of a connection.
+    /// Hands over a packet that is no segment.
     fn hand_over(
         &mut self,
         now: Instant,
@@ -138,14 +147,27 @@ impl<H: Handler> Server<'_, H> {
     }
 
     /// Lets whoever got the packet act on it.
+    #[inline(always)]
     pub(super) fn take_turn<D: Device + ?Sized>(&mut self, turn: Turn, now: Instant, device: &mut D) {
-        let (connections, datagrams, mut cx) = self.parts(now);
         match turn {
             Turn::Nothing => {}
             Turn::Slot(id) => {
+                let (connections, _, mut cx) = self.parts(now);
                 let sent = connections.serve(&mut cx, device, id);
                 self.blocked |= sent == Sent::Blocked;
             }
+            Turn::Datagrams | Turn::Fragments | Turn::Neighbours => self.take_other_turn(turn, now, device),
+        }
+    }
+
+    /// The same where no connection got it.
+    ///
+    /// Do not be tempted to let it be inlined: every segment would pay.
+    #[inline(never)]
+    fn take_other_turn<D: Device + ?Sized>(&mut self, turn: Turn, now: Instant, device: &mut D) {
+        let (connections, datagrams, mut cx) = self.parts(now);
+        match turn {
+            Turn::Nothing | Turn::Slot(_) => {}
             Turn::Datagrams => {
                 datagrams.serve(&mut cx);
                 self.send_datagrams(now, device);

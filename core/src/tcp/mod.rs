@@ -114,6 +114,7 @@ impl<'a, S> Connections<'a, S> {
     }
 
     /// Hands a segment to its connection; returns the slot whose turn it is then.
+    #[inline(always)]
     pub(crate) fn segment<H: Handler<State = S>>(
         &mut self,
         cx: &mut Cx<'_, H>,
@@ -122,15 +123,30 @@ impl<'a, S> Connections<'a, S> {
     ) -> Option<SlotId> {
         let hash = self.demux.hash(&segment.tuple);
         let found = self.demux.find(&segment.tuple, hash);
-        if let Some(id) = found {
-            let slot = &mut self.slots[id];
-            if slot.socket.is_predicted(segment) {
-                debug_assert!(slot.phase() == Phase::Open && !slot.is_silent());
-                let progress = slot.socket.arrives_as_predicted(cx, segment, tx);
-                slot.deadlines.heard(cx.now, progress);
-                return self.goes_on(cx, id, progress);
-            }
+        if let Some(id) = found
+            && let slot = &mut self.slots[id]
+            && slot.socket.is_predicted(segment)
+        {
+            debug_assert!(slot.phase() == Phase::Open && !slot.is_silent());
+            let progress = slot.socket.arrives_as_predicted(cx, segment, tx);
+            slot.deadlines.heard(cx.now, progress);
+            return self.goes_on(cx, id, progress);
         }
+        self.unpredicted(cx, found, segment, hash, tx)
+    }
+
+    /// The same for a segment that is to be looked at in full.
+    ///
+    /// Do not be tempted to let it be inlined: every segment would pay.
+    #[inline(never)]
+    fn unpredicted<H: Handler<State = S>>(
+        &mut self,
+        cx: &mut Cx<'_, H>,
+        found: Option<SlotId>,
+        segment: &Segment<'_>,
+        hash: u32,
+        tx: impl TxToken,
+    ) -> Option<SlotId> {
         let id = match found {
             Some(id) if self.slots[id].phase() != Phase::HalfOpen => id,
             found => match self.meet(cx, found, segment, hash) {
@@ -146,12 +162,11 @@ impl<'a, S> Connections<'a, S> {
                 }
             },
         };
-        self.unpredicted(cx, id, segment, hash, tx)
+        self.arrives(cx, id, segment, hash, tx)
     }
 
-    /// Hands a segment to its connection that is to be looked at in full.
-    #[inline(never)]
-    fn unpredicted<H: Handler<State = S>>(
+    /// SEGMENT ARRIVES on a connection (RFC 9293, section 3.10.7).
+    fn arrives<H: Handler<State = S>>(
         &mut self,
         cx: &mut Cx<'_, H>,
         id: SlotId,
@@ -231,7 +246,7 @@ impl<'a, S> Connections<'a, S> {
             // An acknowledgement of everything: there is nothing to do for the handler, nor to send.
             slot.socket.rests(cx);
             slot.deadlines.sent(cx.now, false, false);
-            self.timers.schedule(id, slot.deadline(self.idle_timeout));
+            self.timers.schedule(id, slot.deadline_at_rest(self.idle_timeout));
             return None;
         }
         Some(id)
