@@ -99,7 +99,7 @@ impl Interface {
     }
 
     /// Lets smoltcp process a packet with these sockets; `tx` is for what it answers at once, which `watch` sees.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn process(
         &mut self,
         now: Instant,

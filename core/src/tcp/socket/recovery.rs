@@ -93,7 +93,7 @@ impl Recovery {
     }
 
     /// Takes note of a segment that leaves; `snd_max`: SND.MAX before.
-    #[inline]
+    #[inline(always)]
     pub(super) fn departs(&mut self, now: Instant, segment: &SentSegment, numbers: Numbers) {
         self.acked = segment.ack;
         if segment.end == segment.seq {
@@ -117,7 +117,7 @@ impl Recovery {
     }
 
     /// Takes note of what a segment acknowledges; `before`: SND.UNA before it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn hears(
         &mut self,
         now: Instant,
@@ -137,7 +137,7 @@ impl Recovery {
     }
 
     /// SND.UNA has advanced.
-    #[inline]
+    #[inline(always)]
     fn advances(&mut self, now: Instant, segment: &Segment<'_>, numbers: Numbers, acked: u32) {
         self.snd_nxt = self.snd_nxt.max(numbers.snd_una);
         self.window.grow(acked, numbers.in_flight() + acked, self.smss);

@@ -147,6 +147,7 @@ impl Tcb {
     }
 
     /// Takes note of a segment that leaves; `probe`: it is one of the peer or of its closed window.
+    #[inline(always)]
     pub(crate) fn departs(&mut self, now: Instant, segment: &SentSegment, probe: bool) {
         if segment.rst {
             return;
