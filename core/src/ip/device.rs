@@ -42,14 +42,17 @@ impl Watch for () {
 }
 
 /// A device with one packet to receive, and a token to answer it at once.
+///
+/// smoltcp is lent the token: it is large, and would be moved from function to function.
 pub(crate) struct OnePacket<'p, T> {
-    packet: Option<(&'p [u8], T)>,
+    packet: Option<&'p [u8]>,
+    token: Option<T>,
     capabilities: &'p DeviceCapabilities,
 }
 
 impl<'p, T> OnePacket<'p, T> {
-    pub(crate) fn new(packet: &'p [u8], tx: T, capabilities: &'p DeviceCapabilities) -> OnePacket<'p, T> {
-        OnePacket { packet: Some((packet, tx)), capabilities }
+    pub(crate) fn new(packet: &'p [u8], token: T, capabilities: &'p DeviceCapabilities) -> OnePacket<'p, T> {
+        OnePacket { packet: Some(packet), token: Some(token), capabilities }
     }
 }
 
@@ -59,15 +62,15 @@ impl<T: TxToken> Device for OnePacket<'_, T> {
     where
         Self: 'a;
     type TxToken<'a>
-        = T
+        = Lent<'a, T>
     where
         Self: 'a;
 
-    fn receive(&mut self, _now: Instant) -> Option<(Received<'_>, T)> {
-        self.packet.take().map(|(packet, tx)| (Received(packet), tx))
+    fn receive(&mut self, _now: Instant) -> Option<(Received<'_>, Lent<'_, T>)> {
+        self.packet.take().map(|packet| (Received(packet), Lent(&mut self.token)))
     }
 
-    fn transmit(&mut self, _now: Instant) -> Option<T> {
+    fn transmit(&mut self, _now: Instant) -> Option<Lent<'_, T>> {
         None
     }
 
@@ -129,16 +132,16 @@ impl<T: TxToken> Device for OneTransmit<'_, T> {
     where
         Self: 'a;
     type TxToken<'a>
-        = T
+        = Lent<'a, T>
     where
         Self: 'a;
 
-    fn receive(&mut self, _now: Instant) -> Option<(Received<'_>, T)> {
+    fn receive(&mut self, _now: Instant) -> Option<(Received<'_>, Lent<'_, T>)> {
         None
     }
 
-    fn transmit(&mut self, _now: Instant) -> Option<T> {
-        self.token.take()
+    fn transmit(&mut self, _now: Instant) -> Option<Lent<'_, T>> {
+        self.token.is_some().then_some(Lent(&mut self.token))
     }
 
     fn capabilities(&self) -> DeviceCapabilities {
