@@ -23,43 +23,47 @@ impl<'a> Socket<'a> {
         end: Option<Seq>,
     ) -> Sent {
         self.withhold_small_segment(cx);
-        if self.is_stream_with_room() {
-            self.show_window(cx, self.tcb.half());
-            if self.send_at_path_mtu(cx, device, None) == Sent::Blocked {
-                return Sent::Blocked;
-            }
-            self.show_window(cx, wrapped(self.tcb.snd_wnd()));
+        if self.is_stream_with_room() || self.tcb.recovery.path_mtu > 0 {
+            return self.send_in_part(cx, device);
         }
-        self.send_at_path_mtu(cx, device, end)
-    }
-
-    /// Sends with the MTU of the path.
-    #[inline]
-    pub(super) fn send_at_path_mtu<H, D: Device + ?Sized>(
-        &mut self,
-        cx: &mut Cx<'_, H>,
-        device: &mut D,
-        end: Option<Seq>,
-    ) -> Sent {
-        match self.tcb.recovery.path_mtu {
-            0 => self.send_wide(cx, device, end),
-            mtu => self.send_narrow(cx, device, mtu),
-        }
-    }
-
-    /// Sends with the device's MTU.
-    #[inline]
-    pub(super) fn send_wide<H, D: Device + ?Sized>(
-        &mut self,
-        cx: &mut Cx<'_, H>,
-        device: &mut D,
-        end: Option<Seq>,
-    ) -> Sent {
         if let Some(end) = end
             && let Some(sent) = self.send_last(cx, device, end)
         {
             return sent;
         }
+        self.send_all(cx, device)
+    }
+
+    /// The same in steps or with a smaller MTU.
+    #[cold]
+    #[inline(never)]
+    fn send_in_part<H, D: Device + ?Sized>(&mut self, cx: &mut Cx<'_, H>, device: &mut D) -> Sent {
+        if self.is_stream_with_room() {
+            self.show_window(cx, self.tcb.half());
+            if self.send_at_path_mtu(cx, device) == Sent::Blocked {
+                return Sent::Blocked;
+            }
+            self.show_window(cx, wrapped(self.tcb.snd_wnd()));
+        }
+        self.send_at_path_mtu(cx, device)
+    }
+
+    /// Sends with the MTU of the path.
+    fn send_at_path_mtu<H, D: Device + ?Sized>(&mut self, cx: &mut Cx<'_, H>, device: &mut D) -> Sent {
+        match self.tcb.recovery.path_mtu {
+            0 => self.send_all(cx, device),
+            mtu => {
+                let wide = cx.interface.narrow(cx.now, mtu);
+                let sent = self.send_all(cx, device);
+                cx.interface.widen(wide);
+                sent
+            }
+        }
+    }
+
+    /// Sends whatever smoltcp has to send, with the interface's MTU.
+    #[inline(never)]
+    fn send_all<H, D: Device + ?Sized>(&mut self, cx: &mut Cx<'_, H>, device: &mut D) -> Sent {
         if let Some(sent) = self.send_again(cx, device) {
             return sent;
         }

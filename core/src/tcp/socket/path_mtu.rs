@@ -8,13 +8,11 @@
 //! Shown by: core/tests/smoltcp.rs, `icmp_fragmentation_needed_changes_nothing`
 //! Kept by: core/src/tests/path_mtu.rs
 
-use smoltcp::phy::Device;
 use smoltcp::wire::{Icmpv4Packet, IpAddress, IpEndpoint, Ipv4Address, Ipv4Packet};
 #[cfg(feature = "ipv6")]
 use smoltcp::wire::{Icmpv6Packet, Ipv6Address, Ipv6Packet};
 
 use crate::cx::Cx;
-use crate::ip::interface::Sent;
 use crate::tcp::demux::Tuple;
 use crate::tcp::seq::Seq;
 use crate::tcp::socket::Socket;
@@ -123,19 +121,5 @@ impl Socket<'_> {
             && usize::from(mtu) < cx.interface.capabilities().ip_mtu()
             && port == Some(error.port)
             && self.tcb.recovery.narrows(cx.now, mtu, headers, numbers)
-    }
-
-    /// Sends with the MTU of a path that takes less than the device.
-    #[cold]
-    pub(super) fn send_narrow<H, D: Device + ?Sized>(
-        &mut self,
-        cx: &mut Cx<'_, H>,
-        device: &mut D,
-        mtu: u16,
-    ) -> Sent {
-        let wide = cx.interface.narrow(cx.now, mtu);
-        let sent = self.send_wide(cx, device, None);
-        cx.interface.widen(wide);
-        sent
     }
 }
