@@ -1,10 +1,23 @@
-//! The RST that answers a segment to a closed port.
+//! What a segment to a closed port draws: a RST.
 
 use smoltcp::phy::TxToken;
 use smoltcp::wire::{IpProtocol, TCP_HEADER_LEN, TcpPacket, TcpSeqNumber};
 
-use crate::ip::answer::Unwanted;
+use crate::ip::answer::{Answer, Unwanted};
 use crate::ip::interface::Interface;
+use crate::stats::DropReason;
+
+/// What a segment to a closed port draws: a RST, unless it is one (RFC 9293, section 3.10.7.1).
+#[cold]
+pub(crate) fn answer(tcp: &TcpPacket<&[u8]>) -> Result<Answer, DropReason> {
+    if tcp.rst() {
+        return Err(DropReason::Unacceptable);
+    }
+    if tcp.src_port() == 0 || tcp.dst_port() == 0 {
+        return Err(DropReason::Malformed);
+    }
+    Ok(Answer::Reset)
+}
 
 /// RFC 9293, section 3.10.7.1. smoltcp's answer lacks the ACK where the segment has neither SYN nor ACK, and no peer
 /// takes such a RST.

@@ -23,12 +23,10 @@ use smoltcp::wire::{
 use smoltcp::wire::{Icmpv6Message, Icmpv6Packet, Ipv6Address, Ipv6Packet};
 
 use crate::config::{Config, MAX_ADDRESSES};
-use crate::ip::address;
 use crate::ip::answer::{Answer, Unwanted};
-use crate::ip::checksum;
 #[cfg(feature = "ipv6")]
 use crate::ip::extension_headers::{self, Extended, Fault};
-use crate::ip::housekeeping;
+use crate::ip::{address, checksum, closed_port, housekeeping};
 use crate::stats::DropReason;
 use crate::tcp::segment::RawSegment;
 
@@ -168,17 +166,7 @@ impl Filter {
         if !to_us {
             return Err(DropReason::Broadcast);
         }
-        if !address::is_ipv4_host(source) {
-            return Err(DropReason::Source);
-        }
-        for own in &self.ipv4 {
-            if own.address == source {
-                return Err(DropReason::OwnSource);
-            }
-            if own.broadcast == Some(source) {
-                return Err(DropReason::Source);
-            }
-        }
+        self.sane_ipv4_source(source)?;
         if packet.more_frags() || packet.frag_offset() != 0 {
             #[cfg(feature = "fragments")]
             return Ok(Admitted::Fragment(packet, link_header));
@@ -286,14 +274,9 @@ impl Filter {
             return Err(DropReason::Checksum);
         }
         if packet.dst_port() != self.port {
-            let answer = closed_tcp_port(&packet)?;
-            return Ok(Admitted::Unwanted(Unwanted {
-                answer,
-                link_header,
-                payload: bytes,
-                source,
-                destination,
-            }));
+            let answer = closed_port::answer(&packet)?;
+            let payload = bytes;
+            return Ok(Admitted::Unwanted(Unwanted { answer, link_header, payload, source, destination }));
         }
         let (header, rest) = bytes.split_first_chunk::<20>().ok_or(DropReason::Malformed)?;
         Ok(Admitted::Segment(RawSegment { bytes, header, rest, link_header, source, destination }))
@@ -334,6 +317,22 @@ impl Filter {
         }
     }
 
+    #[inline(always)]
+    fn sane_ipv4_source(&self, source: Ipv4Address) -> Result<(), DropReason> {
+        if !address::is_ipv4_host(source) {
+            return Err(DropReason::Source);
+        }
+        for own in &self.ipv4 {
+            if own.address == source {
+                return Err(DropReason::OwnSource);
+            }
+            if own.broadcast == Some(source) {
+                return Err(DropReason::Source);
+            }
+        }
+        Ok(())
+    }
+
     #[cfg(feature = "ipv6")]
     fn sane_ipv6_source(&self, source: Ipv6Address) -> Result<(), DropReason> {
         if self.ipv6.contains(&source) {
@@ -345,16 +344,4 @@ impl Filter {
     fn is_broadcast(&self, address: Ipv4Address) -> bool {
         address.is_broadcast() || self.ipv4.iter().any(|own| own.broadcast == Some(address))
     }
-}
-
-/// What a segment to a closed port draws: a RST, unless it is one (RFC 9293, section 3.10.7.1).
-#[cold]
-fn closed_tcp_port(tcp: &TcpPacket<&[u8]>) -> Result<Answer, DropReason> {
-    if tcp.rst() {
-        return Err(DropReason::Unacceptable);
-    }
-    if tcp.src_port() == 0 || tcp.dst_port() == 0 {
-        return Err(DropReason::Malformed);
-    }
-    Ok(Answer::Reset)
 }
