@@ -43,7 +43,7 @@ pub struct Storage<'a, S = ()> {
     pub sockets: &'a mut [SocketStorage<'a>],
     /// As many as slots.
     pub demux: &'a mut [DemuxEntry],
-    /// The heads of the connection index: as many as slots is a good number, one at least.
+    /// The heads of the connection index: as many as slots is a good number, twice as many a better one, one at least.
     pub buckets: &'a mut [Bucket],
     /// As many as slots.
     pub deadlines: &'a mut [Instant],

@@ -51,13 +51,16 @@ fn too_much(options: &ServeOptions, available: String) -> Error {
     }
 }
 
+/// Buckets a slot: with two in place of one, half as many connections share one, for two bytes more.
+const BUCKETS: usize = 2;
+
 /// All octets that the server can come to use.
 fn needed(options: &ServeOptions) -> u64 {
     // With the largest state that a service keeps of a connection.
     let a_slot = size_of::<Slot<'_, Position>>()
         + size_of::<SocketStorage<'_>>()
         + size_of::<DemuxEntry>()
-        + size_of::<Bucket>()
+        + BUCKETS * size_of::<Bucket>()
         + size_of::<Instant>()
         + if options.per_source.is_some() { size_of::<SourceEntry>() } else { 0 };
     let delayed = match options.delay {
@@ -79,7 +82,7 @@ fn storage<S>(options: &ServeOptions) -> io::Result<Storage<'static, S>> {
         slots: array(slots, || Slot::EMPTY)?,
         sockets: array(slots, || SocketStorage::EMPTY)?,
         demux: array(slots, || DemuxEntry::EMPTY)?,
-        buckets: array(slots, || Bucket::EMPTY)?,
+        buckets: array(BUCKETS * slots, || Bucket::EMPTY)?,
         deadlines: array(slots, || Instant::ZERO)?,
         sources: array(if options.per_source.is_some() { slots } else { 0 }, || SourceEntry::EMPTY)?,
         tcp_buffers: octets(slots * 2 * buffer)?,

@@ -117,7 +117,8 @@ fn server(slots: usize, wire: &mut Wire, now: Instant) -> Server<'static> {
         slots: leak(slots, || Slot::EMPTY),
         sockets: leak(slots, || SocketStorage::EMPTY),
         demux: leak(slots, || DemuxEntry::EMPTY),
-        buckets: leak(slots, || Bucket::EMPTY),
+        // As the program has it.
+        buckets: leak(2 * slots, || Bucket::EMPTY),
         deadlines: leak(slots, || Instant::ZERO),
         sources: &mut [],
         tcp_buffers: leak(slots * 2048, || 0),
