@@ -33,6 +33,7 @@ mod capture;
 mod clients;
 mod cloud;
 mod cloud_network;
+mod counters;
 mod delay;
 mod demo;
 mod deploy;
@@ -57,6 +58,7 @@ mod privileges;
 mod program;
 mod programs;
 mod readme;
+mod recording;
 mod refusals;
 mod relay;
 mod server;
@@ -65,11 +67,11 @@ mod shim;
 mod shutdown;
 mod sleep;
 mod sockets;
+mod stats_file;
 mod stream_gaps;
 mod syn_flood;
 mod tap;
 mod terminal;
-mod watch;
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
@@ -88,6 +90,7 @@ fn main() -> ExitCode {
         note_claims::tests(),
         clients::tests(),
         cloud::tests(),
+        counters::tests(),
         delay::tests(),
         demo::tests(),
         deploy::tests(),
@@ -104,15 +107,16 @@ fn main() -> ExitCode {
         privileges::tests(),
         programs::tests(),
         readme::tests(),
+        recording::tests(),
         refusals::tests(),
         note_rows::tests(),
         services::tests(),
         shutdown::tests(),
         sleep::tests(),
+        stats_file::tests(),
         stream_gaps::tests(),
         tap::tests(),
         terminal::tests(),
-        watch::tests(),
     ];
     let conclusion = libtest_mimic::run(&arguments, tests.into_iter().flatten().collect());
     // A flood takes all that the machine has, so that no other test may run. The floods wait for each other.

@@ -64,6 +64,13 @@ pub(crate) fn own_mounts() {
     keep_mounts_private();
 }
 
+/// An empty disk of that size at `/mnt`, which the calling thread alone sees.
+pub(crate) fn disk(size: &str) {
+    own_mounts();
+    let options = format!("size={size},mode=777");
+    mount(Some("tmpfs"), "/mnt", Some("tmpfs"), MsFlags::empty(), Some(options.as_str())).unwrap();
+}
+
 /// Whether users other than this one exist here: not so in a user namespace that maps a single one.
 pub(crate) fn has_other_users() -> bool {
     let map = fs::read_to_string("/proc/self/uid_map").unwrap();

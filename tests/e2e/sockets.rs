@@ -10,7 +10,7 @@ use nix::libc;
 use nix::sys::socket::{setsockopt, sockopt};
 
 use crate::program::LIMIT;
-use crate::server::V4;
+use crate::server::{V4, V6};
 
 /// Bytes of every value, in an order that shows a loss, a swap or a repetition of any part.
 pub(crate) fn pattern(length: usize) -> Vec<u8> {
@@ -58,6 +58,14 @@ pub(crate) fn exchange(stream: &mut TcpStream, message: &[u8]) -> Vec<u8> {
 #[track_caller]
 pub(crate) fn assert_echo(stream: &mut TcpStream) {
     assert_eq!(exchange(stream, b"still here?"), b"STILL HERE?");
+}
+
+/// Shows that the server is there and right.
+#[track_caller]
+pub(crate) fn assert_serves() {
+    let data = pattern(200_000);
+    assert_shouted(&data, &bulk(connect(V4), &data));
+    assert_eq!(ask(&udp(V6), b"serves"), b"SERVES");
 }
 
 /// Calls again what was interrupted: a wait with a bound is, by any pause of the process (signal(7)).

@@ -1,24 +1,22 @@
-//! `--pcap`, `--stats`, SIGUSR1 and the summary at the end.
+//! `--pcap`: what passes is recorded, and a recording that fails does not end the server.
 
 use core::time::Duration;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::Shutdown;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::{Instant, SystemTime};
 
-use nix::mount::{MsFlags, mount};
 use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
-use crate::namespace::own_mounts;
+use crate::namespace::disk;
 use crate::program::{LIMIT, Program, run};
 use crate::server::{Server, V4, V6, shout, shout_on_a_terminal};
-use crate::sockets::{ask, assert_echo, assert_shouted, bulk, connect, exchange, pattern, udp};
+use crate::sockets::{ask, assert_echo, assert_serves, connect, exchange, pattern, udp};
 
 tests![
     a_recording_holds_both_directions_and_their_times,
@@ -32,22 +30,9 @@ tests![
     a_pipe_is_waited_for_at_first_and_never_again,
     sigusr1_does_not_end_a_server_that_waits_for_a_reader,
     a_terminal_is_no_place_for_a_recording,
-    the_counters_come_every_period,
-    sigusr1_shows_the_counters_and_the_rates_since,
-    sigusr1_comes_in_between_packets,
-    the_end_is_summed_up,
-    the_counters_are_in_a_file_for_prometheus,
-    a_file_of_counters_that_cannot_be_written_is_an_error_at_first_and_a_warning_later,
 ];
 
 const RECORDING: &str = "/mnt/shout.pcap";
-
-/// An empty disk of that size at `/mnt`, which the calling thread alone sees.
-fn disk(size: &str) {
-    own_mounts();
-    let options = format!("size={size},mode=777");
-    mount(Some("tmpfs"), "/mnt", Some("tmpfs"), MsFlags::empty(), Some(options.as_str())).unwrap();
-}
 
 /// A packet as it was recorded.
 struct Record {
@@ -162,14 +147,6 @@ fn a_recording_is_good_after_sigkill() {
 fn payload(record: &Record) -> usize {
     let packet = &record.packet;
     packet.len() - 20 - usize::from(packet[32] >> 4) * 4
-}
-
-/// Shows that the server is there and right.
-#[track_caller]
-fn assert_serves() {
-    let data = pattern(200_000);
-    assert_shouted(&data, &bulk(connect(V4), &data));
-    assert_eq!(ask(&udp(V6), b"serves"), b"SERVES");
 }
 
 /// The line in which the server says that it records no more.
@@ -299,177 +276,4 @@ fn whole_records(recording: &[u8]) -> usize {
         at += 16 + length;
     }
     at
-}
-
-/// The labels of a block of counters, in their order.
-const LABELS: [&str; 10] = [
-    "packets ",
-    "connections ",
-    "half-open ",
-    "bytes ",
-    "datagrams ",
-    "dropped ",
-    "packets/s ",
-    "opened/s ",
-    "bytes/s ",
-    "datagrams/s ",
-];
-
-/// The blocks of counters in a log, the title of each with its lines.
-fn blocks(log: &str) -> Vec<Vec<&str>> {
-    let lines: Vec<&str> = log.lines().collect();
-    let is_title = |line: &str| line.contains(" INFO ") && line.ends_with(':');
-    let titles = lines.iter().enumerate().filter(|(_, line)| is_title(line)).map(|(index, _)| index);
-    titles.map(|at| lines[at..lines.len().min(at + 1 + LABELS.len())].to_vec()).collect()
-}
-
-/// Waits for so many blocks of counters, and gives them.
-#[track_caller]
-fn wait_for_blocks(server: &Server, count: usize) -> Vec<Vec<String>> {
-    let complete = |text: &str| {
-        text.ends_with('\n')
-            && blocks(text).iter().filter(|block| block.len() > LABELS.len()).count() >= count
-    };
-    let text = server.log().wait_until("the counters", complete);
-    let owned = |block: Vec<&str>| block.into_iter().map(str::to_owned).collect();
-    let blocks: Vec<Vec<String>> = blocks(&text).into_iter().map(owned).collect();
-    for block in &blocks {
-        assert!(block[1..].iter().zip(LABELS).all(|(line, label)| line.starts_with(label)), "{block:#?}");
-    }
-    blocks
-}
-
-fn the_counters_come_every_period() {
-    let period = Duration::from_millis(200);
-    let start = Instant::now();
-    let server = Server::start(&["--stats", "200ms"]);
-    assert_echo(&mut connect(V4));
-    let blocks = wait_for_blocks(&server, 4);
-    assert!(start.elapsed() >= 4 * period, "{:?}", start.elapsed());
-    let times: Vec<SystemTime> = blocks.iter().map(|block| time_of(&block[0])).collect();
-    // From the first to the fourth: three periods, each of them as late as the machine is busy.
-    let span = times[3].duration_since(times[0]).unwrap();
-    assert!(span > 2 * period, "{span:?}");
-    assert!(blocks[3].iter().any(|line| line.starts_with("connections ") && line.contains(" 1 opened,")));
-    assert!(blocks[0][0].contains(" after ") && blocks[0][0].contains(", rates over "), "{:?}", blocks[0]);
-}
-
-fn time_of(line: &str) -> SystemTime {
-    humantime::parse_rfc3339(line.split(' ').next().unwrap()).unwrap()
-}
-
-fn sigusr1_shows_the_counters_and_the_rates_since() {
-    let server = Server::start(&[]);
-    let mut stream = connect(V4);
-    assert_echo(&mut stream);
-    assert_eq!(ask(&udp(V6), b"hello"), b"HELLO");
-    server.signal(Signal::SIGUSR1);
-    let first = wait_for_blocks(&server, 1).remove(0);
-    for line in [
-        "connections  1 live (peak 1), 1 opened, 0 closed, 0 reset, 0 timed out, 0 aborted",
-        "bytes        11 in, 11 out (TCP); 5 in, 5 out (UDP)",
-        "datagrams    1 in, 1 out",
-    ] {
-        assert!(first.iter().any(|shown| shown == line), "{line:?} is missing in {first:#?}");
-    }
-    assert!(!first.iter().any(|line| line == "bytes/s      0.0 in, 0.0 out"), "{first:#?}");
-    server.signal(Signal::SIGUSR1);
-    let second = wait_for_blocks(&server, 2).remove(1);
-    assert!(
-        second.contains(&"bytes        11 in, 11 out (TCP); 5 in, 5 out (UDP)".to_owned()),
-        "{second:#?}"
-    );
-    assert!(second.contains(&"bytes/s      0.0 in, 0.0 out".to_owned()), "{second:#?}");
-}
-
-fn sigusr1_comes_in_between_packets() {
-    let server = Server::start(&[]);
-    let data = pattern(1 << 21);
-    thread::scope(|scope| {
-        let transfer = scope.spawn(|| assert_shouted(&data, &bulk(connect(V4), &data)));
-        while !transfer.is_finished() {
-            server.signal(Signal::SIGUSR1);
-            thread::yield_now();
-        }
-        transfer.join().unwrap();
-    });
-    wait_for_blocks(&server, 1);
-    assert_eq!(server.terminate().code(), Some(0));
-}
-
-fn the_end_is_summed_up() {
-    let server = Server::start(&[]);
-    assert_echo(&mut connect(V4));
-    let log = server.log().clone();
-    assert_eq!(server.terminate().code(), Some(0));
-    let text = log.wait_until("the summary", |text| text.contains("datagrams/s"));
-    let blocks = blocks(&text);
-    let [summary] = &blocks[..] else { panic!("not one block in:\n{text}") };
-    assert!(summary[0].contains(" served for "), "{summary:#?}");
-    assert!(summary[2].contains(" 0 live (peak 1), 1 opened, "), "{summary:#?}");
-    assert!(text.ends_with(&(summary.join("\n") + "\n")), "something follows in:\n{text}");
-}
-
-const COUNTERS: &str = "/mnt/shout.prom";
-
-/// Waits until the file has such a line.
-#[track_caller]
-fn wait_for_counter(line: &str) -> String {
-    let deadline = Instant::now() + LIMIT;
-    loop {
-        // It is there always, and always whole.
-        let text = fs::read_to_string(COUNTERS).unwrap();
-        assert!(text.starts_with("# HELP ") && text.contains("reason=\"no_neighbour\""), "{text}");
-        if text.lines().any(|other| other == line) {
-            return text;
-        }
-        assert!(Instant::now() < deadline, "{line} is not in:\n{text}");
-        thread::sleep(Duration::from_millis(5));
-    }
-}
-
-fn the_counters_are_in_a_file_for_prometheus() {
-    disk("1m");
-    let server = Server::start(&["--stats-file", COUNTERS, "--stats", "50ms"]);
-    wait_for_counter("shout_connections_live 0");
-    let mut stream = connect(V4);
-    assert_echo(&mut stream);
-    assert_eq!(ask(&udp(V6), b"hello"), b"HELLO");
-    wait_for_counter("shout_connections_live 1");
-    wait_for_counter("shout_udp_bytes_out_total 5");
-    assert_eq!(fs::metadata(COUNTERS).unwrap().permissions().mode() & 0o777, 0o644);
-    drop(stream);
-    assert_eq!(server.terminate().code(), Some(0));
-    // The last one has all.
-    let text = wait_for_counter("shout_connections_live 0");
-    assert!(text.contains("\nshout_connections_closed_total 1\n"), "{text}");
-    let names: Vec<_> = fs::read_dir("/mnt").unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(names, ["shout.prom"]);
-}
-
-fn a_file_of_counters_that_cannot_be_written_is_an_error_at_first_and_a_warning_later() {
-    for path in ["/no/such/directory/a.prom", "/proc/a.prom"] {
-        let output = run(&mut shout(&["--stats-file", path]), b"");
-        assert_eq!(output.code(), Some(1), "{output}");
-        let line = output.stderr.trim_end();
-        assert!(
-            line.lines().count() == 1 && line.contains(path) && line.contains("--stats-file"),
-            "{output}"
-        );
-    }
-    disk("1m");
-    let server = Server::start(&["--stats-file", COUNTERS, "--stats", "20ms"]);
-    // Nothing can be renamed over a directory.
-    fs::remove_file(COUNTERS).unwrap();
-    fs::create_dir_all(format!("{COUNTERS}/in/the/way")).unwrap();
-    server.log().wait_for_line(&["WARN", COUNTERS, "not up to date"]);
-    wait_for_blocks(&server, 5);
-    assert_eq!(server.log().text().matches("not up to date").count(), 1);
-    fs::remove_dir_all(COUNTERS).unwrap();
-    let deadline = Instant::now() + LIMIT;
-    while !Path::new(COUNTERS).is_file() {
-        assert!(Instant::now() < deadline, "it is not written again");
-        thread::sleep(Duration::from_millis(5));
-    }
-    assert_serves();
 }
