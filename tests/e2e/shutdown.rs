@@ -95,41 +95,12 @@ fn sigterm_under_full_load_leaves_correct_prefixes_and_hangs_nobody() {
     let data = pattern(1 << 24);
     let (running, over) = (AtomicUsize::new(0), AtomicBool::new(false));
     thread::scope(|scope| {
+        let (data, running, over) = (&data[..], &running, &over);
         for address in [V4, V6] {
-            scope.spawn(|| {
-                // As fast as replies come: more would fill the device's queue, and keep TCP out.
-                let socket = udp(address);
-                socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
-                while !over.load(Ordering::Acquire) {
-                    // Once the device is gone, so is the way.
-                    let _ = socket.send(&data[..1400]).and_then(|_| socket.recv(&mut [0; 2000]));
-                }
-            });
+            scope.spawn(move || ask_until(over, address, &data[..1400]));
         }
         let clients: Vec<_> = (0..32)
-            .map(|index| {
-                let (data, running) = (&data, &running);
-                scope.spawn(move || {
-                    let mut stream = connect(if index % 2 == 0 { V4 } else { V6 });
-                    let mut writer = stream.try_clone().unwrap();
-                    let mut received = vec![0; 10_000];
-                    thread::scope(|scope| {
-                        scope.spawn(move || {
-                            // Cut off by a RST, or by the reader below.
-                            let _ = writer.write_all(data);
-                        });
-                        stream.read_exact(&mut received).unwrap();
-                        running.fetch_add(1, Ordering::AcqRel);
-                        let mut chunk = [0; 65536];
-                        while let Ok(length @ 1..) = uninterrupted(|| stream.read(&mut chunk)) {
-                            received.extend_from_slice(&chunk[..length]);
-                        }
-                        let _ = stream.shutdown(Shutdown::Both);
-                    });
-                    assert!(received.len() < data.len());
-                    assert_shouted(&data[..received.len()], &received);
-                })
-            })
+            .map(|index| scope.spawn(move || transfer_until_cut_off([V4, V6][index % 2], data, running)))
             .collect();
         let start = Instant::now();
         while running.load(Ordering::Acquire) < 32 {
@@ -146,6 +117,38 @@ fn sigterm_under_full_load_leaves_correct_prefixes_and_hangs_nobody() {
         over.store(true, Ordering::Release);
     });
     assert!(!has_link("shout0"));
+}
+
+/// Sends datagrams as fast as replies come: more would fill the device's queue, and keep TCP out.
+fn ask_until(over: &AtomicBool, address: &str, message: &[u8]) {
+    let socket = udp(address);
+    socket.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    while !over.load(Ordering::Acquire) {
+        // Once the device is gone, so is the way.
+        let _ = socket.send(message).and_then(|_| socket.recv(&mut [0; 2000]));
+    }
+}
+
+/// A transfer that counts as `running` once some of it has come back, and that the server ends before it is complete.
+fn transfer_until_cut_off(address: &str, data: &[u8], running: &AtomicUsize) {
+    let mut stream = connect(address);
+    let mut writer = stream.try_clone().unwrap();
+    let mut received = vec![0; 10_000];
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            // Cut off by a RST, or by the reader below.
+            let _ = writer.write_all(data);
+        });
+        stream.read_exact(&mut received).unwrap();
+        running.fetch_add(1, Ordering::AcqRel);
+        let mut chunk = [0; 65536];
+        while let Ok(length @ 1..) = uninterrupted(|| stream.read(&mut chunk)) {
+            received.extend_from_slice(&chunk[..length]);
+        }
+        let _ = stream.shutdown(Shutdown::Both);
+    });
+    assert!(received.len() < data.len());
+    assert_shouted(&data[..received.len()], &received);
 }
 
 fn a_client_that_never_reads_is_reset_not_left_hanging() {
