@@ -12,13 +12,16 @@ pub struct Page {
     pub sections: &'static [Section],
 }
 
+/// What is explained, and its explanation.
+pub type Entry = (&'static str, &'static str);
+
 /// A section of a page.
 #[derive(Debug, Clone, Copy)]
 pub struct Section {
     /// Its title, as in a sentence.
     pub title: &'static str,
     /// What is explained, and its explanation.
-    pub entries: &'static [(&'static str, &'static str)],
+    pub entries: &'static [Entry],
     /// Whether `--help` has it too, and not the manual alone.
     pub in_help: bool,
 }
@@ -43,20 +46,26 @@ impl Page {
     }
 }
 
-const fn help(title: &'static str, entries: &'static [(&'static str, &'static str)]) -> Section {
+const fn help(title: &'static str, entries: &'static [Entry]) -> Section {
     Section { title, entries, in_help: true }
 }
 
-const fn manual(title: &'static str, entries: &'static [(&'static str, &'static str)]) -> Section {
+const fn manual(title: &'static str, entries: &'static [Entry]) -> Section {
     Section { title, entries, in_help: false }
 }
+
+const END_OF_INPUT: Entry = ("0", "At the end of the input, or when its output is closed.");
+
+const WRONG_USAGE: Entry = ("2", "The command line is wrong.");
+
+const CTRL_C: Entry = ("130", "After Ctrl-C.");
 
 const SERVER_EXIT: Section = help(
     "Exit status",
     &[
         ("0", "After SIGINT, SIGTERM or SIGHUP."),
         ("1", "It could not start, or its device failed or was deleted."),
-        ("2", "The command line is wrong."),
+        WRONG_USAGE,
     ],
 );
 
@@ -89,6 +98,11 @@ const SERVER_FILES: Section = manual(
         ("/etc/default/shout", "The options of the service that the package installs."),
         ("/etc/shout/public.nft", "The firewall rules of shout-public@.service."),
     ],
+);
+
+const CLIENT_SIGNALS: Section = help(
+    "Signals",
+    &[("SIGUSR1", "Ignored, so that `pkill -USR1 shout`, which is meant for servers, does no harm.")],
 );
 
 const CLIENT_ENVIRONMENT: Section =
@@ -179,19 +193,13 @@ pub const COMMANDS: [Page; 4] = [
             help(
                 "Exit status",
                 &[
-                    ("0", "At the end of the input, or when its output is closed."),
+                    END_OF_INPUT,
                     ("1", "The server could not be reached, closed the connection, or did not reply."),
-                    ("2", "The command line is wrong."),
-                    ("130", "After Ctrl-C."),
+                    WRONG_USAGE,
+                    CTRL_C,
                 ],
             ),
-            help(
-                "Signals",
-                &[(
-                    "SIGUSR1",
-                    "Ignored, so that `pkill -USR1 shout`, which is meant for servers, does no harm.",
-                )],
-            ),
+            CLIENT_SIGNALS,
             CLIENT_ENVIRONMENT,
             manual("See also", &[("shout(1), shout-udp(1), nc(1), tcp(7)", "")]),
         ],
@@ -213,22 +221,16 @@ pub const COMMANDS: [Page; 4] = [
             help(
                 "Exit status",
                 &[
-                    ("0", "At the end of the input, or when its output is closed."),
+                    END_OF_INPUT,
                     (
                         "1",
                         "The name has no address; or, if the input is no terminal, a line got no reply, could not be sent or was refused.",
                     ),
-                    ("2", "The command line is wrong."),
-                    ("130", "After Ctrl-C."),
+                    WRONG_USAGE,
+                    CTRL_C,
                 ],
             ),
-            help(
-                "Signals",
-                &[(
-                    "SIGUSR1",
-                    "Ignored, so that `pkill -USR1 shout`, which is meant for servers, does no harm.",
-                )],
-            ),
+            CLIENT_SIGNALS,
             CLIENT_ENVIRONMENT,
             manual("See also", &[("shout(1), shout-tcp(1), nc(1), udp(7)", "")]),
         ],
@@ -257,7 +259,7 @@ pub const COMMANDS: [Page; 4] = [
                     ("126, 127", "COMMAND cannot be run, or does not exist."),
                     ("0, 1, 130", "With the prompt, those of shout tcp and shout udp."),
                     ("1", "The server could not start, or ended before the prompt did."),
-                    ("2", "The command line is wrong."),
+                    WRONG_USAGE,
                 ],
             ),
             help(

@@ -50,6 +50,24 @@ struct Connection<'a> {
     waiter: Waiter<'a>,
 }
 
+/// A line under way, and its reply.
+struct Echo<'a> {
+    line: &'a [u8],
+    /// What of the line is still to be sent.
+    unsent: &'a [u8],
+    /// Bytes of the reply that have come.
+    received: usize,
+    /// Why the rest of the line cannot be sent. The server's last bytes may still wait to be read.
+    unsendable: Option<Ended>,
+}
+
+impl Echo<'_> {
+    /// Bytes of the reply that are still to come.
+    fn missing(&self) -> usize {
+        self.line.len() - self.received
+    }
+}
+
 impl<'a> Connection<'a> {
     fn new(stream: TcpStream, target: &Target, timeout: Duration, waiter: Waiter<'a>) -> Self {
         Self { stream, peer: target.to_string(), timeout, chunk: vec![0; CHUNK], waiter }
@@ -101,70 +119,74 @@ impl<'a> Connection<'a> {
     /// Sends `line` and passes as many bytes of reply on: for an empty line, none at all. What came of a reply that broke off
     /// is a line of output, too.
     fn exchange(&mut self, line: &[u8], output: &mut Output<'_>) -> Result<(), Ended> {
-        let mut received = 0;
-        let result = self.take_turns(line, &mut received, output);
-        if received > 0 {
+        let mut echo = Echo { line, unsent: line, received: 0, unsendable: None };
+        let result = self.take_turns(&mut echo, output);
+        if echo.received > 0 {
             output.end_reply()?;
         }
         result
     }
 
-    fn take_turns(
-        &mut self,
-        line: &[u8],
-        received: &mut usize,
-        output: &mut Output<'_>,
-    ) -> Result<(), Ended> {
-        let mut unsent = line;
-        let mut unsendable = None;
-        while *received < line.len() || !unsent.is_empty() {
-            let missing = line.len() - *received;
-            let mut interest = Interest::empty();
-            interest.set(Interest::POLLIN, missing > 0);
-            interest.set(Interest::POLLOUT, !unsent.is_empty());
-            // From now on: whatever moved on, in either direction, gives the reply its time again. A timeout beyond what the
-            // clock can count to never ends.
-            let deadline = Instant::now().checked_add(self.timeout);
-            if !self.waiter.wait(&[(self.stream.as_fd(), interest)], deadline)?[0]
-                && deadline.is_some_and(|deadline| Instant::now() >= deadline)
-            {
-                return Err(Ended::NoReply {
-                    peer: self.peer.clone(),
-                    received: *received,
-                    length: line.len(),
-                    timeout: self.timeout,
-                });
+    /// Writes the line and reads its reply, whichever is possible.
+    fn take_turns(&mut self, echo: &mut Echo<'_>, output: &mut Output<'_>) -> Result<(), Ended> {
+        while echo.missing() > 0 || !echo.unsent.is_empty() {
+            self.wait_for(echo)?;
+            if !echo.unsent.is_empty() {
+                self.send(echo);
             }
+            if echo.missing() > 0 {
+                self.receive(echo, output)?;
+            }
+        }
+        echo.unsendable.take().map_or(Ok(()), Err)
+    }
 
-            if !unsent.is_empty() {
-                match self.stream.write(unsent) {
-                    Ok(count) => unsent = &unsent[count..],
-                    Err(error) => {
-                        if let Err(ended) = self.unless_passing(error) {
-                            // The server's last bytes may still wait to be read.
-                            unsendable = Some(ended);
-                            unsent = &[];
-                        }
-                    }
-                }
-            }
-            if missing > 0 {
-                let most = missing.min(CHUNK);
-                match self.stream.read(&mut self.chunk[..most]) {
-                    Ok(0) => {
-                        return Err(unsendable.unwrap_or_else(|| {
-                            Ended::ClosedInReply(self.peer.clone(), *received, line.len())
-                        }));
-                    }
-                    Ok(count) => {
-                        *received += count;
-                        output.reply(&self.chunk[..count])?;
-                    }
-                    Err(error) => self.unless_passing(error)?,
+    /// Waits until something of an echo can be sent or received.
+    fn wait_for(&self, echo: &Echo<'_>) -> Result<(), Ended> {
+        let mut interest = Interest::empty();
+        interest.set(Interest::POLLIN, echo.missing() > 0);
+        interest.set(Interest::POLLOUT, !echo.unsent.is_empty());
+        // From now on: whatever moved on, in either direction, gives the reply its time again. A timeout beyond what the clock
+        // can count to never ends.
+        let deadline = Instant::now().checked_add(self.timeout);
+        if self.waiter.wait(&[(self.stream.as_fd(), interest)], deadline)?[0]
+            || deadline.is_none_or(|deadline| Instant::now() < deadline)
+        {
+            return Ok(());
+        }
+        Err(Ended::NoReply {
+            peer: self.peer.clone(),
+            received: echo.received,
+            length: echo.line.len(),
+            timeout: self.timeout,
+        })
+    }
+
+    fn send(&mut self, echo: &mut Echo<'_>) {
+        match self.stream.write(echo.unsent) {
+            Ok(count) => echo.unsent = &echo.unsent[count..],
+            Err(error) => {
+                if let Err(ended) = self.unless_passing(error) {
+                    echo.unsendable = Some(ended);
+                    echo.unsent = &[];
                 }
             }
         }
-        unsendable.map_or(Ok(()), Err)
+    }
+
+    fn receive(&mut self, echo: &mut Echo<'_>, output: &mut Output<'_>) -> Result<(), Ended> {
+        let most = echo.missing().min(CHUNK);
+        match self.stream.read(&mut self.chunk[..most]) {
+            Ok(0) => Err(echo
+                .unsendable
+                .take()
+                .unwrap_or_else(|| Ended::ClosedInReply(self.peer.clone(), echo.received, echo.line.len()))),
+            Ok(count) => {
+                echo.received += count;
+                output.reply(&self.chunk[..count])
+            }
+            Err(error) => self.unless_passing(error),
+        }
     }
 
     fn unless_passing(&self, error: io::Error) -> Result<(), Ended> {

@@ -13,17 +13,17 @@ const ALIGNMENT: usize = 64;
 
 #[derive(Debug)]
 pub(super) struct Batch {
-    octets: Box<[u8]>,
+    bytes: Box<[u8]>,
     /// Where the packets are, the oldest first.
     packets: VecDeque<Range<usize>>,
     longest: usize,
 }
 
 impl Batch {
-    /// For packets of up to `longest` octets. Only the pages that packets reach are ever touched.
+    /// For packets of up to `longest` bytes. Only the pages that packets reach are ever touched.
     pub(super) fn new(longest: usize) -> Self {
         Self {
-            octets: vec![0; BATCH * USUAL_PACKET + longest].into_boxed_slice(),
+            bytes: vec![0; BATCH * USUAL_PACKET + longest].into_boxed_slice(),
             packets: VecDeque::with_capacity(BATCH),
             longest,
         }
@@ -41,11 +41,11 @@ impl Batch {
     /// Where the next packet is to be written; as long as the longest, if there is room.
     pub(super) fn room(&mut self) -> &mut [u8] {
         let start = self.end();
-        let end = self.octets.len().min(start + self.longest);
-        &mut self.octets[start..end]
+        let end = self.bytes.len().min(start + self.longest);
+        &mut self.bytes[start..end]
     }
 
-    /// Takes the first `length` octets of [`room`](Self::room) for a packet.
+    /// Takes the first `length` bytes of [`room`](Self::room) for a packet.
     pub(super) fn push(&mut self, length: usize) {
         let start = self.end();
         self.packets.push_back(start..start + length);
@@ -53,12 +53,12 @@ impl Batch {
 
     /// The oldest packet.
     pub(super) fn first(&self) -> Option<&[u8]> {
-        self.packets.front().map(|packet| &self.octets[packet.clone()])
+        self.packets.front().map(|packet| &self.bytes[packet.clone()])
     }
 
     /// Removes the oldest packet and gives it.
     pub(super) fn take(&mut self) -> Option<&[u8]> {
-        self.packets.pop_front().map(|packet| &self.octets[packet])
+        self.packets.pop_front().map(|packet| &self.bytes[packet])
     }
 
     /// Where the next packet starts.
@@ -75,13 +75,13 @@ mod tests {
     fn fill_and_empty(batch: &mut Batch, length: usize) -> usize {
         let mut count = 0;
         while batch.has_room() {
-            let octet = u8::try_from(count).unwrap();
-            batch.room()[..length].fill(octet);
+            let byte = u8::try_from(count).unwrap();
+            batch.room()[..length].fill(byte);
             batch.push(length);
             count += 1;
         }
-        for octet in 0..u8::try_from(count).unwrap() {
-            let expected = vec![octet; length];
+        for byte in 0..u8::try_from(count).unwrap() {
+            let expected = vec![byte; length];
             assert_eq!(batch.first(), Some(&expected[..]));
             assert_eq!(batch.take(), Some(&expected[..]));
         }
@@ -96,7 +96,7 @@ mod tests {
             for length in [0, 1, longest - 1, longest] {
                 let count = fill_and_empty(&mut batch, length);
                 let at_least = if length < USUAL_PACKET { BATCH } else { 2 };
-                assert!((at_least..=BATCH).contains(&count), "{count} packets of {length} octets");
+                assert!((at_least..=BATCH).contains(&count), "{count} packets of {length} bytes");
             }
         }
     }
@@ -113,10 +113,10 @@ mod tests {
     #[test]
     fn no_room_is_made_for_a_packet() {
         let mut batch = Batch::new(1500);
-        let (octets, packets) = (batch.octets.as_ptr(), batch.packets.capacity());
+        let (bytes, packets) = (batch.bytes.as_ptr(), batch.packets.capacity());
         for length in [40, 1500, 1] {
             fill_and_empty(&mut batch, length);
         }
-        assert_eq!((batch.octets.as_ptr(), batch.packets.capacity()), (octets, packets));
+        assert_eq!((batch.bytes.as_ptr(), batch.packets.capacity()), (bytes, packets));
     }
 }

@@ -134,8 +134,8 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn send(outbox: &mut Outbox, io: &Script, octet: u8) {
-        outbox.room(io).expect("there should be room").consume(1, |packet| packet[0] = octet);
+    fn send(outbox: &mut Outbox, io: &Script, byte: u8) {
+        outbox.room(io).expect("there should be room").consume(1, |packet| packet[0] = byte);
     }
 
     #[test]
@@ -181,8 +181,8 @@ mod tests {
         let (mut outbox, io) =
             (Outbox::new(1500), Script::new(&[SUCCESS, Errno::EAGAIN, Errno::EAGAIN, SUCCESS, Errno::EIO]));
         outbox.gather(true);
-        for octet in 1..=5 {
-            send(&mut outbox, &io, octet);
+        for byte in 1..=5 {
+            send(&mut outbox, &io, byte);
         }
         assert!(io.sent.borrow().is_empty());
         assert!(!outbox.flush(&io));

@@ -19,9 +19,9 @@ use crate::system::cgroup;
 /// UDP replies that wait for a device that is full.
 const WAITING_REPLIES: usize = 16;
 
-/// UDP replies that wait for their `--delay`, and their octets.
+/// UDP replies that wait for their `--delay`, and their bytes.
 const DELAYED_REPLIES: usize = 65536;
-const DELAYED_OCTETS: usize = 16 << 20;
+const DELAYED_BYTES: usize = 16 << 20;
 
 /// Allocates what the options ask for, if this process may have it.
 pub(crate) fn allocate<S>(options: &ServeOptions) -> Result<Storage<'static, S>, Error> {
@@ -54,7 +54,7 @@ fn too_much(options: &ServeOptions, available: String) -> Error {
 /// Buckets a slot: with two in place of one, half as many connections share one, for two bytes more.
 const BUCKETS: usize = 2;
 
-/// All octets that the server can come to use.
+/// All bytes that the server can come to use.
 fn needed(options: &ServeOptions) -> u64 {
     // With the largest state that a service keeps of a connection.
     let a_slot = size_of::<Slot<'_, Position>>()
@@ -64,7 +64,7 @@ fn needed(options: &ServeOptions) -> u64 {
         + size_of::<Instant>()
         + if options.per_source.is_some() { size_of::<SourceEntry>() } else { 0 };
     let delayed = match options.delay {
-        Some(_) => DELAYED_REPLIES * size_of::<DelayedMetadata>() + DELAYED_OCTETS,
+        Some(_) => DELAYED_REPLIES * size_of::<DelayedMetadata>() + DELAYED_BYTES,
         None => 0,
     };
     // At most 65535 slots of some 2 MiB: far from overflowing.
@@ -73,8 +73,8 @@ fn needed(options: &ServeOptions) -> u64 {
 
 fn storage<S>(options: &ServeOptions) -> io::Result<Storage<'static, S>> {
     let slots = usize::from(options.connections);
-    let (delayed_replies, delayed_octets) = match options.delay {
-        Some(_) => (DELAYED_REPLIES, DELAYED_OCTETS),
+    let (delayed_replies, delayed_bytes) = match options.delay {
+        Some(_) => (DELAYED_REPLIES, DELAYED_BYTES),
         None => (0, 0),
     };
     let buffer = usize::try_from(options.buffer).map_err(io::Error::other)?;
@@ -85,18 +85,18 @@ fn storage<S>(options: &ServeOptions) -> io::Result<Storage<'static, S>> {
         buckets: array(BUCKETS * slots, || Bucket::EMPTY)?,
         deadlines: array(slots, || Instant::ZERO)?,
         sources: array(if options.per_source.is_some() { slots } else { 0 }, || SourceEntry::EMPTY)?,
-        tcp_buffers: octets(slots * 2 * buffer)?,
+        tcp_buffers: bytes(slots * 2 * buffer)?,
         udp: UdpStorage {
             socket: Box::leak(Box::new(SocketStorage::EMPTY)),
             rx_metadata: array(2, || PacketMetadata::EMPTY)?,
             // Any datagram that fits in an IP packet.
-            rx: octets(usize::from(u16::MAX))?,
+            rx: bytes(usize::from(u16::MAX))?,
             tx_metadata: array(WAITING_REPLIES, || PacketMetadata::EMPTY)?,
-            tx: octets(WAITING_REPLIES * BUFFER_SIZE)?,
+            tx: bytes(WAITING_REPLIES * BUFFER_SIZE)?,
             delayed_metadata: array(delayed_replies, || DelayedMetadata::EMPTY)?,
-            delayed: octets(delayed_octets)?,
+            delayed: bytes(delayed_bytes)?,
         },
-        unanswered: octets(if options.tap { LONGEST_PACKET } else { 0 })?,
+        unanswered: bytes(if options.tap { LONGEST_PACKET } else { 0 })?,
     })
 }
 
@@ -109,7 +109,7 @@ fn array<T>(length: usize, empty: impl FnMut() -> T) -> Result<&'static mut [T],
 
 /// Zeroes straight from the kernel: a page costs memory only once it is written to, so that the buffers of slots
 /// that are never used cost none.
-fn octets(length: usize) -> io::Result<&'static mut [u8]> {
+fn bytes(length: usize) -> io::Result<&'static mut [u8]> {
     let map: &'static mut MmapMut = Box::leak(Box::new(MmapMut::map_anon(length)?));
     Ok(map)
 }
@@ -123,11 +123,11 @@ fn machine_has() -> Option<u64> {
 }
 
 /// A size as one says it.
-fn readable(octets: u64) -> String {
-    match octets {
-        0..0x40_0000 => format!("{} KiB", octets.div_ceil(1024)),
-        0x40_0000..0x1_0000_0000 => format!("{} MiB", octets.div_ceil(1024 * 1024)),
-        _ => format!("{} GiB", octets.div_ceil(1024 * 1024 * 1024)),
+fn readable(bytes: u64) -> String {
+    match bytes {
+        0..0x40_0000 => format!("{} KiB", bytes.div_ceil(1024)),
+        0x40_0000..0x1_0000_0000 => format!("{} MiB", bytes.div_ceil(1024 * 1024)),
+        _ => format!("{} GiB", bytes.div_ceil(1024 * 1024 * 1024)),
     }
 }
 
@@ -148,7 +148,7 @@ mod tests {
         assert_eq!(storage.slots.len(), 3);
         assert_eq!(storage.sockets.len(), 3);
         assert_eq!(storage.tcp_buffers.len(), 600);
-        assert!(storage.tcp_buffers.iter().all(|octet| *octet == 0));
+        assert!(storage.tcp_buffers.iter().all(|byte| *byte == 0));
         assert!(storage.udp.delayed.is_empty() && storage.udp.delayed_metadata.is_empty());
     }
 
@@ -167,14 +167,14 @@ mod tests {
         let delayed = ServeOptions { delay: Some(Duration::from_secs(10)), ..options(1, 64) };
         let storage = allocate::<()>(&delayed).unwrap();
         assert_eq!(storage.udp.delayed_metadata.len(), DELAYED_REPLIES);
-        assert_eq!(storage.udp.delayed.len(), DELAYED_OCTETS);
-        assert!(needed(&delayed) > needed(&options(1, 64)) + DELAYED_OCTETS as u64);
+        assert_eq!(storage.udp.delayed.len(), DELAYED_BYTES);
+        assert!(needed(&delayed) > needed(&options(1, 64)) + DELAYED_BYTES as u64);
     }
 
     #[test]
     fn the_need_counts_both_buffers_of_every_slot() {
-        let octets = needed(&options(65535, 1 << 20));
-        assert!(octets > 2 * 65535 * (1 << 20), "{octets}");
+        let bytes = needed(&options(65535, 1 << 20));
+        assert!(bytes > 2 * 65535 * (1 << 20), "{bytes}");
         assert_eq!(needed(&options(2, 64)) * 5, needed(&options(10, 64)));
     }
 
@@ -197,7 +197,7 @@ mod tests {
 
     #[test]
     fn the_kernel_says_what_is_available() {
-        assert!(machine_has().is_some_and(|octets| octets > 1 << 20));
+        assert!(machine_has().is_some_and(|bytes| bytes > 1 << 20));
     }
 
     #[test]

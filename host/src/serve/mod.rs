@@ -1,8 +1,11 @@
 //! Serving: everything that can fail first, then the privileges away, then the event loop.
 
+mod announce;
 pub(crate) mod as_found;
+mod attach;
 pub(crate) mod clock;
 pub(crate) mod counters;
+pub(crate) mod drops;
 pub(crate) mod event_loop;
 pub(crate) mod memory;
 pub(crate) mod notify;
@@ -12,14 +15,12 @@ pub(crate) mod signals;
 pub(crate) mod silence;
 pub(crate) mod stats_file;
 
-use core::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
-use ipnet::IpNet;
 use shout_core::{Config, Handler, Server, Uppercase};
 use smoltcp::phy::PcapLinkType;
 use smoltcp::time::Duration;
-use smoltcp::wire::{HardwareAddress, IpCidr};
+use smoltcp::wire::IpCidr;
 
 use crate::cli::faults::FaultOptions;
 use crate::cli::options::ServeOptions;
@@ -27,18 +28,15 @@ use crate::demo;
 use crate::device::PacketDevice;
 use crate::device::capture::{Capture, Captured};
 use crate::device::faults::Faulty;
-use crate::device::mac;
-use crate::device::tun::Tun;
 use crate::error::Error;
 use crate::logging::Log;
+use crate::serve::attach::{Attachment, attach, hardware_addr};
 use crate::serve::clock::Clock;
 use crate::serve::event_loop::EventLoop;
 use crate::serve::report::Report;
 use crate::serve::service::{Chargen, Discard, Echo, Service};
 use crate::serve::signals::Signals;
 use crate::serve::stats_file::StatsFile;
-use crate::system::link::{self, Setup};
-use crate::system::netlink::{Link, Netlink};
 use crate::system::privileges;
 use crate::system::sandbox::{self, Needs};
 
@@ -59,33 +57,8 @@ fn serve<H: Handler<State: 'static>>(handler: H, mut options: ServeOptions, log:
     let capture = options.pcap.as_deref().map(Capture::open).transpose()?;
     let storage = memory::allocate(&options)?;
     let signals = Signals::block().map_err(Error::system("waiting for signals"))?;
-
-    let netlink = Netlink::open().map_err(Error::system("asking the kernel for its network devices"))?;
-    let before = find(&netlink, &options.tun)?;
-    let speaks_ipv6 = options.host_addresses.iter().any(|net| net.addr().is_ipv6());
-    if options.configure && speaks_ipv6 && !link::has_ipv6(&options.tun) {
-        leave_ipv6_out(&mut options)?;
-    }
-    link::check_free(&netlink, &options, before.as_ref())?;
-    if !options.configure && before.is_none() {
-        return Err(as_found::no_device(&options));
-    }
-
+    let Attachment { tun, setup, reachable, was_there } = attach(&mut options)?;
     let config = config(&options)?;
-    let tun = Tun::open(&options.tun, options.tap)?;
-    let Some(link) = find(&netlink, &options.tun)? else {
-        return Err(Error::DeviceGone { device: options.tun });
-    };
-    if let HardwareAddress::Ethernet(mac) = config.hardware_addr
-        && link.hardware_addr == mac.as_bytes()
-    {
-        return Err(Error::MacInUse { device: options.tun, mac: mac::printable(mac) });
-    }
-    let (setup, reachable) = if options.configure {
-        (Some(Setup::apply(netlink, &link, &options)?), options.addresses.first().copied())
-    } else {
-        (None, as_found::look_at(&netlink, &link, &options)?)
-    };
     // Not before: an earlier recording is not to be lost to a server that cannot start.
     let link_type = if options.tap { PcapLinkType::Ethernet } else { PcapLinkType::Ip };
     let tun = Captured::new(tun, capture.and_then(|capture| capture.begin(link_type)));
@@ -103,18 +76,21 @@ fn serve<H: Handler<State: 'static>>(handler: H, mut options: ServeOptions, log:
     // Only now: capabilities belong to a thread.
     log.detach().map_err(Error::NoThread)?;
 
-    if before.is_some() {
-        // Without a privilege left, there is no way to take its addresses away again.
-        log::info!("attached to {}, which stays when shout ends, as it is set up now", options.tun);
-    }
     let faults = options.faults.asked().cloned().map(settle_seed).transpose()?;
-    if let Some((faults, seed)) = &faults {
-        let again = if faults.by_chance() { format!(" (--seed {seed})") } else { String::new() };
-        log::warn!("faults on purpose, in each direction: {faults}{again}");
+    announce::surroundings(&options, was_there, faults.as_ref());
+    be_ready(&options)?;
+    announce::readiness(&options, reachable);
+    let report = Report::new(options.stats, stats_file, clock.now());
+    let event_loop =
+        EventLoop { server, device, signals, clock, busy_poll: options.busy_poll, name: options.tun, report };
+    match faults {
+        None => event_loop.run(),
+        Some((faults, seed)) => event_loop.with_device(|device| Faulty::new(device, &faults, seed)).run(),
     }
-    if let HardwareAddress::Ethernet(mac) = config.hardware_addr {
-        log::info!("the server's hardware address on {} is {}", options.tun, mac::printable(mac));
-    }
+}
+
+/// Tells whoever waits for it that all is ready, and enters the sandbox.
+fn be_ready(options: &ServeOptions) -> Result<(), Error> {
     notify::ready();
     if options.parent_is_demo {
         demo::report_readiness().map_err(Error::system("telling `shout demo` that the server is ready"))?;
@@ -123,17 +99,7 @@ fn serve<H: Handler<State: 'static>>(handler: H, mut options: ServeOptions, log:
         let needs = Needs { capture: options.pcap.is_some(), stats_file: options.stats_file.is_some() };
         sandbox::enter(needs);
     }
-    log::info!("{}", greeting(&options));
-    if let Some(address) = reachable {
-        log::info!("{}", suggestion(address, &options));
-    }
-    let report = Report::new(options.stats, stats_file, clock.now());
-    let event_loop =
-        EventLoop { server, device, signals, clock, busy_poll: options.busy_poll, name: options.tun, report };
-    match faults {
-        None => event_loop.run(),
-        Some((faults, seed)) => event_loop.with_device(|device| Faulty::new(device, &faults, seed)).run(),
-    }
+    Ok(())
 }
 
 fn open_stats_file(path: &Path) -> Result<StatsFile, Error> {
@@ -144,24 +110,6 @@ fn open_stats_file(path: &Path) -> Result<StatsFile, Error> {
     })
 }
 
-fn find(netlink: &Netlink, name: &str) -> Result<Option<Link>, Error> {
-    netlink.link(name).map_err(Error::system(&format!("asking the kernel for the device {name}")))
-}
-
-fn leave_ipv6_out(options: &mut ServeOptions) -> Result<(), Error> {
-    let is_v4 = |net: &IpNet| net.addr().is_ipv4();
-    if options.addresses.iter().all(is_v4) {
-        return Ok(());
-    }
-    options.addresses.retain(is_v4);
-    options.host_addresses.retain(is_v4);
-    if options.addresses.is_empty() {
-        return Err(Error::NoIpv6);
-    }
-    log::warn!("this machine has no IPv6, or has it disabled: serving IPv4 only");
-    Ok(())
-}
-
 fn config(options: &ServeOptions) -> Result<Config, Error> {
     let mut entropy = [0; 16];
     getrandom::fill(&mut entropy).map_err(Error::system("asking the kernel for random bytes"))?;
@@ -170,12 +118,7 @@ fn config(options: &ServeOptions) -> Result<Config, Error> {
         Duration::from_micros(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
     };
     let cidrs = options.addresses.iter().map(|net| IpCidr::new(net.addr().into(), net.prefix_len()));
-    let hardware_addr = match options.mac {
-        _ if !options.tap => HardwareAddress::Ip,
-        Some(mac) => HardwareAddress::Ethernet(mac),
-        None => HardwareAddress::Ethernet(mac::from_name(&options.tun)),
-    };
-    let mut config = Config::new(hardware_addr, entropy);
+    let mut config = Config::new(hardware_addr(options), entropy);
     // The command line takes no more than the core has room for.
     config.addresses = cidrs.take(config.addresses.capacity()).collect();
     config.port = options.port;
@@ -195,79 +138,9 @@ fn settle_seed(faults: FaultOptions) -> Result<(FaultOptions, u64), Error> {
     Ok((faults, seed))
 }
 
-/// The line that says that all is ready. Tests and scripts wait for it.
-fn greeting(options: &ServeOptions) -> String {
-    let endpoints = options.addresses.iter().map(|net| SocketAddr::new(net.addr(), options.port).to_string());
-    let (endpoints, protocols) = (enumerated(endpoints.collect()), options.service.protocols());
-    let title = options.service.title().map_or_else(String::new, |title| format!(": {title}"));
-    format!("listening on {endpoints} ({protocols}) through {}{title}", options.tun)
-}
-
-fn enumerated(mut items: Vec<String>) -> String {
-    match items.pop() {
-        Some(last) if !items.is_empty() => format!("{} and {last}", items.join(", ")),
-        last => last.unwrap_or_default(),
-    }
-}
-
-/// The command that shows that the server is there, at an address that this machine reaches.
-fn suggestion(net: IpNet, options: &ServeOptions) -> String {
-    let target = match net.addr() {
-        IpAddr::V6(address) if address.is_unicast_link_local() => format!("{address}%{}", options.tun),
-        address => address.to_string(),
-    };
-    let port = options.port;
-    if options.service.answers_datagrams() {
-        format!("try it: nc {target} {port} (TCP) or nc -u {target} {port} (UDP)")
-    } else {
-        format!("try it: nc {target} {port}")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn options(addresses: &str) -> ServeOptions {
-        let addresses = addresses.split_whitespace().map(|net| net.parse().unwrap()).collect();
-        ServeOptions { addresses, ..ServeOptions::default() }
-    }
-
-    #[test]
-    fn the_greeting_names_every_endpoint() {
-        assert_eq!(
-            greeting(&options("192.168.69.1/24 fd69::1/64")),
-            "listening on 192.168.69.1:8080 and [fd69::1]:8080 (TCP and UDP) through shout0"
-        );
-        assert_eq!(
-            greeting(&options("10.0.0.1/8")),
-            "listening on 10.0.0.1:8080 (TCP and UDP) through shout0"
-        );
-        let chargen = ServeOptions { service: Service::Chargen, ..options("10.0.0.1/8") };
-        assert_eq!(greeting(&chargen), "listening on 10.0.0.1:8080 (TCP) through shout0: chargen (RFC 864)");
-        let three = greeting(&options("10.0.0.1/8 10.0.0.2/8 10.0.0.3/8"));
-        assert!(three.contains(" 10.0.0.1:8080, 10.0.0.2:8080 and 10.0.0.3:8080 "), "{three}");
-    }
-
-    #[test]
-    fn the_suggestion_can_be_typed_as_it_stands() {
-        let suggestion = |address: &str| suggestion(address.parse().unwrap(), &options(address));
-        assert_eq!(
-            suggestion("192.168.69.1/24"),
-            "try it: nc 192.168.69.1 8080 (TCP) or nc -u 192.168.69.1 8080 (UDP)"
-        );
-        assert!(suggestion("fe80::1/64").contains("nc fe80::1%shout0 8080"));
-        let discard = ServeOptions { service: Service::Discard, ..options("10.0.0.1/8") };
-        assert_eq!(super::suggestion("10.0.0.1/8".parse().unwrap(), &discard), "try it: nc 10.0.0.1 8080");
-    }
-
-    #[test]
-    fn without_ipv6_its_addresses_are_left_out() {
-        let mut both = ServeOptions::default();
-        leave_ipv6_out(&mut both).unwrap();
-        assert!(both.addresses.iter().chain(&both.host_addresses).all(|net| net.addr().is_ipv4()));
-        assert!(matches!(leave_ipv6_out(&mut options("fd69::1/64")), Err(Error::NoIpv6)));
-    }
 
     #[test]
     fn the_core_is_told_what_was_asked_for() {
@@ -275,7 +148,7 @@ mod tests {
             port: 7,
             per_source: core::num::NonZeroU16::new(64),
             delay: Some(core::time::Duration::from_millis(250)),
-            ..options("192.168.69.1/24 fd69::1/64")
+            ..ServeOptions::default()
         };
         let config = config(&asked).unwrap();
         assert_eq!(config.port, 7);

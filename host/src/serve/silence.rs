@@ -4,7 +4,7 @@
 use shout_core::{DropReason, Stats};
 use smoltcp::time::{Duration, Instant};
 
-use crate::serve::counters::explain;
+use crate::serve::drops::usual_cause;
 
 /// For how long nothing else is seen before that is said.
 const WINDOW: Duration = Duration::from_secs(10);
@@ -42,7 +42,7 @@ impl Silence {
     pub(crate) fn look(&mut self, now: Instant, stats: &Stats) {
         if self.is_due(now, stats.packets_in)
             && let Some((reason, packets)) = self.judge(Seen::of(stats))
-            && let Some(usually) = explain(reason).usually
+            && let Some(usually) = usual_cause(reason)
         {
             let (reason, seconds) = (reason.name(), WINDOW.secs());
             log::warn!(

@@ -152,18 +152,18 @@ impl Netlink {
         header.flags = NLM_F_REQUEST | flags;
         let mut request = NetlinkMessage::new(header, NetlinkPayload::from(message));
         request.finalize();
-        let mut octets = vec![0; request.buffer_len()];
-        request.serialize(&mut octets);
-        self.socket.send(&octets, 0)?;
+        let mut bytes = vec![0; request.buffer_len()];
+        request.serialize(&mut bytes);
+        self.socket.send(&bytes, 0)?;
 
         let mut answers = Vec::new();
         loop {
-            let (octets, _) = self.socket.recv_from_full()?;
-            let mut rest = octets.as_slice();
+            let (bytes, _) = self.socket.recv_from_full()?;
+            let mut rest = bytes.as_slice();
             while !rest.is_empty() {
                 let answer =
                     NetlinkMessage::<RouteNetlinkMessage>::deserialize(rest).map_err(io::Error::other)?;
-                // Messages start at multiples of four octets (netlink(7), NLMSG_ALIGN).
+                // Messages start at multiples of four bytes (netlink(7), NLMSG_ALIGN).
                 let length = usize::try_from(answer.header.length).map_err(io::Error::other)?;
                 rest = rest.get(length.next_multiple_of(4)..).unwrap_or(&[]);
                 match answer.payload {

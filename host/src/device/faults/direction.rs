@@ -33,7 +33,7 @@ pub(super) enum Fate {
 /// One bit of a packet.
 #[derive(Debug)]
 pub(super) struct Flip {
-    octet: usize,
+    byte: usize,
     mask: u8,
 }
 
@@ -64,7 +64,7 @@ impl Direction {
         // As many throws for each packet, whatever its length and the time: so the n-th packet meets the same
         // fault whenever the seed is the same.
         let [loss, corruption] = [(); 2].map(|()| self.dice.u32(0..1_000_000));
-        let (octet, bit) = (self.dice.usize(..), self.dice.u8(0..8));
+        let (byte, bit) = (self.dice.usize(..), self.dice.u8(0..8));
         if length > self.size_limit
             || loss < self.drop.ppm
             || !self.bucket.as_mut().is_none_or(|bucket| bucket.admits(now))
@@ -73,7 +73,7 @@ impl Direction {
             Fate::Lost
         } else if corruption < self.corrupt.ppm && length > 0 {
             self.corrupted += 1;
-            Fate::Corrupt(Flip { octet: octet % length, mask: 1 << bit })
+            Fate::Corrupt(Flip { byte: byte % length, mask: 1 << bit })
         } else {
             Fate::Intact
         }
@@ -88,7 +88,7 @@ impl fmt::Display for Direction {
 
 impl Flip {
     pub(super) fn apply(&self, packet: &mut [u8]) {
-        packet[self.octet] ^= self.mask;
+        packet[self.byte] ^= self.mask;
     }
 }
 
