@@ -3,6 +3,7 @@
 use core::net::IpAddr;
 use std::io;
 
+use nix::errno::Errno;
 use thiserror::Error;
 
 /// Why `serve` could not start or go on.
@@ -79,7 +80,10 @@ pub(crate) enum Error {
         kind: String,
     },
     /// Two stations with one hardware address on the link.
-    #[error("{mac} (--mac) is the hardware address of {device} itself: the server needs one of its own")]
+    #[error(
+        "{mac} (--mac) is the hardware address of {device} itself, and the server needs one of its own: choose another with --mac, \
+         or leave --mac out"
+    )]
     MacInUse {
         /// The device.
         device: String,
@@ -87,7 +91,7 @@ pub(crate) enum Error {
         mac: String,
     },
     /// The device cannot be opened for another reason.
-    #[error("the device {device} cannot be opened: {source}")]
+    #[error("the device {device} cannot be opened: {source}; {}", remedy(source))]
     Open {
         /// The device.
         device: String,
@@ -188,7 +192,7 @@ pub(crate) enum Error {
         source: io::Error,
     },
     /// The system refused something that it usually grants.
-    #[error("{what} failed: {source}")]
+    #[error("{what} failed: {source}; {}", remedy(source))]
     System {
         /// What was being done.
         what: String,
@@ -205,6 +209,21 @@ impl Error {
     pub(crate) fn system<E: Into<io::Error>>(what: &str) -> impl FnOnce(E) -> Error {
         let what = what.to_owned();
         move |source| Error::System { what, source: source.into() }
+    }
+}
+
+/// What to do about an error of the system's that nobody foresaw where it came from.
+pub(crate) fn remedy(error: &io::Error) -> &'static str {
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::EMFILE | Errno::ENFILE) => "allow more open files (`ulimit -n`)",
+        Some(Errno::EAGAIN) => "allow more processes to this user (`ulimit -u`)",
+        Some(Errno::ENOMEM | Errno::ENOBUFS) => {
+            "free some memory, or raise the limit of this process's control group"
+        }
+        Some(Errno::EPERM | Errno::EACCES) => {
+            "a container, a sandbox or a security module forbids it: allow it there, or run shout outside"
+        }
+        _ => "try again with -vv to see what went before, and report it if it stays",
     }
 }
 

@@ -282,7 +282,7 @@ fn the_prompt_ends_with_its_server() {
         kill_server(&demo);
         assert_eq!(demo.wait().code(), Some(1));
         let errors = demo.errors.text();
-        assert_eq!(errors, "error: the server of this demo has ended: SIGKILL\n");
+        assert_eq!(errors, "error: the server of this demo has ended: SIGKILL; start the demo again\n");
     }
 }
 

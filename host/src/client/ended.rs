@@ -3,6 +3,21 @@
 use core::time::Duration;
 use std::io;
 
+use crate::error::remedy;
+
+/// What to do where there is no connection.
+fn way_to_connect(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => {
+            "check that a server listens there"
+        }
+        io::ErrorKind::NetworkUnreachable | io::ErrorKind::HostUnreachable => {
+            "check the address, and the route to it (`ip route`)"
+        }
+        _ => "check the address and the port",
+    }
+}
+
 /// Why a client ended before the end of its input, or not well at its end.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Ended {
@@ -17,16 +32,18 @@ pub(super) enum Ended {
     BadTarget(String, String),
     #[error("cannot find the address of {0}: {1}; check the name, or give an IP address")]
     Unresolved(String, io::Error),
-    #[error("cannot connect to {0}: {1}; check that a server listens there")]
+    #[error("cannot connect to {}: {}; {}", .0, .1, way_to_connect(.1))]
     Unconnected(String, io::Error),
     #[error(
         "no answer from {0} within {1:?}: check the address, and that no firewall drops what is sent to it; --timeout \
          waits longer"
     )]
     TimedOut(String, Duration),
-    #[error("the server at {0} closed the connection")]
+    #[error("the server at {0} closed the connection: start again for another one")]
     Closed(String),
-    #[error("the server at {0} closed the connection after {1} of {2} bytes of its reply")]
+    #[error(
+        "the server at {0} closed the connection after {1} of {2} bytes of its reply: start again for another one"
+    )]
     ClosedInReply(String, usize, usize),
     #[error(
         "{received} of {length} bytes of a reply came from {peer}, and nothing more for {timeout:?}: check that its service \
@@ -42,18 +59,20 @@ pub(super) enum Ended {
         /// How long nothing moved on.
         timeout: Duration,
     },
-    #[error("the server at {0} closed the connection with a reset; what was under way is lost")]
+    #[error(
+        "the server at {0} reset the connection, and what was under way is lost: start again for another one"
+    )]
     Reset(String),
-    #[error("the connection to {0} broke: {1}")]
+    #[error("the connection to {0} broke: {1}; start again for another one")]
     Broken(String, io::Error),
     /// What a client's background says.
     #[error("{0}")]
     Background(String),
-    #[error("cannot read standard input: {0}")]
+    #[error("cannot read standard input: {0}; give a file, a pipe or a terminal that can be read")]
     Input(io::Error),
-    #[error("cannot write to standard output: {0}")]
+    #[error("cannot write to standard output: {0}; free some space, or write elsewhere")]
     Output(io::Error),
-    #[error("cannot wait for input and network: {0}")]
+    #[error("cannot wait for input and network: {}; {}", .0, remedy(.0))]
     Wait(io::Error),
 }
 

@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use nix::sys::wait::WaitStatus;
 use thiserror::Error;
 
+use crate::error::remedy;
+
 /// Why there was no demonstration.
 #[derive(Debug, Error)]
 pub(super) enum DemoError {
@@ -17,11 +19,11 @@ pub(super) enum DemoError {
          was built with CONFIG_NET_NS"
     )]
     NetworkNamespace(io::Error),
-    #[error("{0} failed: {1}")]
+    #[error("{} failed: {}; {}", .0, .1, remedy(.1))]
     System(&'static str, io::Error),
-    #[error("the server ended before it was ready: {}", ending(.0))]
+    #[error("the server ended before it was ready: {}; try again with -vv to see how far it came", ending(.0))]
     Server(WaitStatus),
-    #[error("{} cannot be run: {}", .0.display(), .1)]
+    #[error("{} cannot be run: {}; {}", .0.display(), .1, way_to_run(.1))]
     Program(OsString, io::Error),
 }
 
@@ -37,6 +39,15 @@ impl DemoError {
             Self::Program(..) => ExitCode::from(126),
             _ => ExitCode::FAILURE,
         }
+    }
+}
+
+/// What to do about a program that cannot be run.
+fn way_to_run(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::NotFound => "check its name, or give its path",
+        ErrorKind::PermissionDenied => "make it executable (`chmod +x`), or choose another",
+        _ => "check that it is a program for this machine",
     }
 }
 

@@ -112,7 +112,10 @@ impl Background for ServerWatch<'_> {
                 self.server.show_counters();
             }
         }
-        self.server.how_it_ended().map_or(Ok(()), Err)
+        match self.server.how_it_ended() {
+            None => Ok(()),
+            Some(ending) => Err(format!("{ending}; start the demo again")),
+        }
     }
 }
 
