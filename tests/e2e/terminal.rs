@@ -14,6 +14,7 @@ tests![
     ctrl_c_ends_the_client,
     ctrl_z_stops_the_client_and_fg_brings_the_prompt_back,
     a_client_that_is_stopped_by_another_process_comes_back_too,
+    a_client_that_a_signal_ends_gives_the_terminal_back,
     raw_lines_have_a_newline,
     the_servers_end_ends_the_client_and_gives_the_terminal_back,
 ];
@@ -143,6 +144,30 @@ fn a_client_that_is_stopped_by_another_process_comes_back_too() {
     exchange(&mut shell, CTRL_D, "ready", "");
     shell.say("exit $?\r");
     assert_eq!(shell.wait().code(), Some(0));
+}
+
+fn a_client_that_a_signal_ends_gives_the_terminal_back() {
+    let _server = Server::start(&[]);
+    for (signal, client) in [
+        (Signal::SIGTERM, &format!("tcp {V4}")),
+        (Signal::SIGHUP, &format!("udp {V4}")),
+        (Signal::SIGQUIT, &"demo".to_owned()),
+    ] {
+        // An interactive shell would put the terminal right itself.
+        let line = format!(
+            "(echo pid=$BASHPID.; exec {} {client}); echo code $?; stty -a | grep -o \" -*icanon\"; read line; echo $line | tr a-z A-Z",
+            env!("CARGO_BIN_EXE_shout")
+        );
+        let mut shell = on_a_terminal(&format!("bash -c '{line}'"));
+        let text = shell.output.wait_until("the prompt", |text| text.contains(PROMPT));
+        let number = text.split("pid=").nth(1).and_then(|rest| rest.split_once('.')).unwrap().0;
+        kill(Pid::from_raw(number.parse().unwrap()), signal).unwrap();
+        shell.output.wait_until("the end", |text| text.contains(&format!("code {}", 128 + signal as i32)));
+        exchange(&mut shell, "a whole line\r", "A WHOLE LINE", "");
+        let text = shell.output.text();
+        assert!(text.contains(" icanon"), "{signal}: {text}");
+        assert_eq!(shell.wait().code(), Some(0));
+    }
 }
 
 fn raw_lines_have_a_newline() {

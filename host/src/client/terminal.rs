@@ -8,7 +8,7 @@
 //! kill(2) does not return before the signal is delivered (POSIX). With another thread to deliver it to, the editor would be
 //! stopped somewhere behind it, with the terminal in raw mode, which the shell then resets. Where another process stops this
 //! one, the editor does not know of it: on SIGCONT the terminal is put into raw mode again, and the editor told to show the
-//! line anew.
+//! line anew. A signal that ends the process does so when the terminal is as it was found.
 
 use core::cell::Cell;
 use core::mem;
@@ -18,7 +18,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{SigSet, Signal, raise};
 use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
 use rustyline::config::Behavior;
 use rustyline::error::ReadlineError;
@@ -28,6 +28,9 @@ use super::line::{Entry, trim};
 use super::output::{self, Output};
 
 const PROMPT: &str = ">>: ";
+
+/// Signals that end the process, and that it does not get from a key in raw mode.
+const ENDING: [Signal; 3] = [Signal::SIGHUP, Signal::SIGQUIT, Signal::SIGTERM];
 
 /// Locked while the editor takes the terminal over. Holds the mode that the terminal is in while the editor has it.
 type Gate = Arc<Mutex<Option<Termios>>>;
@@ -51,7 +54,7 @@ impl Terminal {
     /// Takes the terminal on standard input. `raw`: lines come as they are, with a line feed.
     pub(super) fn open(raw: bool) -> io::Result<Self> {
         // Before the threads are started, which inherit it.
-        SigSet::from_iter([Signal::SIGTSTP, Signal::SIGCONT]).thread_block()?;
+        SigSet::from_iter([Signal::SIGTSTP, Signal::SIGCONT].into_iter().chain(ENDING)).thread_block()?;
         let mode = tcgetattr(io::stdin())?;
         let mut editor = DefaultEditor::with_config(config()).map_err(into_io)?;
         let printer = match editor.create_external_printer() {
@@ -63,11 +66,11 @@ impl Terminal {
         let (requests, asked_for) = mpsc::channel();
         let (answers, entries) = mpsc::channel();
         let gate = Gate::default();
-        let (editors_gate, resumers_gate) = (Arc::clone(&gate), Arc::clone(&gate));
-        let resumers_printer = printer.clone();
+        let (editors_gate, signals_gate) = (Arc::clone(&gate), Arc::clone(&gate));
+        let (signals_printer, found) = (printer.clone(), mode.clone());
         thread::Builder::new()
-            .name("resumer".to_owned())
-            .spawn(move || resume(&resumers_gate, resumers_printer.as_ref()))?;
+            .name("signals".to_owned())
+            .spawn(move || attend_to_signals(&signals_gate, signals_printer.as_ref(), &found))?;
         thread::Builder::new()
             .name("editor".to_owned())
             .spawn(move || edit(editor, raw, &editors_gate, &asked_for, &answers, ringer))?;
@@ -200,14 +203,21 @@ fn lock(gate: &Mutex<Option<Termios>>) -> MutexGuard<'_, Option<Termios>> {
     gate.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Takes the terminal again for the editor whenever the process is continued. If a call fails, the terminal is gone.
-fn resume(gate: &Mutex<Option<Termios>>, printer: Option<&Sender<String>>) {
-    let continued = SigSet::from(Signal::SIGCONT);
-    while continued.wait().is_ok() {
-        if let Some(mode) = &*lock(gate) {
-            let _ = tcsetattr(io::stdin(), SetArg::TCSADRAIN, mode);
-            // Whatever is printed above it, the editor shows the line anew.
-            let _ = printer.map(|printer| printer.send(String::new()));
+/// Takes the terminal again for the editor whenever the process is continued, and gives it back before a signal ends the
+/// process. If a call fails, the terminal is gone.
+fn attend_to_signals(gate: &Mutex<Option<Termios>>, printer: Option<&Sender<String>>, found: &Termios) {
+    let watched = SigSet::from_iter([Signal::SIGCONT].into_iter().chain(ENDING));
+    while let Ok(signal) = watched.wait() {
+        if signal == Signal::SIGCONT {
+            if let Some(mode) = &*lock(gate) {
+                let _ = tcsetattr(io::stdin(), SetArg::TCSADRAIN, mode);
+                // Whatever is printed above it, the editor shows the line anew.
+                let _ = printer.map(|printer| printer.send(String::new()));
+            }
+        } else {
+            // Not behind the gate, which is locked for good at the end of the conversation.
+            let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, found);
+            let _ = SigSet::from(signal).thread_unblock().and_then(|()| raise(signal));
         }
     }
 }
