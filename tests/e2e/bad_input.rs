@@ -155,7 +155,7 @@ fn wrong_client_arguments() {
         ("tcp --timeout never 127.0.0.1:8080", &["--timeout", "never"]),
         ("tcp --timeout 0 127.0.0.1:8080", &["--timeout"]),
         ("tcp 127.0.0.1 0", &["127.0.0.1 0", "1 to 65535"]),
-        ("tcp tcp://127.0.0.1:8080", &["leave out tcp://"]),
+        ("tcp tcp://127.0.0.1:8080", &["leave out tcp://, and write 127.0.0.1:8080"]),
         ("udp [fe80::1]:8080", &["[fe80::1]:8080", "zone"]),
     ]);
 }

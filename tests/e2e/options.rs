@@ -2,8 +2,10 @@
 
 use core::net::SocketAddr;
 use core::time::Duration;
-use std::io::{ErrorKind, Read};
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
 use std::net::TcpStream;
+use std::process::Stdio;
 use std::thread;
 use std::time::Instant;
 
@@ -31,6 +33,8 @@ tests![
     tun_names_the_device,
     quiet_says_nothing_and_verbose_more,
     version_and_help_say_what_is_asked,
+    help_that_nobody_reads_is_no_error_and_help_that_cannot_be_written_is_one,
+    a_wrong_command_line_ends_with_2_though_nobody_reads_why,
 ];
 
 fn serve_may_be_named() {
@@ -220,5 +224,26 @@ fn version_and_help_say_what_is_asked() {
         "--quiet",
     ] {
         assert!(help.stdout().contains(option), "{option} is missing in:\n{help}");
+    }
+}
+
+fn help_that_nobody_reads_is_no_error_and_help_that_cannot_be_written_is_one() {
+    for arguments in [&["--help"][..], &["help", "demo"], &["tcp", "-h"], &["--version"]] {
+        let (reader, writer) = io::pipe().unwrap();
+        drop(reader);
+        let unread = shout(arguments).stdout(writer).stderr(Stdio::piped()).output().unwrap();
+        assert_eq!((unread.status.code(), unread.stderr), (Some(0), vec![]), "{arguments:?}");
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let unwritten = shout(arguments).stdout(full).stderr(Stdio::piped()).output().unwrap();
+        let complaint = String::from_utf8(unwritten.stderr).unwrap();
+        assert_eq!(unwritten.status.code(), Some(1), "{complaint}");
+        assert!(complaint.starts_with("error: cannot write to standard output: "), "{complaint}");
+    }
+}
+
+fn a_wrong_command_line_ends_with_2_though_nobody_reads_why() {
+    for arguments in [&["--port", "x"][..], &["tcp", "nowhere"]] {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        assert_eq!(shout(arguments).stderr(full).status().unwrap().code(), Some(2), "{arguments:?}");
     }
 }

@@ -8,7 +8,7 @@ use clap::{ArgGroup, Args};
 use crate::cli::values::{Chance, nonzero_duration, number};
 
 /// Where the options stand in the help.
-const HEADING: &str = "Faults on purpose, in each direction, for testing clients";
+const HEADING: &str = "Faults on purpose, in each direction";
 
 /// The faults that are asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]

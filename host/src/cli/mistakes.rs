@@ -21,11 +21,16 @@ pub(super) fn complaint(error: &clap::Error, arguments: &[OsString]) -> String {
 
 /// The command that was meant, as far as that can be seen.
 fn command(arguments: &[OsString]) -> String {
-    let known = |word: &&str| pages::COMMANDS.iter().any(|page| page.command == *word);
-    match arguments.iter().skip(1).filter_map(|word| word.to_str()).find(known) {
-        Some(word) => format!("shout {word}"),
+    match command_word(arguments).and_then(|at| arguments.get(at)) {
+        Some(word) => format!("shout {}", word.to_string_lossy()),
         None => "shout".to_owned(),
     }
+}
+
+/// Where the command's word stands.
+fn command_word(arguments: &[OsString]) -> Option<usize> {
+    let known = |word: &OsString| pages::COMMANDS.iter().any(|page| word == page.command);
+    arguments.iter().skip(1).position(known).map(|at| at + 1)
 }
 
 /// `shout demo bash`, where `shout demo -- bash` was meant.
@@ -35,7 +40,7 @@ fn missing_separator(error: &clap::Error, arguments: &[OsString]) -> Option<Stri
     else {
         return None;
     };
-    let demo = arguments.iter().position(|word| word == "demo")?;
+    let demo = command_word(arguments).filter(|&at| arguments[at] == "demo")?;
     let start = arguments.iter().skip(demo).position(|word| word == unknown.as_str())?;
     if unknown.starts_with('-') {
         return None;
@@ -82,6 +87,7 @@ mod tests {
         );
         assert!(!complaint("shout demo --bash").contains("goes after"));
         assert!(!complaint("shout tcp demo 1 2").contains("goes after"));
+        assert!(!complaint("shout serve demo").contains("goes after"));
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub(crate) mod values;
 
 use core::time::Duration;
 use std::ffi::OsString;
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -113,14 +114,25 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Inv
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     read(&arguments).map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => match error.print() {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(_) => ExitCode::FAILURE,
+            // Whoever closes the pipe has seen enough.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+                tell(&format!(
+                    "error: cannot write to standard output: {error}; free some space, or write elsewhere\n"
+                ));
+                ExitCode::FAILURE
+            }
+            _ => ExitCode::SUCCESS,
         },
         _ => {
-            eprint!("{}", mistakes::complaint(&error, &arguments));
+            tell(&mistakes::complaint(&error, &arguments));
             ExitCode::from(WRONG_USAGE)
         }
     })
+}
+
+/// Writes to standard error. `eprint!` would panic where nobody reads it.
+fn tell(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 fn read(arguments: &[OsString]) -> ClapResult<Invocation> {

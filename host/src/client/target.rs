@@ -44,7 +44,9 @@ impl Target {
     fn new(host: &str, port: &str, text: &str) -> Result<Self, Ended> {
         let bad = |why: String| Ended::BadTarget(text.to_owned(), why);
         if let Some((scheme, rest)) = text.split_once("://") {
-            return Err(bad(format!("leave out {scheme}:// and write {rest}")));
+            let (place, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+            let and_path = if path.is_empty() { String::new() } else { format!(" and {path}") };
+            return Err(bad(format!("leave out {scheme}://{and_path}, and write {place}")));
         }
         if host.is_empty() {
             return Err(bad("the host is missing, as in localhost:8080".to_owned()));
@@ -136,9 +138,10 @@ mod tests {
     #[test]
     fn a_mistake_gets_its_remedy() {
         for (line, remedy) in [
-            ("tcp://192.168.69.1:8080", "leave out tcp:// and write 192.168.69.1:8080"),
-            ("udp://[fd69::1]:8080", "leave out udp:// and write [fd69::1]:8080"),
-            ("http://localhost 80", "leave out http:// and write localhost 80"),
+            ("tcp://192.168.69.1:8080", "leave out tcp://, and write 192.168.69.1:8080"),
+            ("udp://[fd69::1]:8080", "leave out udp://, and write [fd69::1]:8080"),
+            ("http://localhost 80", "leave out http://, and write localhost 80"),
+            ("http://localhost:80/a/b", "leave out http:// and /a/b, and write localhost:80"),
             ("[fe80::1]:8080", "[fe80::1%shout0]:8080"),
             ("fe80::1 8080", "[fe80::1%shout0]:8080"),
             ("fd69::1", "in brackets"),
