@@ -23,6 +23,7 @@ use crate::sockets::{
 tests![
     sigterm_sigint_and_sighup_end_with_0_and_take_the_device_away,
     under_nohup_sighup_is_ignored,
+    a_second_signal_ends_the_server_at_once,
     sigterm_in_mid_transfer_leaves_a_correct_prefix_and_hangs_nobody,
     sigterm_under_full_load_leaves_correct_prefixes_and_hangs_nobody,
     a_client_that_never_reads_is_reset_not_left_hanging,
@@ -56,6 +57,18 @@ fn under_nohup_sighup_is_ignored() {
     server.log().wait_for_line(&["rates over"]);
     assert_echo(&mut connect(V4));
     assert_eq!(server.terminate().code(), Some(0));
+}
+
+fn a_second_signal_ends_the_server_at_once() {
+    let mut server = Server::start(&[]);
+    // Its echo waits to be read for as long as the server allows.
+    let mut deaf = connect(V4);
+    deaf.write_all(&[b'x'; 100]).unwrap();
+    server.logs_arrival(local(&deaf));
+    server.signal(Signal::SIGTERM);
+    server.signal(Signal::SIGINT);
+    assert_eq!(server.wait().code(), Some(0));
+    assert!(server.log().text().contains("a second signal: ending at once"), "{}", server.log().text());
 }
 
 fn sigterm_in_mid_transfer_leaves_a_correct_prefix_and_hangs_nobody() {

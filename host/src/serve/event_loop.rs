@@ -85,7 +85,7 @@ impl<D: HostDevice + AsFd, H: Handler<State: 'static>> EventLoop<D, H> {
                 match signal {
                     Signal::SIGUSR1 => self.report.show(now, self.server.stats(), self.device.faults()),
                     _ if ending => {
-                        log::info!("{signal} again: ending at once");
+                        log::info!("{signal}, a second signal: ending at once");
                         return Ok(());
                     }
                     _ => {
@@ -148,7 +148,6 @@ impl<D: HostDevice + AsFd, H: Handler<State: 'static>> EventLoop<D, H> {
             PollFd::new(self.device.as_fd(), interest),
             PollFd::new(self.signals.as_fd(), PollFlags::POLLIN),
         ];
-        log::trace!("asleep for {sleep:?} at most, awaiting {interest:?}");
         match ppoll(&mut descriptors, sleep.map(TimeSpec::from_duration), None) {
             Ok(_) | Err(Errno::EINTR) => {}
             Err(error) => return Err(Error::system("waiting for packets")(error)),
