@@ -53,12 +53,14 @@ pub(crate) enum Error {
     /// There is no device, and none is to be made.
     #[error(
         "there is no device {device}, and --no-configure uses one that is there: make it with `sudo ip tuntap add dev \
-         {device} mode tun user $USER`, give it an address (`sudo ip address add {host_address} dev {device}`) and set it up \
+         {device} mode {kind} user $USER`, give it an address (`sudo ip address add {host_address} dev {device}`) and set it up \
          (`sudo ip link set {device} up`), or leave --no-configure out"
     )]
     NoDevice {
         /// The device.
         device: String,
+        /// The mode that `ip tuntap` makes it in.
+        kind: &'static str,
         /// An address for this machine's end of the link, with its prefix.
         host_address: String,
     },
@@ -157,8 +159,7 @@ pub(crate) enum Error {
     },
     /// The file of the counters cannot be written.
     #[error(
-        "{path} (--stats-file) cannot be written by the user {user}, as whom shout serves: {source}; give that user the \
-         directory (`sudo install -d -o {user} DIRECTORY`), or choose another"
+        "{path} (--stats-file) cannot be written by the user {user}, as whom shout serves: {source}; {}", way_to_write(source, *user)
     )]
     StatsFile {
         /// The file.
@@ -209,6 +210,18 @@ impl Error {
     pub(crate) fn system<E: Into<io::Error>>(what: &str) -> impl FnOnce(E) -> Error {
         let what = what.to_owned();
         move |source| Error::System { what, source: source.into() }
+    }
+}
+
+/// What to do where that user cannot write a file.
+fn way_to_write(error: &io::Error, user: u32) -> String {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "free some space, or choose another file".to_owned()
+        }
+        _ => {
+            format!("give that user the directory (`sudo install -d -o {user} DIRECTORY`), or choose another")
+        }
     }
 }
 

@@ -135,6 +135,11 @@ fn no_configure_warns_of_each_address_that_is_out_of_reach() {
     ip("-6 route add default dev other");
     let (warnings, _) = serve(&[]);
     assert!(warnings.len() == 1 && warnings[0].contains("fd69::1 on other, not on shout0"), "{warnings:?}");
+    let (warnings, _) = serve(&["--mtu", "1400"]);
+    assert!(
+        warnings[0].ends_with("not 1400: give --mtu 1500, or type `sudo ip link set shout0 mtu 1400`"),
+        "{warnings:?}"
+    );
     // The remedies are.
     ip("addr add fd69::100/64 dev shout0");
     assert_eq!(serve(&[]).0, [""; 0]);

@@ -207,6 +207,11 @@ fn a_closed_udp_port_is_said_and_it_goes_on() {
     let output = client(&["udp", "--timeout", "300ms", "127.0.0.1:8080"], "hello\n");
     assert_eq!((output.stdout().as_str(), output.code()), ("", Some(1)), "{output}");
     assert_complaint(&output, &["127.0.0.1:8080"]);
+    for protocol in ["tcp", "udp"] {
+        let output = client(&[protocol, "203.0.113.1:8080"], "hello\n");
+        assert_eq!(output.code(), Some(1), "{output}");
+        assert_complaint(&output, &["203.0.113.1:8080", "unreachable", "the route to it (`ip route`)"]);
+    }
 }
 
 fn a_reply_from_elsewhere_is_not_taken() {

@@ -24,6 +24,8 @@ tests![
     more_memory_than_there_is,
     no_configure_without_a_device,
     no_thread_can_be_started,
+    too_few_files_may_be_open,
+    a_full_disk_for_the_counters,
 ];
 
 /// Runs a server that cannot start, and checks that it says each of `parts` in a single line.
@@ -132,6 +134,7 @@ fn no_configure_without_a_device() {
             "ip address add 192.168.69.100/24",
         ],
     );
+    assert_fails(&mut shout(&["--no-configure", "--tap"]), &["ip tuntap add dev shout0 mode tap"]);
 }
 
 /// By then the privileges are gone, and with them the right to undo what was set up.
@@ -147,4 +150,21 @@ fn no_thread_can_be_started() {
     ip("tuntap add dev shout0 mode tun");
     let output = run(&mut command, b"");
     assert_eq!((output.code(), output.stderr.lines().count()), (Some(1), 1), "{output}");
+}
+
+fn too_few_files_may_be_open() {
+    // The last of these is just enough to ask the kernel for its devices, and not to see whether there is IPv6.
+    for limit in [4, 5] {
+        let mut command = Command::new("prlimit");
+        command.args([&format!("--nofile={limit}"), "--", env!("CARGO_BIN_EXE_shout")]);
+        assert_fails(command.env_remove("RUST_LOG"), &["Too many open files", "ulimit -n"]);
+    }
+}
+
+fn a_full_disk_for_the_counters() {
+    own_mounts();
+    mount(Some("tmpfs"), "/mnt", Some("tmpfs"), MsFlags::empty(), Some("size=4k,mode=777")).unwrap();
+    let mut command = shout(&["--stats-file", "/mnt/shout.prom"]);
+    assert_fails(&mut command, &["/mnt/shout.prom", "No space left", "free some space"]);
+    assert_eq!(fs::read_dir("/mnt").unwrap().count(), 0, "a part of the file is left");
 }

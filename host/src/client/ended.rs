@@ -5,8 +5,8 @@ use std::io;
 
 use crate::error::remedy;
 
-/// What to do where there is no connection.
-fn way_to_connect(error: &io::Error) -> &'static str {
+/// What to do where nothing can be sent to a server.
+pub(super) fn way_to_connect(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset => {
             "check that a server listens there"

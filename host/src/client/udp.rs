@@ -18,7 +18,7 @@ use std::time::Instant;
 
 use nix::errno::Errno;
 
-use super::ended::Ended;
+use super::ended::{Ended, way_to_connect};
 use super::input::Input;
 use super::line::Entry;
 use super::output::Output;
@@ -273,7 +273,7 @@ fn explain(error: &io::Error) -> String {
     if error.raw_os_error() == Some(Errno::EMSGSIZE as i32) {
         return "it is longer than a datagram can be; send it in parts".into();
     }
-    error.to_string()
+    format!("{error}; {}", way_to_connect(error))
 }
 
 #[cfg(test)]

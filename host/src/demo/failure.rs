@@ -46,7 +46,7 @@ impl DemoError {
 fn way_to_run(error: &io::Error) -> &'static str {
     match error.kind() {
         ErrorKind::NotFound => "check its name, or give its path",
-        ErrorKind::PermissionDenied => "make it executable (`chmod +x`), or choose another",
+        ErrorKind::PermissionDenied => "check that it is a program, and that you may run it",
         _ => "check that it is a program for this machine",
     }
 }

@@ -12,6 +12,7 @@ pub(crate) fn no_device(options: &ServeOptions) -> Error {
     let host_address = options.host_addresses.first();
     Error::NoDevice {
         device: options.tun.clone(),
+        kind: if options.tap { "tap" } else { "tun" },
         host_address: host_address.map_or_else(|| "CIDR".to_owned(), IpNet::to_string),
     }
 }
@@ -24,7 +25,12 @@ pub(crate) fn look_at(
     options: &ServeOptions,
 ) -> Result<Option<IpNet>, Error> {
     if link.mtu != u32::from(options.mtu) {
-        log::warn!("{} has an MTU of {}, not the {} of --mtu", link.name, link.mtu, options.mtu);
+        log::warn!(
+            "{0} has an MTU of {1}, not {2}: give --mtu {1}, or type `sudo ip link set {0} mtu {2}`",
+            link.name,
+            link.mtu,
+            options.mtu
+        );
     }
     if !link.up {
         // A device that is down has no routes: whether there will be any is not known.

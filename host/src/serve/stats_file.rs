@@ -35,7 +35,10 @@ impl StatsFile {
         name.push(".new");
         let file =
             StatsFile { path: path.to_owned(), new: name.into(), started: SystemTime::now(), failed: false };
-        file.try_write(&Stats::default())?;
+        file.try_write(&Stats::default()).inspect_err(|_| {
+            // What there is of it is of no use to anybody.
+            let _ = fs::remove_file(&file.new);
+        })?;
         Ok(file)
     }
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::{fs, thread};
 
 use ipnet::IpNet;
+use nix::errno::Errno;
 
 use crate::cli::options::ServeOptions;
 use crate::error::{Error, program};
@@ -61,10 +62,14 @@ fn addresses(netlink: &Netlink) -> Result<Vec<Assigned>, Error> {
     netlink.addresses().map_err(Error::system("reading the addresses of this machine"))
 }
 
-/// Whether this machine speaks IPv6 on the device, or would on one that is yet to be made.
+/// Whether this machine speaks IPv6 on the device, or would on one that is yet to be made. Where that cannot be seen, it will be
+/// when the device gets its addresses.
 pub(crate) fn has_ipv6(device: &str) -> bool {
     let disabled = |interface: &str| fs::read_to_string(sysctl(interface, "disable_ipv6"));
-    disabled(device).or_else(|_| disabled("default")).is_ok_and(|value| value.trim() == "0")
+    match disabled(device).or_else(|_| disabled("default")) {
+        Ok(value) => value.trim() == "0",
+        Err(error) => error.kind() != io::ErrorKind::NotFound,
+    }
 }
 
 fn sysctl(device: &str, name: &str) -> PathBuf {
@@ -117,6 +122,11 @@ pub(crate) fn way(netlink: &Netlink, device: u32, address: IpAddr) -> Result<Way
         Some(index) if index == device => Way::Device,
         Some(index) => Way::Elsewhere(name(netlink, index)),
     })
+}
+
+/// Whether there is no such device any more. Its settings are files that are not there.
+fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(Errno::ENODEV as i32)
 }
 
 /// A segment and the acknowledgement of an echo.
@@ -274,6 +284,8 @@ impl Drop for Setup {
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                     log::debug!("a change to {} stays: {error}", self.device);
                 }
+                // With it went the changes.
+                Err(error) if is_gone(&error) => {}
                 Err(error) => log::warn!("a change to {} could not be undone: {error}", self.device),
             }
         }
