@@ -39,8 +39,11 @@ fn write_pages(directory: &Path, date: &str) -> io::Result<()> {
     for page in pages::COMMANDS.iter().chain([&pages::SHOUT]) {
         let command = definition.find_subcommand(page.command).unwrap_or(&definition);
         let source = concat!("shout ", env!("CARGO_PKG_VERSION"));
-        let man = Man::new(command.clone()).date(date).source(source).manual("User Commands");
-        let mut file = fs::File::create(directory.join(man.get_filename()))?;
+        let man = Man::new(command.clone());
+        let name = man.get_filename();
+        let man = man.title(name.trim_end_matches(".1").to_uppercase());
+        let man = man.date(date).source(source).manual("User Commands");
+        let mut file = fs::File::create(directory.join(name))?;
         write_page(&man, command, page, &mut file)?;
     }
     Ok(())
@@ -53,9 +56,8 @@ fn write_page(man: &Man, command: &clap::Command, page: &Page, out: &mut impl Wr
     writeln!(out, ".SH DESCRIPTION")?;
     // The first paragraph is that of NAME.
     let description = command.get_long_about().map(ToString::to_string).unwrap_or_default();
-    for paragraph in description.split("\n\n").skip(1) {
-        writeln!(out, ".PP\n{}", escaped(paragraph))?;
-    }
+    let paragraphs: Vec<String> = description.split("\n\n").skip(1).map(escaped).collect();
+    writeln!(out, "{}", paragraphs.join("\n.PP\n"))?;
     man.render_options_section(out)?;
     if page.command.is_empty() {
         man.render_subcommands_section(out)?;
@@ -107,6 +109,8 @@ mod tests {
             let text = fs::read_to_string(directory.join(format!("{name}.1"))).unwrap();
             let title = text.lines().find(|line| line.starts_with(".TH")).unwrap();
             assert!(title.contains("2026-01-02") && title.contains(version), "{title}");
+            assert!(title.contains(&format!(" {} 1 ", name.to_uppercase())), "{title}");
+            assert!(!text.contains("DESCRIPTION\n.PP"), "{text}");
             for heading in [
                 "NAME",
                 "SYNOPSIS",

@@ -24,7 +24,7 @@ pub(crate) enum Error {
     /// No right to make the device, or to attach to it.
     #[error(
         "the device {device} can be neither made nor attached to without CAP_NET_ADMIN; one of these helps:\n  \
-         run shout with sudo\n  \
+         run shout with sudo, or its container with `--cap-add NET_ADMIN`\n  \
          give it that right with `sudo setcap cap_net_admin+ep {program}`\n  \
          make the device with `sudo ip tuntap add dev {device} mode {kind} user $USER`, set it up, and use --no-configure\n  \
          see shout work in a private namespace, without any right, with `{program} demo`"
@@ -159,7 +159,8 @@ pub(crate) enum Error {
     },
     /// The file of the counters cannot be written.
     #[error(
-        "{path} (--stats-file) cannot be written by the user {user}, as whom shout serves: {source}; {}", way_to_write(source, *user)
+        "{path} (--stats-file) cannot be written by the user as whom shout serves: {source}; {}",
+        way_to_write(source, *user)
     )]
     StatsFile {
         /// The file.
@@ -219,6 +220,8 @@ fn way_to_write(error: &io::Error, user: u32) -> String {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             "free some space, or choose another file".to_owned()
         }
+        // Root without a right: the only user of its user namespace, and another one outside of it, or root in a container.
+        _ if user == 0 => "choose a directory that whoever started shout may write to".to_owned(),
         _ => {
             format!("give that user the directory (`sudo install -d -o {user} DIRECTORY`), or choose another")
         }
@@ -243,4 +246,28 @@ pub(crate) fn remedy(error: &io::Error) -> &'static str {
 /// The path of this program, for commands that the user can copy.
 pub(crate) fn program() -> String {
     std::env::current_exe().map_or_else(|_| "shout".to_owned(), |path| path.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_to_a_file_is_one_that_helps() {
+        let way = |kind: io::ErrorKind, user| way_to_write(&kind.into(), user);
+        assert!(way(io::ErrorKind::PermissionDenied, 65534).contains("install -d -o 65534"));
+        assert!(way(io::ErrorKind::NotFound, 0).contains("whoever started shout"));
+        assert!(way(io::ErrorKind::StorageFull, 65534).contains("free some space"));
+    }
+
+    #[test]
+    fn an_error_that_nobody_foresaw_has_a_remedy_too() {
+        let message = |errno: Errno| Error::system("something")(errno).to_string();
+        assert_eq!(
+            message(Errno::EMFILE),
+            "something failed: Too many open files (os error 24); allow more open files (`ulimit -n`)"
+        );
+        assert!(message(Errno::EPERM).contains("allow it there"));
+        assert!(message(Errno::EIO).contains("-vv"));
+    }
 }

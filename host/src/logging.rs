@@ -55,7 +55,8 @@ impl Log {
             .parse_default_env()
             .format(move |line, record| {
                 if journal {
-                    return writeln!(line, "{}{}", journal::priority(record.level()), record.args());
+                    return line
+                        .write_all(journal::lines(record.level(), &record.args().to_string()).as_bytes());
                 }
                 let now = humantime::format_rfc3339_millis(SystemTime::now());
                 writeln!(line, "{now} {:<5} {}", record.level(), record.args())
@@ -74,8 +75,9 @@ impl Log {
 
     /// Says why the program ends, whatever the log level.
     pub(crate) fn fatal(&self, error: &dyn Display) {
-        let priority = if self.journal { journal::priority(Level::Error) } else { "" };
-        self.sink().line(format!("{priority}error: {error}\n").as_bytes());
+        let text = format!("error: {error}\n");
+        let text = if self.journal { journal::lines(Level::Error, &text) } else { text };
+        self.sink().line(text.as_bytes());
     }
 
     /// Waits until the last line is written, but not for long.

@@ -10,6 +10,7 @@ use crate::namespace::{has_other_users, ip, own_mounts, snapshot};
 use crate::outsider;
 use crate::program::run;
 use crate::server::{Server, V4, shout};
+use crate::shim::shout_that_keeps_its_privileges;
 use crate::sockets::{assert_echo, connect};
 
 tests![
@@ -24,6 +25,7 @@ tests![
     more_memory_than_there_is,
     no_configure_without_a_device,
     no_thread_can_be_started,
+    privileges_cannot_be_given_up,
     too_few_files_may_be_open,
     a_full_disk_for_the_counters,
 ];
@@ -150,6 +152,13 @@ fn no_thread_can_be_started() {
     ip("tuntap add dev shout0 mode tun");
     let output = run(&mut command, b"");
     assert_eq!((output.code(), output.stderr.lines().count()), (Some(1), 1), "{output}");
+}
+
+/// By then the device is set up. One that the server has made takes all of that with it.
+fn privileges_cannot_be_given_up() {
+    assert_fails(&mut shout_that_keeps_its_privileges(), &["no_new_privs"]);
+    ip("tuntap add dev shout0 mode tun");
+    assert_fails(&mut shout_that_keeps_its_privileges(), &["no_new_privs"]);
 }
 
 fn too_few_files_may_be_open() {

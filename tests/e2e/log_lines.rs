@@ -161,6 +161,8 @@ fn in_the_journal_each_line_has_a_priority_and_no_time() {
     let mut server = Program::start_with_own_errors(
         command.env("JOURNAL_STREAM", format!("{}:{}", status.st_dev, status.st_ino)).stderr(writer),
     );
+    // It holds the pipe open, too.
+    drop(command);
     let mut lines = BufReader::new(reader).lines().map(Result::unwrap);
     let first = lines.next().unwrap();
     assert!(first.starts_with("<6>listening on 192.168.69.1:8080"), "{first}");
@@ -182,4 +184,7 @@ fn in_the_journal_each_line_has_a_priority_and_no_time() {
     assert!(server_without.stderr.starts_with("error: "), "{server_without}");
     server.signal(Signal::SIGTERM);
     assert_eq!(server.wait().code(), Some(0));
+    // The counters at the end are several.
+    let rest: Vec<String> = lines.collect();
+    assert!(rest.len() > 5 && rest.iter().all(|line| line.starts_with("<6>")), "{rest:?}");
 }

@@ -3,9 +3,11 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -97,4 +99,20 @@ ssize_t write(int fd, const void *bytes, size_t length)
         return -1;
     }
     return syscall(SYS_write, fd, bytes, length);
+}
+
+/* With SHOUT_SHIM_KEEP_PRIVILEGES, the first step of giving privileges up is refused. */
+int prctl(int operation, ...)
+{
+    va_list list;
+    va_start(list, operation);
+    long arguments[4];
+    for (int i = 0; i < 4; i++)
+        arguments[i] = va_arg(list, long);
+    va_end(list);
+    if (operation == PR_SET_NO_NEW_PRIVS && getenv("SHOUT_SHIM_KEEP_PRIVILEGES")) {
+        errno = EINVAL;
+        return -1;
+    }
+    return (int)syscall(SYS_prctl, operation, arguments[0], arguments[1], arguments[2], arguments[3]);
 }

@@ -112,6 +112,16 @@ impl Drop for Shimmed {
     }
 }
 
+/// `shout` where the kernel refuses the first step of giving privileges up.
+pub(crate) fn shout_that_keeps_its_privileges() -> Command {
+    let mut command = shout(&[]);
+    command
+        .env("LD_PRELOAD", library())
+        .env("SHOUT_SHIM", "/dev/zero")
+        .env("SHOUT_SHIM_KEEP_PRIVILEGES", "1");
+    command
+}
+
 /// The library, built once.
 fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();

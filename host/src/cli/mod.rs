@@ -180,13 +180,19 @@ fn read(arguments: &[OsString]) -> ClapResult<Invocation> {
     Ok(Invocation { command: command.map_err(mistake)?, level })
 }
 
-/// Refuses two that would write to standard output at once.
+/// Refuses what a demo cannot do.
 fn check_demo(client: &DemoClient, serve: &ServeOptions) -> Result<(), String> {
     let is_prompt = !matches!(client, DemoClient::Program(..));
     if is_prompt && serve.pcap.as_deref() == Some(Path::new("-")) {
         return Err(
             "`--pcap -` and the prompt would both write to standard output: give a file, or a COMMAND \
                     that writes elsewhere, such as `sh -c 'nc ... > /dev/null'`"
+                .to_owned(),
+        );
+    }
+    if !serve.configure {
+        return Err(
+            "a demo has a network of its own, in which nobody has set a device up: leave --no-configure out"
                 .to_owned(),
         );
     }

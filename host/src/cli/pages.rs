@@ -134,8 +134,8 @@ pub const SHOUT: Page = Page {
         manual(
             "See also",
             &[(
-                "shout-serve(1), shout-tcp(1), shout-udp(1), shout-demo(1)",
-                "The commands. nc(1), tcpdump(1), ip-tuntap(8) and capabilities(7) go well with them.",
+                "shout-serve(1), shout-tcp(1), shout-udp(1), shout-demo(1), nc(1), tcpdump(1), ip-tuntap(8), capabilities(7)",
+                "",
             )],
         ),
     ],

@@ -131,6 +131,7 @@ fn malformed_values_are_refused() {
         "-4 --address fd00::1/64 --host-address fd00::2/64",
         "demo --port 0",
         "demo --pcap -",
+        "demo --no-configure",
         "--corrupt 5%",
         "--shaping-interval 1s",
         "--rate-limit 1 --shaping-interval 0",
@@ -203,7 +204,7 @@ fn a_demo_takes_a_protocol_or_a_command() {
 
 #[test]
 fn a_demo_takes_the_servers_options_and_passes_them_on() {
-    let line = "demo --udp -4 --service echo --port 81 --drop 0.5 --no-configure --address 10.0.0.1/8 --address 10.0.0.2/8 \
+    let line = "demo --udp -4 --service echo --port 81 --drop 0.5 --no-sandbox --address 10.0.0.1/8 --address 10.0.0.2/8 \
                 --host-address=10.0.0.3/8 --pcap -p -v -- nc --port 2";
     assert!(read(&line.replace("--pcap -p", "--pcap")).is_err());
     let options = demo(&line.replace("--pcap -p", "--pcap=-p"));

@@ -125,7 +125,7 @@ pub(crate) fn dropped(stats: &Stats) -> u64 {
 pub(crate) fn manual() -> Vec<(String, String)> {
     let counters = COUNTERS
         .iter()
-        .map(|counter| (format!("{} ({})", counter.words, counter.name), counter.meaning.to_owned()));
+        .map(|counter| (format!("{}, {}", counter.words, counter.name), counter.meaning.to_owned()));
     let drops = EXPLANATIONS.into_iter().map(|Explanation { reason, packets, usually }| {
         let usually = usually.map(|usually| format!(" If nothing else comes: {usually}."));
         (format!("dropped: {}", reason.name()), format!("{packets}{}", usually.unwrap_or_default()))

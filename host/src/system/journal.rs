@@ -18,8 +18,13 @@ fn names(stream: &str, file: impl AsFd) -> bool {
     fstat(file).is_ok_and(|status| numbers == (Some(status.st_dev), Some(status.st_ino)))
 }
 
+/// The lines of a text, each with its priority and a line feed: to the journal each is an entry of its own.
+pub(crate) fn lines(level: Level, text: &str) -> String {
+    text.lines().map(|line| format!("{}{line}\n", priority(level))).collect()
+}
+
 /// The prefix of a line of this level.
-pub(crate) fn priority(level: Level) -> &'static str {
+fn priority(level: Level) -> &'static str {
     match level {
         Level::Error => "<3>",
         Level::Warn => "<4>",
@@ -31,6 +36,11 @@ pub(crate) fn priority(level: Level) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_line_of_a_text_has_its_priority() {
+        assert_eq!(lines(Level::Error, "error: so;\n  do this"), "<3>error: so;\n<3>  do this\n");
+    }
 
     #[test]
     fn the_journal_is_told_from_other_streams() {
