@@ -19,6 +19,7 @@ mod corpus;
 mod long_run;
 mod many_clients;
 mod note_claims;
+mod random_client;
 mod random_scenario;
 mod regressions;
 mod run;

@@ -203,8 +203,7 @@ fn tcp(random: &mut Rng, bytes: u32) -> Tcp {
         ack_delay: Duration::from_millis(ack_delay),
         rto: Duration::from_millis(random.u64(200..1500)),
         iss: pick(random, &[random.clone().u32(..), u32::MAX, 0, 0x7fff_ffff]),
-        resends: Resends::FromUna,
-        old_acks: false,
+        ..TcpConfig::PLAIN
     })
 }
 
@@ -223,15 +222,15 @@ pub(crate) fn udp_client(random: &mut Rng, mtu: usize) -> UdpClientSpec {
     UdpClientSpec { ipv6, requests }
 }
 
-fn pick<T: Copy>(random: &mut Rng, choices: &[T]) -> T {
+pub(crate) fn pick<T: Copy>(random: &mut Rng, choices: &[T]) -> T {
     choices[random.usize(..choices.len())]
 }
 
 /// Draws with this chance in a hundred.
-fn sometimes<T>(random: &mut Rng, chance: u8, draw: impl FnOnce(&mut Rng) -> T) -> Option<T> {
+pub(crate) fn sometimes<T>(random: &mut Rng, chance: u8, draw: impl FnOnce(&mut Rng) -> T) -> Option<T> {
     (random.u8(..100) < chance).then(|| draw(random))
 }
 
-fn seconds(random: &mut Rng, least: u64, most: u64) -> Duration {
+pub(crate) fn seconds(random: &mut Rng, least: u64, most: u64) -> Duration {
     Duration::from_micros(random.u64(least * 1_000_000..=most * 1_000_000))
 }

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use crate::seeds;
-use shout_core::DropReason;
+use shout_core::{DropReason, Handler, Uppercase};
 use shout_tests::app::{Ending, Outcome, Pace};
 use shout_tests::link::{Done, Faults};
 use shout_tests::memory::{ClientMemory, ServerMemory};
 use shout_tests::network::Network;
+use shout_tests::pauses::{Pause, Pauses};
 use shout_tests::scenario::{Scenario, Tcp, TcpClientSpec};
 use smoltcp::phy::Medium;
 use smoltcp::time::Duration;
@@ -31,10 +32,20 @@ pub(crate) struct Tally {
 
 /// Runs a scenario to its end, checks what has to hold, and returns the clients' outcomes.
 pub(crate) fn run(scenario: &Scenario) -> Tally {
+    run_with(Uppercase, scenario, None).0
+}
+
+/// The same, with this handler, and with a look at the clients' pauses: returns those that nothing explains.
+pub(crate) fn run_with<H: Handler<State = ()>>(
+    handler: H,
+    scenario: &Scenario,
+    pauses: Option<Pauses>,
+) -> (Tally, Vec<Pause>) {
     let mut server_memory =
         ServerMemory::new(scenario.slots, scenario.buffer, if scenario.delay.is_some() { 256 } else { 0 });
     let mut memory: Vec<_> = scenario.tcp_clients.iter().map(client_memory).collect();
-    let mut network = Network::new(scenario.clone(), &mut server_memory);
+    let mut network = Network::with_handler(handler, scenario.clone(), &mut server_memory);
+    network.pauses = pauses;
     for (client, memory) in scenario.tcp_clients.iter().zip(&mut memory) {
         network.add_tcp_client(client, memory.as_mut());
     }
@@ -42,14 +53,16 @@ pub(crate) fn run(scenario: &Scenario) -> Tally {
         network.add_udp_client(udp_client);
     }
     network.trace = seeds::trace();
+    network.link.trace = network.trace;
     network.run();
+    let pauses = network.pauses.take().map_or_else(Vec::new, |pauses| pauses.found);
     network.pass(ALL_OVER);
     check(scenario, &network);
     let tally = tally(&network);
     if scenario.shutdown.is_none() {
         all_slots_are_free(scenario, &mut network);
     }
-    tally
+    (tally, pauses)
 }
 
 fn client_memory<'a>(spec: &TcpClientSpec) -> Option<ClientMemory<'a>> {
@@ -59,7 +72,7 @@ fn client_memory<'a>(spec: &TcpClientSpec) -> Option<ClientMemory<'a>> {
     }
 }
 
-fn check(scenario: &Scenario, network: &Network<'_>) {
+fn check<H: Handler<State = ()>>(scenario: &Scenario, network: &Network<'_, H>) {
     let stats = network.stats();
     assert_eq!(stats.live, 0, "connections are left, and their clients are gone:\n{stats}");
     assert_eq!(network.server.is_shut_down(), scenario.shutdown.is_some());
@@ -82,7 +95,7 @@ fn check(scenario: &Scenario, network: &Network<'_>) {
 
     for (app, TcpClientSpec { tcp, .. }) in network.apps().zip(&scenario.tcp_clients) {
         let (outcome, ending) = (app.outcome.unwrap(), app.behaviour.ending);
-        let polite = matches!(ending, Ending::HalfClose | Ending::AfterEcho);
+        let polite = !matches!(ending, Ending::Abort(_) | Ending::Vanish(_));
         if outcome == Outcome::CutShort {
             let reason = scenario.shutdown.is_some() || scenario.idle_timeout.is_some();
             let (written, echoed) = (app.written, app.echoed);
@@ -111,7 +124,7 @@ fn is_gentle(scenario: &Scenario) -> bool {
         && scenario.idle_timeout.is_none()
 }
 
-fn check_datagrams(scenario: &Scenario, network: &Network<'_>) {
+fn check_datagrams<H: Handler<State = ()>>(scenario: &Scenario, network: &Network<'_, H>) {
     let stats = network.stats();
     assert!(stats.datagrams_out <= stats.datagrams_in, "{stats}");
     let lost = [DropReason::ReplyQueue, DropReason::Neighbour, DropReason::EchoLimit]
@@ -131,7 +144,7 @@ fn check_datagrams(scenario: &Scenario, network: &Network<'_>) {
 }
 
 /// As many clients as there are slots connect at the same time, and all are served.
-pub(crate) fn all_slots_are_free(scenario: &Scenario, network: &mut Network<'_>) {
+pub(crate) fn all_slots_are_free<H: Handler<State = ()>>(scenario: &Scenario, network: &mut Network<'_, H>) {
     network.link.faults = Faults::none();
     network.scenario.refusal = None;
     let (before, first) = (*network.stats(), network.hosts.len());
@@ -156,7 +169,7 @@ pub(crate) fn all_slots_are_free(scenario: &Scenario, network: &mut Network<'_>)
     );
 }
 
-fn tally(network: &Network<'_>) -> Tally {
+fn tally<H: Handler<State = ()>>(network: &Network<'_, H>) -> Tally {
     let stats = network.stats();
     let mut tally = Tally {
         faults: network.link.done,

@@ -7,10 +7,11 @@ use fastrand::Rng;
 use shout_core::{Config, Server};
 use shout_tests::device::{Device, Passed};
 use shout_tests::memory::ServerMemory;
-use shout_tests::scenario::{BEGIN, PORT, Resends, Scenario, TcpConfig};
+use shout_tests::scenario::{BEGIN, PORT, Scenario, TcpConfig};
 use shout_tests::tcp_client::TcpClient;
+use shout_tests::tcp_options::SynOptions;
 use shout_tests::transport::{Status, Transport};
-use shout_tests::wire::{SYN, Segment, syn_options};
+use shout_tests::wire::{SYN, Segment};
 use smoltcp::phy::Medium;
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{HardwareAddress, IpCidr};
@@ -154,15 +155,12 @@ impl Scene<'_> {
         let most = [200, 1000, 5000, 50_000][self.random.usize(..4)];
         let latency = Duration::from_micros(self.random.u64(100..=most));
         let config = TcpConfig {
-            mss: Some(1460),
             scale: [None, Some(0), Some(7), Some(14)][index % 4],
             buffer: 60_000,
             queue: 10_000,
             ack_delay: Duration::ZERO,
-            rto: Duration::from_millis(300),
             iss: self.random.u32(..),
-            resends: Resends::FromUna,
-            old_acks: false,
+            ..TcpConfig::PLAIN
         };
         self.clients.push(Client {
             address,
@@ -234,7 +232,7 @@ impl Scene<'_> {
             ack: 0,
             flags: SYN,
             window: 64_240,
-            options: syn_options(Some(1460), Some(7)),
+            options: SynOptions::new(Some(1460), Some(7)).to_bytes(),
             payload: Vec::new(),
         }
     }

@@ -47,6 +47,8 @@ impl Pace {
 pub enum Ending {
     /// Closes when everything is written, and reads to the end.
     HalfClose,
+    /// The same, this long after the beginning at the earliest.
+    HalfCloseLater(Duration),
     /// Closes when the whole echo has come.
     AfterEcho,
     /// Resets the connection this long after the beginning.
@@ -89,6 +91,8 @@ pub struct App<'a> {
     closed: bool,
     /// When there was progress last.
     moved: Instant,
+    /// Since when it waits for the server, if it does.
+    waits_since: Option<Instant>,
 }
 
 impl<'a> App<'a> {
@@ -105,6 +109,7 @@ impl<'a> App<'a> {
             next_read: behaviour.begin,
             closed: false,
             moved: behaviour.begin,
+            waits_since: None,
         }
     }
 
@@ -136,6 +141,29 @@ impl<'a> App<'a> {
         if self.outcome != Some(Outcome::Vanished) {
             self.transport.transmit(now, out);
         }
+        if self.is_owed(now) {
+            self.waits_since.get_or_insert(now);
+        } else {
+            self.waits_since = None;
+        }
+    }
+
+    fn is_owed(&self, now: Instant) -> bool {
+        let connecting = self.transport.status() == Status::Connecting;
+        let owed = connecting || self.echoed < self.written || self.closed;
+        self.outcome.is_none() && now >= self.next_read && owed
+    }
+
+    /// Since when the server has owed it something: its SYN|ACK, bytes of the echo that it would read at once, or its FIN.
+    /// Whatever comes, and whatever the client itself was late with, begins it anew.
+    pub fn waits_since(&self, now: Instant) -> Option<Instant> {
+        let held = self.moved.max(self.next_read).max(self.transport.held_until(now));
+        self.waits_since.map(|since| since.max(held))
+    }
+
+    /// When something new came from the server last.
+    pub fn heard_at(&self) -> Instant {
+        self.transport.heard_at().max(self.behaviour.begin)
     }
 
     /// When `act` has something to do.
@@ -152,6 +180,7 @@ impl<'a> App<'a> {
         }
         let end = match self.behaviour.ending {
             Ending::Abort(after) | Ending::Vanish(after) => Some(self.behaviour.begin + after),
+            Ending::HalfCloseLater(after) => Some(self.behaviour.begin + after).filter(|&at| at > now),
             Ending::HalfClose | Ending::AfterEcho => None,
         };
         let later = |at: Instant| (at > now).then_some(at);
@@ -189,10 +218,14 @@ impl<'a> App<'a> {
         let complete = self.echoed == self.behaviour.bytes;
         let close = match self.behaviour.ending {
             Ending::HalfClose => self.written == self.behaviour.bytes,
+            Ending::HalfCloseLater(after) => {
+                self.written == self.behaviour.bytes && now >= self.behaviour.begin + after
+            }
             Ending::AfterEcho | Ending::Abort(_) | Ending::Vanish(_) => complete,
         };
         if close && !self.closed {
             self.closed = true;
+            self.moved = now;
             self.transport.close();
         }
         if drained && self.transport.server_finished() {

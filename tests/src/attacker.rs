@@ -8,7 +8,8 @@ use crate::content::Content;
 use crate::ethernet::{Mac, Neighbour, SERVER_MAC};
 use crate::scenario::{PORT, Scenario};
 use crate::single_server::View;
-use crate::wire::{ACK, Datagram, FIN, PSH, RST, SYN, Segment, icmp_packet, syn_options};
+use crate::tcp_options::SynOptions;
+use crate::wire::{ACK, Datagram, FIN, PSH, RST, SYN, Segment, icmp_packet};
 
 /// A host, and the one port that its packets come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,8 +52,8 @@ impl Attacker {
         let length = pick(random, &[0, 0, 0, 100]);
         let mut syn = self.segment(seq, 0, SYN, pick(random, &[0, 1, 64, 1024, 65535]), length);
         let mss = pick(random, &[None, Some(0), Some(1), Some(48), Some(536), Some(1460), Some(65535)]);
-        syn.options =
-            syn_options(mss, pick(random, &[None, Some(0), Some(7), Some(14), Some(15), Some(255)]));
+        let scale = pick(random, &[None, Some(0), Some(7), Some(14), Some(15), Some(255)]);
+        syn.options = SynOptions::new(mss, scale).to_bytes();
         syn
     }
 

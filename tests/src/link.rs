@@ -7,6 +7,7 @@ use std::collections::BinaryHeap;
 use fastrand::Rng;
 use smoltcp::time::{Duration, Instant};
 
+use crate::trace::OneLine;
 use crate::wire::{Fragment, Ip, TCP};
 
 /// What the link does to packets. Chances are in a thousand.
@@ -64,6 +65,10 @@ pub struct Link {
     pub faults: Faults,
     /// The faults so far.
     pub done: Done,
+    /// Prints what is lost.
+    pub trace: bool,
+    /// When a packet was lost or damaged last.
+    pub last_loss: Option<Instant>,
     /// By time of arrival; those of one time in the order in which they were sent.
     in_flight: BinaryHeap<Reverse<InFlight>>,
     sent: u64,
@@ -84,13 +89,25 @@ pub struct Done {
 impl Link {
     /// A link without packets in flight.
     pub fn new(faults: Faults, random: Rng) -> Link {
-        Link { faults, done: Done::default(), in_flight: BinaryHeap::new(), sent: 0, random }
+        Link {
+            faults,
+            done: Done::default(),
+            trace: false,
+            last_loss: None,
+            in_flight: BinaryHeap::new(),
+            sent: 0,
+            random,
+        }
     }
 
     /// Sends a packet: of IP, or a frame of Ethernet with this many bytes before the packet.
     pub fn send(&mut self, now: Instant, to: End, packet: Vec<u8>, link_header: usize) {
         if self.happens(self.faults.lose) {
             self.done.lost += 1;
+            self.last_loss = Some(now);
+            if self.trace {
+                println!("{now} lost {}", OneLine(packet.get(link_header..).unwrap_or_default()));
+            }
             return;
         }
         if self.happens(self.faults.duplicate) {
@@ -122,6 +139,7 @@ impl Link {
     fn carry(&mut self, now: Instant, to: End, mut packet: Vec<u8>, link_header: usize) {
         if self.happens(self.faults.corrupt) && self.corrupt(&mut packet, link_header) {
             self.done.corrupted += 1;
+            self.last_loss = Some(now);
         }
         let mut takes = Duration::from_micros(self.random.u64(self.faults.delay.clone()).max(1));
         if self.happens(self.faults.hold_up.0) {

@@ -3,7 +3,7 @@
 use core::net::SocketAddr;
 
 use fastrand::Rng;
-use shout_core::{Config, Server, Stats};
+use shout_core::{Config, Handler, Server, Stats, Uppercase};
 use smoltcp::phy::Medium;
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{EthernetAddress, HardwareAddress, IpCidr};
@@ -15,6 +15,7 @@ use crate::host::{Client, Framing, Host};
 use crate::invariants::Invariants;
 use crate::link::{End, Link};
 use crate::memory::{ClientMemory, ServerMemory};
+use crate::pauses::Pauses;
 use crate::scenario::{PORT, Refusal, Scenario, Tcp, TcpClientSpec, UdpClientSpec};
 use crate::smol_client::{Setup, SmolClient};
 use crate::tcp_client::TcpClient;
@@ -22,20 +23,22 @@ use crate::trace::OneLine;
 use crate::transport::Transport;
 use crate::udp_client::UdpClient;
 
-/// The whole network.
-pub struct Network<'a> {
+/// The whole network. `H` is the server's handler.
+pub struct Network<'a, H: Handler<State = ()> = Uppercase> {
     /// The scenario that it runs.
     pub scenario: Scenario,
     /// The time, the same for all.
     pub now: Instant,
     /// The server.
-    pub server: Server<'a>,
+    pub server: Server<'a, H>,
     /// The link between the server and the hosts.
     pub link: Link,
     /// The hosts, those of TCP clients first.
     pub hosts: Vec<Host<'a>>,
     /// Checks what the server does.
     pub invariants: Invariants,
+    /// Looks for pauses that nothing explains, if that is wanted.
+    pub pauses: Option<Pauses>,
     /// How often the server's deadline came, and it had nothing to do.
     pub idle_polls: u64,
     /// Prints every packet that passes the server.
@@ -53,6 +56,13 @@ pub struct Network<'a> {
 impl<'a> Network<'a> {
     /// A new network, without the clients of the scenario.
     pub fn new(scenario: Scenario, memory: &'a mut ServerMemory<'a>) -> Network<'a> {
+        Network::with_handler(Uppercase, scenario, memory)
+    }
+}
+
+impl<'a, H: Handler<State = ()>> Network<'a, H> {
+    /// A new network whose server has this handler. It must answer in upper case, as the clients check that.
+    pub fn with_handler(handler: H, scenario: Scenario, memory: &'a mut ServerMemory<'a>) -> Network<'a, H> {
         let mut random = Rng::with_seed(scenario.seed);
         let mut device = Device::new(scenario.medium, scenario.mtu);
         let mut config = Config::new(hardware_addr(scenario.medium, SERVER_MAC), entropy(&mut random));
@@ -61,13 +71,15 @@ impl<'a> Network<'a> {
             config.addresses.push(IpCidr::new(Scenario::server(true).into(), 64)).unwrap();
         }
         (config.port, config.idle_timeout, config.delay) = (PORT, scenario.idle_timeout, scenario.delay);
-        let server = Server::new(&config, memory.storage(), &mut device, scenario.begin).unwrap();
+        let server =
+            Server::with_handler(handler, &config, memory.storage(), &mut device, scenario.begin).unwrap();
         let mut network = Network {
             now: scenario.begin,
             server,
             link: Link::new(scenario.faults.clone(), random.fork()),
             hosts: Vec::new(),
             invariants: Invariants::new(PORT, scenario.mtu, scenario.delay.unwrap_or(Duration::ZERO)),
+            pauses: None,
             idle_polls: 0,
             trace: false,
             device,
@@ -206,6 +218,9 @@ impl<'a> Network<'a> {
     fn advance(&mut self, to: Instant) {
         let before = self.now;
         self.now = before.max(to);
+        if let Some(pauses) = &mut self.pauses {
+            pauses.look(self.now, self.link.last_loss, &self.hosts);
+        }
         if self.scenario.shutdown.is_some_and(|at| before < at && at <= self.now) {
             self.server.shutdown(self.now);
         }

@@ -111,6 +111,55 @@ pub struct TcpConfig {
     /// Its data carries the acknowledgement before the newest one, which it sends on its own: SEG.ACK < SND.UNA at the
     /// server, where RFC 9293, section 3.10.7.4 has the data accepted.
     pub old_acks: bool,
+    /// It offers SACK, and tells blocks if the server does so too.
+    pub sack: bool,
+    /// It offers timestamps.
+    pub timestamps: bool,
+    /// The longest segment that it sends, in bytes, if that is less than the server's MSS.
+    pub segment: usize,
+    /// It sends no small segment while data is in flight (RFC 9293, section 3.7.4), and none that is small because of the
+    /// window (section 3.8.6.2.1).
+    pub nagle: bool,
+    /// How it finds out whether a closed window has opened.
+    pub probes: Probes,
+    /// It sends the first segment again after three duplicate acknowledgements (RFC 5681, section 3.2).
+    pub fast_retransmit: bool,
+    /// By how much its window opens at once, in bytes. None: when it is worthwhile, as far as there is room.
+    pub drip: Option<usize>,
+    /// How late its window opens: this long after there was room.
+    pub window_delay: Duration,
+}
+
+impl TcpConfig {
+    /// Without options and habits, and with large buffers.
+    pub const PLAIN: TcpConfig = TcpConfig {
+        mss: Some(1460),
+        scale: None,
+        buffer: 65535,
+        queue: 65536,
+        ack_delay: Duration::from_millis(10),
+        rto: Duration::from_millis(300),
+        iss: 0xffff_ff00,
+        resends: Resends::FromUna,
+        old_acks: false,
+        sack: false,
+        timestamps: false,
+        segment: usize::MAX,
+        nagle: false,
+        probes: Probes::Byte,
+        fast_retransmit: false,
+        drip: None,
+        window_delay: Duration::ZERO,
+    };
+}
+
+/// How a TCP finds out whether a closed window has opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Probes {
+    /// It sends the next byte (RFC 9293, section 3.8.6.1).
+    Byte,
+    /// It sends a segment without data from before the window, as Linux does.
+    Empty,
 }
 
 /// What a TCP sends when an acknowledgement does not come in time.
@@ -188,17 +237,7 @@ impl TcpClientSpec {
                 reads: Pace::FAST,
                 ending: Ending::HalfClose,
             },
-            tcp: Tcp::Plain(TcpConfig {
-                mss: Some(1460),
-                scale: None,
-                buffer: 65535,
-                queue: 65536,
-                ack_delay: Duration::from_millis(10),
-                rto: Duration::from_millis(300),
-                iss: 0xffff_ff00,
-                resends: Resends::FromUna,
-                old_acks: false,
-            }),
+            tcp: Tcp::Plain(TcpConfig::PLAIN),
         }
     }
 }

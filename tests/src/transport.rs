@@ -33,6 +33,17 @@ pub trait Transport {
 
     /// True once the server's FIN and everything before it has arrived.
     fn server_finished(&self) -> bool;
+
+    /// When something new came last: bytes, or the acknowledgement of some.
+    fn heard_at(&self) -> Instant {
+        Instant::ZERO
+    }
+
+    /// The last time until which it has kept the server waiting of its own will, or does so, beyond a delayed
+    /// acknowledgement.
+    fn held_until(&self, _now: Instant) -> Instant {
+        Instant::ZERO
+    }
 }
 
 /// How far a connection is.

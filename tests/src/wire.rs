@@ -91,46 +91,11 @@ impl Segment {
     pub fn has(&self, flags: u8) -> bool {
         self.flags & flags == flags
     }
-
-    /// The maximum segment size and the window scale, where there are such options.
-    pub fn mss_and_scale(&self) -> (Option<u16>, Option<u8>) {
-        let (mut mss, mut scale) = (None, None);
-        let mut options = &self.options[..];
-        while let [kind @ 1..=255, rest @ ..] = options {
-            let (value, after) = match (*kind, rest) {
-                (1, _) => (&[][..], rest),
-                (_, [length @ 2..=255, rest @ ..]) if rest.len() >= usize::from(length - 2) => {
-                    rest.split_at(usize::from(length - 2))
-                }
-                _ => break,
-            };
-            match (*kind, value) {
-                (2, &[high, low]) => mss = Some(u16::from_be_bytes([high, low])),
-                (3, &[shift]) => scale = Some(shift.min(14)),
-                _ => {}
-            }
-            options = after;
-        }
-        (mss, scale)
-    }
 }
 
 /// How far one sequence number is ahead of another.
 pub fn ahead(a: u32, b: u32) -> i32 {
     a.wrapping_sub(b).cast_signed()
-}
-
-/// The options of a SYN.
-pub fn syn_options(mss: Option<u16>, scale: Option<u8>) -> Vec<u8> {
-    let mut options = Vec::new();
-    if let Some(mss) = mss {
-        options.extend([2, 4]);
-        options.extend(mss.to_be_bytes());
-    }
-    if let Some(scale) = scale {
-        options.extend([3, 3, scale, 1]);
-    }
-    options
 }
 
 /// A UDP datagram with its addresses.

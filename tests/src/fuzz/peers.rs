@@ -11,7 +11,8 @@ use crate::ethernet::Neighbour;
 use crate::memory::ServerMemory;
 use crate::scenario::{PORT, Scenario};
 use crate::single_server::SingleServer;
-use crate::wire::{ACK, Datagram, FIN, PSH, RST, SYN, Segment, icmp_packet, syn_options};
+use crate::tcp_options::SynOptions;
+use crate::wire::{ACK, Datagram, FIN, PSH, RST, SYN, Segment, icmp_packet};
 
 /// The largest number of steps in a run, so that each is short.
 const MOST: usize = 300;
@@ -158,7 +159,7 @@ fn act(single: &mut SingleServer<'_>, peers: &[Peer], step: &Step) {
         }
         Action::Syn { iss, window, mss, scale, length } => {
             let mut syn = peer.segment(*iss, 0, SYN, *window, u16::from(*length));
-            syn.options = syn_options(*mss, *scale);
+            syn.options = SynOptions::new(*mss, *scale).to_bytes();
             syn
         }
         Action::Polite { length, window, fin } => {
