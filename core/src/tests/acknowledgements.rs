@@ -105,6 +105,28 @@ fn overtaken_data_fills_a_hole_and_brings_a_fin() {
     assert_eq!(peer.take(&mut net).control, Fin);
 }
 
+/// The window is both buffers, and smoltcp is shown a segment that is longer than the receive buffer in pieces.
+#[test]
+fn overtaken_data_that_is_longer_than_the_receive_buffer_is_taken_with_its_fin() {
+    for (length, control) in [(1025, Fin), (1500, Fin), (1536, Fin), (1536, Psh)] {
+        let (mut net, mut peer) = acknowledged();
+        let data = letters(length);
+        net.arrive(peer.segment(control, peer.next, Some(2000), &data));
+        peer.next += i32::try_from(length).unwrap() + i32::from(control == Fin);
+        let mut echo = Vec::new();
+        while echo.len() < length {
+            let seg = peer.take(&mut net);
+            assert_eq!(seg.ack, Some(peer.next), "{length} bytes");
+            echo.extend_from_slice(&seg.data);
+            if net.wire.sent.is_empty() {
+                peer.ack(&mut net);
+            }
+        }
+        assert!(echo == upper(&data), "{length} bytes");
+        net.dropped_only(DropReason::Unacceptable, 0);
+    }
+}
+
 #[test]
 fn overtaken_data_that_came_before_draws_an_acknowledgement() {
     let (mut net, mut peer) = acknowledged();

@@ -194,7 +194,8 @@ impl Socket<'_> {
         };
         let piece = &new[..new.len().min(PIECE)];
         let seq_number = self.tcb.rcv_nxt.into();
-        let tcp = TcpRepr { control: TcpControl::None, seq_number, payload: piece, ..segment.tcp };
+        let tcp = if self.is_overtaken(segment) { self.with_present_ack(segment).tcp } else { segment.tcp };
+        let tcp = TcpRepr { control: TcpControl::None, seq_number, payload: piece, ..tcp };
         let packet: Vec<u8, { ETHERNET_HEADER_LEN + 40 + 60 + PIECE }> = build(segment, &tcp);
         self.inject(cx, &packet);
         self.update();
