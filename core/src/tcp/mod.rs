@@ -67,7 +67,7 @@ impl Sizes {
     ///
     /// No segment fills more than half a buffer: Linux acknowledges two segments at once, and one that is smaller than its
     /// estimate of our segment size after 40 ms, for which both sides would wait. A handler that passes bytes may fill a whole
-    /// buffer with one segment, since the connection tells a conversation from a stream
+    /// buffer with one segment, as that leaves the peer a window with which to acknowledge it
     /// ([`echo_window`](socket::echo_window)).
     pub(crate) fn of(buffer: usize, passes: bool) -> Sizes {
         Sizes { buffer, segment: if passes { buffer } else { buffer / 2 } }
@@ -120,20 +120,15 @@ impl<'a, S> Connections<'a, S> {
         };
         let slot = &mut self.slots[id];
         let before = slot.socket.snd_max();
-        let sent = loop {
-            let turn = if slot.phase() == Phase::Open {
-                match slot.turn(cx, &tuple.remote, self.draining) {
-                    Some(turn) => turn,
-                    None => return self.abort(cx, device, id, End::Aborted),
-                }
-            } else {
-                Turn::NONE
-            };
-            let sent = slot.socket.send(cx, device, turn.known_end);
-            if !turn.again || sent == Sent::Blocked {
-                break sent;
+        let turn = if slot.phase() == Phase::Open {
+            match slot.turn(cx, &tuple.remote, self.draining) {
+                Some(turn) => turn,
+                None => return self.abort(cx, device, id, End::Aborted),
             }
+        } else {
+            Turn::NONE
         };
+        let sent = slot.socket.send(cx, device, turn.known_end);
         if H::PASSES && slot.socket.waits_for_each_other() && slot.socket.snd_max() != before {
             slot.socket.ask_after_egress(cx, device, *tuple);
         }

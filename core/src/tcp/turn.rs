@@ -14,12 +14,10 @@ use crate::tcp::socket::stream::Moved;
 pub(super) struct Turn {
     /// Where the segment ends that is the only one to be sent, if that is known.
     pub(super) known_end: Option<Seq>,
-    /// There is to be another turn after what this one has written has been sent.
-    pub(super) again: bool,
 }
 
 impl Turn {
-    pub(super) const NONE: Turn = Turn { known_end: None, again: false };
+    pub(super) const NONE: Turn = Turn { known_end: None };
 }
 
 impl<S> Connections<'_, S> {
@@ -92,7 +90,7 @@ impl<S> Slot<'_, S> {
             self.socket.close();
         }
         let known_end = self.socket.known_end(before);
-        Some(Turn { known_end, again: H::PASSES && self.socket.passes_on(before) })
+        Some(Turn { known_end })
     }
 
     /// Calls the handler, again as long as it has more to say, says it, and has room; `at_once`: to pass what there is room

@@ -219,9 +219,6 @@ impl Socket<'_> {
             tcb.recovery.hears(now, segment, numbers, snd_una, window);
         }
         let (acked, received) = (tcb.snd_una != snd_una, tcb.rcv_nxt != rcv_nxt);
-        if received {
-            tcb.tell_stream_from_conversation();
-        }
         let nothing_owed = self.send_queue() == 0;
         // A peer that cannot take more is not dead. But after our FIN its patience alone does not keep the slot.
         let content = (nothing_owed || segment.tcp.window_len == 0) && self.may_send();

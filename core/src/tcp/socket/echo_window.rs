@@ -3,8 +3,14 @@
 //! RFC 9293, section 3.8.6: the window is what the receiver is willing to take. What a handler that passes bytes through has
 //! received and the peer has not acknowledged again lies in either buffer, so the right edge of the window is SND.UNA's
 //! number of bytes plus both. It never moves left: passing a byte changes nothing, and an acknowledgement moves it right.
-//! Linux sends segments of at most half the largest window that it was offered: with 2048 bytes instead of 1024, a message of
-//! 1000 bytes comes in one segment instead of two.
+//! Linux sends segments of at most half the largest window that it was ever offered: with 2048 bytes instead of 1024, a message
+//! of 1000 bytes comes in one segment instead of two.
+//!
+//! A stream that fills both buffers is another matter. The reply to one message fills the send buffer, the next message waits in
+//! the receive buffer and has closed the window, and Linux acknowledges a single segment only after 40 ms, or with what it
+//! sends: both sides would wait. The peer is then asked for an acknowledgement, and is offered the receive buffer alone for a
+//! while. So the reply to one message opens the window for the next one, which acknowledges the reply: one segment each way
+//! for 1024 bytes. Do not be tempted to offer both again at once: the stream would fill both again.
 //! Upstream: none.
 //! Shown by: core/tests/smoltcp.rs, `the_window_is_the_receive_buffer_alone`
 //! Kept by: core/src/tests/echo_window.rs
@@ -30,35 +36,22 @@ impl Tcb {
     }
 }
 
-/// So many segments in a row make a stream a conversation again.
-const CONVERSATION: u8 = 16;
-
-impl Tcb {
-    /// Half a buffer, if the window is both.
-    pub(super) fn half(&self) -> u32 {
-        self.both.map_or(u32::MAX, |both| both / 4)
-    }
-
-    /// Takes note of bytes that have come: in a conversation, all that was sent has been acknowledged by then.
-    ///
-    /// In a conversation, a message goes back in one segment, be it as long as a buffer. In a stream, that would end in both
-    /// sides waiting: the reply to one message fills the send buffer, the next message waits in the receive buffer and has
-    /// closed the window, and Linux acknowledges a single segment only after 40 ms. So a stream goes back in halves of a
-    /// buffer: two segments are acknowledged at once.
-    pub(super) fn tell_stream_from_conversation(&mut self) {
-        let all_acknowledged = self.snd_una == self.iss + 1 + self.written;
-        self.streaming = if all_acknowledged { self.streaming.saturating_sub(1) } else { CONVERSATION };
-    }
-}
+/// So many segments advertise the receive buffer alone after the peer had to be asked for an acknowledgement.
+const ALONE: u8 = u8::MAX;
 
 /// Advertises the window of both buffers, if it is both.
 #[inline]
-pub(super) fn widen(tcb: &Tcb, packet: &mut [u8], segment: &mut SentSegment) {
+pub(super) fn widen(tcb: &mut Tcb, packet: &mut [u8], segment: &mut SentSegment) {
     let Some(both) = tcb.both.filter(|_| !segment.rst) else {
         return;
     };
     let shift = if segment.syn { 0 } else { tcb.rcv_shift };
-    let edge = tcb.irs + 1 + (tcb.snd_una.0.wrapping_sub(tcb.iss.0.wrapping_add(1))) + both;
+    let edge = if tcb.alone == 0 {
+        tcb.irs + 1 + (tcb.snd_una.0.wrapping_sub(tcb.iss.0.wrapping_add(1))) + both
+    } else {
+        tcb.alone -= 1;
+        tcb.rcv_edge
+    };
     let ahead = u32::try_from(edge.ahead_of(segment.ack)).unwrap_or(0) >> shift;
     let window = u16::try_from(ahead).unwrap_or(u16::MAX);
     if window > segment.window {
@@ -67,25 +60,18 @@ pub(super) fn widen(tcb: &Tcb, packet: &mut [u8], segment: &mut SentSegment) {
 }
 
 impl Socket<'_> {
-    /// The most that a turn passes on: in a stream, half a buffer, so that it leaves in a segment of its own.
-    pub(super) fn most_at_once(&self) -> usize {
-        match self.tcb.both {
-            Some(_) if self.tcb.streaming > 0 => self.tcb.half() as usize,
-            _ => usize::MAX,
-        }
-    }
-
     /// True if the peer may wait for us to take what it has to send, and we wait for it to acknowledge what it has received:
-    /// what has come does not fit behind what is unacknowledged, and a segment of more than half a buffer has raised Linux's
-    /// estimate of our segment size, so that it does not acknowledge halves of a buffer at once.
+    /// what has come does not fit behind what is unacknowledged, and that is not more than one segment as long as the longest, which
+    /// Linux does not acknowledge at once.
     #[inline]
     pub(crate) fn waits_for_each_other(&self) -> bool {
         let tcb = &self.tcb;
-        tcb.whole_end != tcb.iss
-            && tcb.snd_una.is_before(tcb.snd_max)
+        let in_flight = tcb.snd_max.ahead_of(tcb.snd_una);
+        self.recv_queue() > 0
+            && in_flight > 0
+            && in_flight.cast_unsigned() <= u32::from(tcb.longest_sent)
             && tcb.peer_window > 0
             && tcb.asked != tcb.snd_una
-            && self.recv_queue() > 0
             && tcb.both.is_some_and(|both| self.recv_queue() + self.send_queue() > both as usize / 2)
     }
 
@@ -113,7 +99,7 @@ impl Socket<'_> {
     /// has a byte that may not have arrived.
     #[cold]
     fn ask_for_ack<H>(&mut self, cx: &mut Cx<'_, H>, segment: &Segment<'_>, tx: impl TxToken) {
-        self.tcb.asked = self.tcb.snd_una;
+        (self.tcb.asked, self.tcb.alone) = (self.tcb.snd_una, ALONE);
         let tcb = &self.tcb;
         let ahead = tcb.rcv_edge.ahead_of(tcb.rcv_nxt).max(0).cast_unsigned() >> tcb.rcv_shift;
         let ports = (segment.tcp.dst_port, segment.tcp.src_port);
@@ -137,26 +123,6 @@ impl Socket<'_> {
             let way = Segment { packet: &[], link_header: &[], tuple, tcp: self.last_ack(tuple) };
             self.ask_for_ack(cx, &way, token);
         }
-    }
-
-    /// True if a stream's send buffer has been filled while the peer's window was closed: what is in it would leave in one segment.
-    /// smoltcp is shown half a buffer of the window first.
-    #[inline]
-    pub(super) fn is_stream_with_room(&self) -> bool {
-        let tcb = &self.tcb;
-        tcb.streaming > 0
-            && tcb.both.is_some()
-            // But for the byte of a probe.
-            && tcb.snd_max.ahead_of(tcb.snd_una) <= 1
-            && self.send_queue() > tcb.half() as usize
-            && tcb.snd_wnd() >= self.send_queue()
-            && self.may_send()
-            && tcb.half() >> tcb.snd_shift > 0
-    }
-
-    /// True if there is more to pass on, and a turn that began with `before` bytes in the send queue has passed some.
-    pub(crate) fn passes_on(&self, before: usize) -> bool {
-        self.recv_queue() > 0 && self.send_queue() > before
     }
 
     /// True if smoltcp would cut a segment within the window that was offered: there is room for it, once the handler has passed on what lies in the receive

@@ -8,7 +8,7 @@ use smoltcp::wire::ETHERNET_HEADER_LEN;
 use crate::cx::Cx;
 use crate::ip::interface::Sent;
 use crate::tcp::segment::SentSegment;
-use crate::tcp::seq::{Seq, wrapped};
+use crate::tcp::seq::Seq;
 use crate::tcp::socket::tcb::Departures;
 use crate::tcp::socket::{Socket, set};
 use crate::tcp::timers::NEVER;
@@ -23,8 +23,8 @@ impl<'a> Socket<'a> {
         end: Option<Seq>,
     ) -> Sent {
         self.withhold_small_segment(cx);
-        if self.is_stream_with_room() || self.tcb.recovery.path_mtu > 0 {
-            return self.send_in_part(cx, device);
+        if self.tcb.recovery.path_mtu > 0 {
+            return self.send_narrow(cx, device);
         }
         if let Some(end) = end
             && let Some(sent) = self.send_last(cx, device, end)
@@ -34,31 +34,14 @@ impl<'a> Socket<'a> {
         self.send_all(cx, device)
     }
 
-    /// The same in steps or with a smaller MTU.
+    /// Sends with the MTU of the path.
     #[cold]
     #[inline(never)]
-    fn send_in_part<H, D: Device + ?Sized>(&mut self, cx: &mut Cx<'_, H>, device: &mut D) -> Sent {
-        if self.is_stream_with_room() {
-            self.show_window(cx, self.tcb.half());
-            if self.send_at_path_mtu(cx, device) == Sent::Blocked {
-                return Sent::Blocked;
-            }
-            self.show_window(cx, wrapped(self.tcb.snd_wnd()));
-        }
-        self.send_at_path_mtu(cx, device)
-    }
-
-    /// Sends with the MTU of the path.
-    fn send_at_path_mtu<H, D: Device + ?Sized>(&mut self, cx: &mut Cx<'_, H>, device: &mut D) -> Sent {
-        match self.tcb.recovery.path_mtu {
-            0 => self.send_all(cx, device),
-            mtu => {
-                let wide = cx.interface.narrow(cx.now, mtu);
-                let sent = self.send_all(cx, device);
-                cx.interface.widen(wide);
-                sent
-            }
-        }
+    fn send_narrow<H, D: Device + ?Sized>(&mut self, cx: &mut Cx<'_, H>, device: &mut D) -> Sent {
+        let wide = cx.interface.narrow(cx.now, self.tcb.recovery.path_mtu);
+        let sent = self.send_all(cx, device);
+        cx.interface.widen(wide);
+        sent
     }
 
     /// Sends whatever smoltcp has to send, with the interface's MTU.

@@ -20,8 +20,6 @@ pub struct Stream<'s, 'b> {
     now: Instant,
     /// Do not wait for more room.
     at_once: bool,
-    /// Pass no more than this in a turn.
-    most: usize,
 }
 
 /// How much a handler has read and written in one turn.
@@ -88,8 +86,7 @@ impl Stream<'_, '_> {
         if !self.at_once && room < capacity && room < queued.min(capacity / 2) {
             return;
         }
-        let mut left = queued.min(room).min(self.most);
-        self.most -= left;
+        let mut left = queued.min(room);
         // A `Vec`, since an array would have to be zeroed first, which costs more than the copy.
         let mut piece = Vec::<u8, BUFFER_SIZE>::new();
         while left > 0 {
@@ -120,9 +117,8 @@ impl Socket<'_> {
         turn: impl FnOnce(&mut Stream<'_, '_>) -> R,
     ) -> (R, Moved) {
         let (received, sent) = (self.recv_queue(), self.send_queue());
-        let most = self.most_at_once();
         let socket = self.socket_mut();
-        let mut stream = Stream { socket, peer, now, at_once, most };
+        let mut stream = Stream { socket, peer, now, at_once };
         let result = turn(&mut stream);
         let socket = stream.socket;
         let moved = Moved { read: received - socket.recv_queue(), written: socket.send_queue() - sent };

@@ -41,11 +41,10 @@ pub(crate) struct Tcb {
     pub(crate) rcv_shift: u8,
     /// The size of both buffers, if the window is both ([`echo_window`]).
     pub(crate) both: Option<u32>,
-    /// How many segments must come one after the other, each with nothing unacknowledged before it, until this is a
-    /// conversation ([`echo_window`]).
-    pub(crate) streaming: u8,
-    /// The end of the last segment that was longer than half a buffer.
-    pub(crate) whole_end: Seq,
+    /// The length of the longest segment sent.
+    pub(crate) longest_sent: u16,
+    /// How many more segments advertise the receive buffer alone ([`echo_window`]).
+    pub(crate) alone: u8,
     /// SND.UNA when the peer was last asked for an acknowledgement ([`echo_window`]).
     pub(crate) asked: Seq,
     /// How far the edge has to move right before it is advertised ([`silly_window`]).
@@ -84,8 +83,8 @@ impl Tcb {
         rcv_edge_agreed: false,
         rcv_shift: 0,
         both: None,
-        streaming: 0,
-        whole_end: Seq(0),
+        longest_sent: 0,
+        alone: 0,
         asked: Seq(0),
         edge_step: 0,
         sack_blocks: SackBlocks::NONE,
@@ -117,8 +116,8 @@ impl Tcb {
             rcv_edge_agreed: false,
             rcv_shift,
             both: None,
-            streaming: 0,
-            whole_end: iss,
+            longest_sent: 0,
+            alone: 0,
             asked: iss,
             edge_step: silly_window::step(capacity, rcv_shift),
             sack_blocks: SackBlocks::NONE,
@@ -167,9 +166,8 @@ impl Tcb {
             self.recovery.departs(now, segment, numbers);
         }
         self.snd_max = self.snd_max.max(segment.end);
-        if self.both.is_some_and(|both| segment.end.ahead_of(segment.seq).unsigned_abs() > both / 4) {
-            self.whole_end = segment.end;
-        }
+        let length = segment.end.ahead_of(segment.seq).unsigned_abs();
+        self.longest_sent = self.longest_sent.max(u16::try_from(length).unwrap_or(u16::MAX));
     }
 }
 
