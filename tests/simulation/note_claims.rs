@@ -21,7 +21,7 @@ use crate::run::run;
 fn claim_1_tcp_is_reliable_nothing_is_lost_when_packets_are() {
     let mut scenario =
         Scenario { faults: Faults { duplicate: 20, corrupt: 20, ..Faults::loss(50) }, ..Scenario::new(1) };
-    scenario.tcp_clients = (0..16).map(|index| TcpClientSpec::new(BEGIN, 20_000 + index)).collect();
+    scenario.tcp_clients = (0..16).map(|index| TcpClientSpec::new(BEGIN, 30_000 + index)).collect();
     let tally = run(&scenario);
     assert_eq!(tally.outcomes.get(&Outcome::Served), Some(&16), "{tally:?}");
     assert!(tally.faults.lost > 50 && tally.faults.corrupted > 10, "{tally:?}");
