@@ -158,6 +158,9 @@ fn no_thread_can_be_started() {
 fn privileges_cannot_be_given_up() {
     assert_fails(&mut shout_that_keeps_its_privileges(), &["no_new_privs"]);
     ip("tuntap add dev shout0 mode tun");
+    // The first time up, the kernel gives a device its queue.
+    ip("link set shout0 up");
+    ip("link set shout0 down");
     assert_fails(&mut shout_that_keeps_its_privileges(), &["no_new_privs"]);
 }
 
