@@ -37,7 +37,8 @@ fn claim_1_tcp_is_reliable() {
         count.fetch_add(usize::from(!passes), Ordering::Relaxed);
         passes
     });
-    let data = pattern(4_000);
+    // So much that three are lost, however much of it a segment takes.
+    let data = pattern(16_000);
     assert_shouted(&data, &bulk(connect(V4), &data));
     assert!(lost.load(Ordering::Relaxed) >= 3);
 }
