@@ -13,7 +13,7 @@ use nix::sys::socket::{
     socket, sockopt,
 };
 use nix::sys::time::{TimeSpec, TimeVal};
-use smoltcp::wire::{Ipv4Packet, TcpOption, TcpPacket};
+use smoltcp::wire::{IpProtocol, Ipv4Packet, Ipv6Packet, TcpOption, TcpPacket};
 
 use crate::gap_analysis::Segment;
 
@@ -73,13 +73,19 @@ fn record(socket: &OwnedFd, ended: &AtomicBool) -> Vec<Segment> {
 }
 
 fn segment(packet: &[u8], time: Duration) -> Option<Segment> {
-    let packet = Ipv4Packet::new_checked(packet).ok()?;
-    let tcp = TcpPacket::new_checked(packet.payload()).ok()?;
+    let payload = match packet.first()? >> 4 {
+        4 => Ipv4Packet::new_checked(packet).ok()?.payload(),
+        // Neither Linux nor the server has extension headers before TCP's.
+        _ => Ipv6Packet::new_checked(packet).ok().filter(|ip| ip.next_header() == IpProtocol::Tcp)?.payload(),
+    };
+    let tcp = TcpPacket::new_checked(payload).ok()?;
+    let from_server = tcp.src_port() == 8080;
     Some(Segment {
         time,
-        from_server: tcp.src_port() == 8080,
-        number: u32::from_be_bytes(packet.payload()[4..8].try_into().unwrap()),
-        acknowledges: u32::from_be_bytes(packet.payload()[8..12].try_into().unwrap()),
+        from_server,
+        client_port: if from_server { tcp.dst_port() } else { tcp.src_port() },
+        number: u32::from_be_bytes(payload[4..8].try_into().unwrap()),
+        acknowledges: u32::from_be_bytes(payload[8..12].try_into().unwrap()),
         window: tcp.window_len(),
         scale: window_scale(tcp.options()),
         length: u32::try_from(tcp.payload().len()).unwrap(),

@@ -54,6 +54,14 @@ pub(crate) fn wait_for_blocks(server: &Server, count: usize) -> Vec<Vec<String>>
     blocks
 }
 
+/// A number of a block's line of connections, such as that of `3 opened`.
+#[track_caller]
+pub(crate) fn count(block: &[String], what: &str) -> u64 {
+    let line = block.iter().find(|line| line.starts_with("connections ")).expect("a line of connections");
+    let (before, _) = line.split_once(&format!(" {what}")).unwrap_or_else(|| panic!("{what} in {line}"));
+    before.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
 fn the_counters_come_every_period() {
     let period = Duration::from_millis(200);
     let start = Instant::now();

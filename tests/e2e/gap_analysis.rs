@@ -23,6 +23,7 @@ tests![
 pub(crate) struct Segment {
     pub(crate) time: Duration,
     pub(crate) from_server: bool,
+    pub(crate) client_port: u16,
     pub(crate) number: u32,
     pub(crate) acknowledges: u32,
     pub(crate) window: u16,
@@ -143,6 +144,7 @@ fn handshake() -> Vec<Segment> {
     let nothing = Segment {
         time: Duration::ZERO,
         from_server: false,
+        client_port: 40_000,
         number: u32::MAX,
         acknowledges: 0,
         window: 1024,
@@ -163,6 +165,7 @@ fn send(trace: &mut Vec<Segment>, from_server: bool, at: u32, length: u32, taken
     trace.push(Segment {
         time,
         from_server,
+        client_port: 40_000,
         number,
         acknowledges,
         window,

@@ -46,12 +46,14 @@ mod gaps;
 mod interference;
 mod kernel_sockets;
 mod log_lines;
+mod lossy_link;
 mod memory;
 mod namespace;
 mod note_claims;
 mod note_programs;
 mod note_rows;
 mod options;
+mod outage;
 mod outsider;
 mod per_source;
 mod privileges;
@@ -68,6 +70,7 @@ mod shutdown;
 mod sleep;
 mod sockets;
 mod stats_file;
+mod stopped;
 mod stream_gaps;
 mod syn_flood;
 mod tap;
@@ -84,6 +87,8 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let tests = [
+        // These wait for half a minute, and need nothing meanwhile.
+        outage::tests(),
         addresses::tests(),
         bad_input::tests(),
         bulk::tests(),
@@ -114,6 +119,7 @@ fn main() -> ExitCode {
         shutdown::tests(),
         sleep::tests(),
         stats_file::tests(),
+        stopped::tests(),
         stream_gaps::tests(),
         tap::tests(),
         terminal::tests(),

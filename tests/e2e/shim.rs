@@ -1,5 +1,5 @@
-//! A library that is loaded into the server (`shim.c`): it counts the server's allocations, and refuses packets as a
-//! kernel does that has no room for them.
+//! A library that is loaded into the server (`shim.c`): it counts the server's allocations, refuses packets as a kernel
+//! does that has no room for them, and advances the server's clock.
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::fs::{self, File, OpenOptions};
@@ -30,6 +30,7 @@ enum Number {
     Writes,
     Refused,
     Intrude,
+    Seconds,
 }
 
 impl Shimmed {
@@ -85,6 +86,32 @@ impl Shimmed {
     /// The next packet has the server ask for a socket.
     pub(crate) fn intrude(&self) {
         self.set(Number::Intrude, 1);
+    }
+
+    /// Advances the server's clock. The server does not look at it before it wakes up: a sleep is as long as it was meant to be.
+    pub(crate) fn advance(&self, seconds: u64) {
+        self.set(Number::Seconds, self.number(Number::Seconds) + seconds);
+    }
+
+    /// Advances the server's clock, second by second, so that it oversleeps nothing.
+    #[track_caller]
+    pub(crate) fn pass(&self, seconds: u64) {
+        for _ in 0..seconds {
+            self.advance(1);
+            self.wake();
+        }
+    }
+
+    /// Wakes the server up, and waits until it has done all that is due.
+    #[track_caller]
+    pub(crate) fn wake(&self) {
+        // It shows its counters before it looks at its clock, so it has done so when it shows them again.
+        for _ in 0..2 {
+            let shown = |text: &str| text.matches("\ndatagrams/s ").count();
+            let before = shown(&self.server.log().text());
+            self.server.signal(Signal::SIGUSR1);
+            self.server.log().wait_until("the counters", |text| shown(text) > before);
+        }
     }
 
     /// Asks the server to end, and waits until it has.
