@@ -55,6 +55,7 @@ mod note_rows;
 mod options;
 mod outage;
 mod outsider;
+mod path_mtu;
 mod per_source;
 mod privileges;
 mod program;
@@ -108,6 +109,7 @@ fn main() -> ExitCode {
         log_lines::tests(),
         memory::tests(),
         options::tests(),
+        path_mtu::tests(),
         per_source::tests(),
         privileges::tests(),
         programs::tests(),
