@@ -46,6 +46,7 @@ mod gaps;
 mod interference;
 mod kernel_sockets;
 mod log_lines;
+mod loss;
 mod lossy_link;
 mod memory;
 mod namespace;
@@ -107,6 +108,7 @@ fn main() -> ExitCode {
         gaps::tests(),
         kernel_sockets::tests(),
         log_lines::tests(),
+        loss::tests(),
         memory::tests(),
         options::tests(),
         path_mtu::tests(),

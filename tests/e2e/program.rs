@@ -16,6 +16,10 @@ use nix::unistd::Pid;
 /// How long anything may take that should take no time; long, since the machine may be busy with other things.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
+/// How long a TCP client may take whose link loses a fifth of all packets. One in a hundred takes more than [`LIMIT`]: Linux's
+/// timeouts double from 3 seconds on if the SYN was lost.
+pub(crate) const LIMIT_WITH_LOSSES: Duration = Duration::from_secs(200);
+
 /// What a program has written so far on one of its streams.
 #[derive(Clone)]
 pub(crate) struct Transcript(Arc<(Mutex<Written>, Condvar)>);
@@ -152,6 +156,11 @@ impl Program {
     /// Waits for the program's end.
     #[track_caller]
     pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.wait_for(LIMIT)
+    }
+
+    #[track_caller]
+    fn wait_for(&mut self, limit: Duration) -> ExitStatus {
         let (ended, end) = mpsc::channel();
         let id = Id::Pid(self.pid());
         // WNOWAIT leaves the process to be reaped below, so its number cannot be another's by the time it is killed.
@@ -160,7 +169,7 @@ impl Program {
             // Nobody listens once the wait has been given up.
             let _ = ended.send(result);
         });
-        let Ok(result) = end.recv_timeout(LIMIT) else {
+        let Ok(result) = end.recv_timeout(limit) else {
             panic!("{} did not end; it wrote:\n{}{}", self.name, self.output.text(), self.errors.text());
         };
         result.unwrap();
@@ -209,6 +218,12 @@ impl fmt::Display for Output {
 /// Runs a program to its end with `input` to read.
 #[track_caller]
 pub(crate) fn run(command: &mut Command, input: &[u8]) -> Output {
+    run_for(LIMIT, command, input)
+}
+
+/// The same for a program that may take as long as `limit`.
+#[track_caller]
+pub(crate) fn run_for(limit: Duration, command: &mut Command, input: &[u8]) -> Output {
     let mut program = Program::start(command);
     let mut stream = program.input.take().unwrap();
     let input = input.to_vec();
@@ -216,7 +231,7 @@ pub(crate) fn run(command: &mut Command, input: &[u8]) -> Output {
         // A program need not read all, or anything, of what it is given.
         let _ = stream.write_all(&input);
     });
-    let status = program.wait();
+    let status = program.wait_for(limit);
     feeder.join().unwrap();
     let stderr = String::from_utf8_lossy(&program.errors.finish()).into_owned();
     Output { status, bytes: program.output.finish(), stderr }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::namespace::ip;
-use crate::program::{Program, run};
+use crate::program::{LIMIT_WITH_LOSSES, Program, run_for};
 
 tests![
     every_command_of_the_page_does_what_the_page_says,
@@ -146,7 +146,9 @@ fn every_command_of_the_page_does_what_the_page_says() {
                 server.errors.wait_for_line(&["listening on "]);
                 servers.push(server);
             } else if step.typed.is_empty() {
-                assert_output(&step, &run(&mut place.command(&format!("{{ {line}\n}} 2>&1")), b"").stdout());
+                // Some demonstrate what losses do.
+                let mut command = place.command(&format!("{{ {line}\n}} 2>&1"));
+                assert_output(&step, &run_for(LIMIT_WITH_LOSSES, &mut command, b"").stdout());
             } else {
                 assert_conversation(&place, &step);
             }
