@@ -65,6 +65,7 @@ mod readme;
 mod recording;
 mod refusals;
 mod relay;
+mod sent_twice;
 mod server;
 mod services;
 mod shim;
@@ -119,6 +120,7 @@ fn main() -> ExitCode {
         recording::tests(),
         refusals::tests(),
         note_rows::tests(),
+        sent_twice::tests(),
         services::tests(),
         shutdown::tests(),
         sleep::tests(),

@@ -1,0 +1,114 @@
+//! Nothing is sent twice where nothing is lost, to clients that delay their acknowledgements by 40 to 200 ms, as Linux does.
+
+use core::time::Duration;
+use std::collections::HashMap;
+use std::net::TcpStream;
+use std::os::linux::net::TcpStreamExt;
+use std::thread;
+use std::time::Instant;
+
+use crate::capture::Capture;
+use crate::gap_analysis::Segment;
+use crate::lossy_link::LossyLink;
+use crate::server::{V4, V6};
+use crate::sockets::{assert_shouted, bulk, connect, exchange, pattern};
+
+tests![
+    nothing_is_sent_twice_to_clients_that_delay_their_acknowledgements,
+    nothing_is_sent_twice_to_linux_at_any_size,
+];
+
+/// A client whose acknowledgement came later than this has waited for a processor.
+const LATEST: Duration = Duration::from_millis(210);
+
+/// How long after their first time segments came again, with the client's port.
+fn sent_again(segments: &[Segment]) -> Vec<(u16, Duration)> {
+    let mut sent: HashMap<u16, Vec<Segment>> = HashMap::new();
+    let mut again = Vec::new();
+    for segment in segments.iter().filter(|segment| segment.from_server) {
+        let earlier = sent.entry(segment.client_port).or_default();
+        let offset = |other: &Segment| segment.number.wrapping_sub(other.number);
+        let first = earlier.iter().find(|other| offset(other) < occupied(other));
+        if occupied(segment) > 0
+            && let Some(first) = first
+        {
+            // Where both sides would wait, the server asks for an acknowledgement with the last byte that it has sent, as
+            // with a keep-alive.
+            let asks = segment.length == 1 && first.length > 1 && offset(first) + 1 == first.length;
+            if !asks {
+                again.push((segment.client_port, segment.time - first.time));
+            }
+        }
+        earlier.push(*segment);
+    }
+    again
+}
+
+/// How many sequence numbers a segment has.
+fn occupied(segment: &Segment) -> u32 {
+    segment.length + u32::from(segment.syn) + u32::from(segment.fin)
+}
+
+/// Fails if something was sent again although the client cannot have been late.
+#[track_caller]
+fn assert_once(segments: &[Segment]) {
+    let again = sent_again(segments);
+    let early: Vec<_> = again.iter().filter(|(_, after)| *after < LATEST).collect();
+    assert!(early.is_empty(), "sent again without a loss, to which port and after how long: {early:?}");
+}
+
+/// The client sends its next request when its acknowledgement of the reply is due, and that of the reply is lost.
+fn converse(stream: &mut TcpStream, delay: Duration) {
+    let end = Instant::now() + Duration::from_secs(4);
+    let data = pattern(4000);
+    for length in (64..data.len()).step_by(20) {
+        if Instant::now() > end {
+            break;
+        }
+        let message = &data[..length];
+        assert_shouted(message, &exchange(stream, message));
+        thread::sleep(delay);
+    }
+}
+
+fn nothing_is_sent_twice_to_clients_that_delay_their_acknowledgements() {
+    for buffer in ["1024", "65535"] {
+        let link = LossyLink::new();
+        let _server = link.serve(&["--buffer", buffer]);
+        let capture = Capture::start();
+        let delays = [40, 100, 200].map(Duration::from_millis);
+        let mut clients: Vec<_> =
+            delays.into_iter().flat_map(|delay| [V4, V6].map(|server| (connect(server), delay))).collect();
+        link.lose_bare_acknowledgements();
+        thread::scope(|scope| {
+            for (stream, delay) in &mut clients {
+                scope.spawn(move || converse(stream, *delay));
+            }
+        });
+        assert_once(&capture.finish());
+    }
+}
+
+fn nothing_is_sent_twice_to_linux_at_any_size() {
+    for buffer in ["1024", "65535"] {
+        let link = LossyLink::new();
+        let _server = link.serve(&["--buffer", buffer]);
+        let capture = Capture::start();
+        for server in [V4, V6] {
+            let mut stream = connect(server);
+            for length in [1, 100, 1000, 1024, 1461, 2048, 2049, 10_000] {
+                // Linux takes it back by itself now and then.
+                stream.set_quickack(false).unwrap();
+                let message = pattern(length);
+                for _ in 0..5 {
+                    assert_shouted(&message, &exchange(&mut stream, &message));
+                    thread::sleep(Duration::from_millis(45));
+                }
+            }
+            let data = pattern(500_000);
+            stream.set_quickack(false).unwrap();
+            assert_shouted(&data, &bulk(stream, &data));
+        }
+        assert_once(&capture.finish());
+    }
+}
