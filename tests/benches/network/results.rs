@@ -52,7 +52,8 @@ impl Results {
 
     /// Whether no server failed.
     pub(crate) fn is_complete(&self) -> bool {
-        self.outcomes.iter().flat_map(|outcome| &outcome.records).all(|record| record.failure.is_none())
+        let mut records = self.outcomes.iter().flat_map(|outcome| &outcome.records);
+        records.all(|record| record.failure.is_none()) && self.loss.is_complete()
     }
 
     pub(crate) fn find(&self, workload: &str) -> Option<&Outcome> {

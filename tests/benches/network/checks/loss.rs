@@ -98,13 +98,19 @@ fn transfers(ends: [End; 10], seconds: u64) -> Measured {
     Measured::Transfers(ends.map(transfer).to_vec())
 }
 
+fn losses(results: Vec<Measured>) -> Losses {
+    let case = Case { work: Work::Transfers, percent: 5, family: Family::V4 };
+    Losses { outcomes: vec![Outcome { case, results }], ..Losses::default() }
+}
+
 /// Which targets are met: none unwhole and the time, for each of the two buffers.
 fn verdicts(ours: [Measured; 2]) -> Vec<bool> {
-    let case = Case { work: Work::Transfers, percent: 5, family: Family::V4 };
     let whole = || [const { End::Whole }; 10];
-    let results = ours.into_iter().chain([transfers(whole(), 1)]).collect();
-    let losses = Losses { outcomes: vec![Outcome { case, results }], ..Losses::default() };
-    losses.verdicts().iter().map(Verdict::is_met).collect()
+    losses(ours.into_iter().chain([transfers(whole(), 1)]).collect())
+        .verdicts()
+        .iter()
+        .map(Verdict::is_met)
+        .collect()
 }
 
 #[test]
@@ -121,6 +127,18 @@ fn what_is_not_whole_is_not_in_time_either() {
     one_reset[3] = End::Reset;
     let verdicts = verdicts([transfers(unfinished(), 1), transfers(one_reset, 1)]);
     assert_eq!(verdicts, [false, false, false, true]);
+}
+
+#[test]
+fn what_is_wrong_fails_the_run_and_what_is_slow_does_not() {
+    let ends = |last: End| {
+        let mut ends = [const { End::Whole }; 10];
+        ends[9] = last;
+        losses(vec![transfers(ends, 1)]).is_complete()
+    };
+    assert_eq!([End::Whole, End::Reset, End::Unfinished].map(ends), [true; 3]);
+    assert!(!ends(End::Wrong("the server closed early".to_owned())));
+    assert!(!losses(vec![Measured::Failed("no echo".to_owned())]).is_complete());
 }
 
 #[test]

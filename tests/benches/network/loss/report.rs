@@ -50,6 +50,18 @@ impl fmt::Display for Verdict {
 }
 
 impl Losses {
+    /// Whether no server did something wrong. Transfers that were reset or took too long are for the targets to judge.
+    pub(crate) fn is_complete(&self) -> bool {
+        let is_wrong = |measured: &Measured| match measured {
+            Measured::Conversation(_) => false,
+            Measured::Transfers(transfers) => {
+                transfers.iter().any(|transfer| matches!(transfer.end, End::Wrong(_)))
+            }
+            Measured::Failed(_) => true,
+        };
+        !self.outcomes.iter().flat_map(|outcome| &outcome.results).any(is_wrong)
+    }
+
     /// The section of the page of results.
     pub(crate) fn page(&self) -> String {
         let mut page = format!("{EXPLANATION}\n{}", head("loss in each direction"));
