@@ -1,52 +1,17 @@
-//! The server and a smoltcp client at the two ends of an in-memory device: `cargo run -p shout-core --example in_memory`.
+//! The server and a smoltcp client at the two ends of a link in memory: `cargo run -p shout-core --example in_memory`.
 
 use core::error::Error;
-use std::sync::mpsc::{Receiver, Sender, channel};
 
 use shout_core::smoltcp::iface::{self, Interface, SocketSet, SocketStorage};
-use shout_core::smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
 use shout_core::smoltcp::socket::tcp::{Socket, SocketBuffer};
 use shout_core::smoltcp::time::{Duration, Instant};
 use shout_core::smoltcp::wire::{HardwareAddress, IpAddress, IpCidr};
 use shout_core::{Config, Memory, Server};
 
-/// One end of the device: what is sent here is received at the other.
-struct End(Sender<Vec<u8>>, Receiver<Vec<u8>>);
-struct Packet(Vec<u8>);
-struct Room<'a>(&'a Sender<Vec<u8>>);
-
-impl Device for End {
-    type RxToken<'a> = Packet;
-    type TxToken<'a> = Room<'a>;
-    fn receive(&mut self, _: Instant) -> Option<(Packet, Room<'_>)> {
-        Some((Packet(self.1.try_recv().ok()?), Room(&self.0)))
-    }
-    fn transmit(&mut self, _: Instant) -> Option<Room<'_>> {
-        Some(Room(&self.0))
-    }
-    fn capabilities(&self) -> DeviceCapabilities {
-        let mut capabilities = DeviceCapabilities::default();
-        (capabilities.medium, capabilities.max_transmission_unit) = (Medium::Ip, 1500);
-        capabilities
-    }
-}
-impl RxToken for Packet {
-    fn consume<R, F: FnOnce(&[u8]) -> R>(self, f: F) -> R {
-        f(&self.0)
-    }
-}
-impl TxToken for Room<'_> {
-    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, f: F) -> R {
-        let mut packet = vec![0; length];
-        let result = f(&mut packet);
-        let _ = self.0.send(packet); // lost, if the other end is gone: as on any network
-        result
-    }
-}
+mod link;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let ((to_client, from_server), (to_server, from_client)) = (channel(), channel());
-    let (mut here, mut there) = (End(to_client, from_client), End(to_server, from_server));
+    let (mut here, mut there) = link::pair();
     let mut now = Instant::ZERO;
 
     let mut memory: Memory<'_, 1> = Memory::new();
@@ -69,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             socket.send_slice(b"Hello, World!")?;
             socket.close(); // what was sent before comes back all the same
         } else if socket.can_recv() {
-            socket.recv(|octets| (octets.len(), println!("{}", String::from_utf8_lossy(octets))))?;
+            socket.recv(|bytes| (bytes.len(), println!("{}", String::from_utf8_lossy(bytes))))?;
         }
         server.poll(now, &mut here);
         now += Duration::from_millis(1);

@@ -5,14 +5,16 @@
 
 #![allow(dead_code, reason = "no example needs all of it")]
 
-use std::sync::mpsc::{Receiver, Sender, channel};
-
 use shout_core::smoltcp::iface::{self, Interface, SocketHandle, SocketSet, SocketStorage};
-use shout_core::smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
 use shout_core::smoltcp::socket::tcp::{Socket, SocketBuffer};
 use shout_core::smoltcp::time::{Duration, Instant};
 use shout_core::smoltcp::wire::{HardwareAddress, IpAddress, IpCidr};
 use shout_core::{BUFFER_SIZE, Config, Handler, Memory, Server};
+
+use link::End;
+
+#[path = "../link/mod.rs"]
+mod link;
 
 /// No conversation has to wait for so long.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -30,8 +32,7 @@ pub(crate) struct Client<'a, H: Handler> {
 
 /// Runs a conversation: a server with this handler, and a client that does what `conversation` says.
 pub(crate) fn converse<H: Handler>(handler: H, conversation: impl FnOnce(&mut Client<'_, H>)) {
-    let ((to_client, from_server), (to_server, from_client)) = (channel(), channel());
-    let (mut server_end, mut client_end) = (End(to_client, from_client), End(to_server, from_server));
+    let (mut server_end, mut client_end) = link::pair();
     let now = Instant::ZERO;
 
     let mut memory: Memory<'_, 1, BUFFER_SIZE, 2048, H::State> = Memory::new();
@@ -132,44 +133,5 @@ impl<'a, H: Handler> Client<'a, H> {
 fn print_lines(sign: char, text: &str) {
     for line in text.lines() {
         println!("{sign} {line}");
-    }
-}
-
-/// One end of the link: what is sent here is received at the other.
-struct End(Sender<Vec<u8>>, Receiver<Vec<u8>>);
-struct Packet(Vec<u8>);
-struct Room<'a>(&'a Sender<Vec<u8>>);
-
-impl Device for End {
-    type RxToken<'a> = Packet;
-    type TxToken<'a> = Room<'a>;
-
-    fn receive(&mut self, _: Instant) -> Option<(Packet, Room<'_>)> {
-        Some((Packet(self.1.try_recv().ok()?), Room(&self.0)))
-    }
-
-    fn transmit(&mut self, _: Instant) -> Option<Room<'_>> {
-        Some(Room(&self.0))
-    }
-
-    fn capabilities(&self) -> DeviceCapabilities {
-        let mut capabilities = DeviceCapabilities::default();
-        (capabilities.medium, capabilities.max_transmission_unit) = (Medium::Ip, 1500);
-        capabilities
-    }
-}
-
-impl RxToken for Packet {
-    fn consume<R, F: FnOnce(&[u8]) -> R>(self, f: F) -> R {
-        f(&self.0)
-    }
-}
-
-impl TxToken for Room<'_> {
-    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, f: F) -> R {
-        let mut packet = vec![0; length];
-        let result = f(&mut packet);
-        let _ = self.0.send(packet); // lost, if the other end is gone: as on any network
-        result
     }
 }

@@ -102,11 +102,8 @@ fn a_fast_retransmission_ignores_the_window() {
     repaired_by("tcp/socket/fast_retransmit.rs", peer.receives_data() == [(0, 400)]);
 }
 
-/// A fast retransmission that the device has no room for takes its timer with it: the data is never sent
-/// again. RFC 6298, section 5: the timer runs while data is in flight.
-#[test]
-fn a_refused_fast_retransmission_is_never_sent() {
-    let mut peer = Peer::connected();
+/// Duplicate acknowledgements come for 400 bytes in flight, while the device has no room for the retransmission.
+fn refuse_a_fast_retransmission(peer: &mut Peer) {
     peer.service_writes(400);
     peer.turn();
     peer.receives();
@@ -115,6 +112,14 @@ fn a_refused_fast_retransmission_is_never_sent() {
         peer.sends(ack(0, 0).window(1000));
     }
     peer.wire.room = usize::MAX;
+}
+
+/// A fast retransmission that the device has no room for takes its timer with it: the data is never sent
+/// again. RFC 6298, section 5: the timer runs while data is in flight.
+#[test]
+fn a_refused_fast_retransmission_is_never_sent() {
+    let mut peer = Peer::connected();
+    refuse_a_fast_retransmission(&mut peer);
     let (_, segments) = peer.waits_for_segments(MINUTE * 60);
     repaired_by("ip/device.rs", segments.is_empty() && peer.socket().send_queue() == 400);
 }
@@ -239,14 +244,7 @@ fn a_timeout_ends_a_healthy_idle_connection() {
 fn a_keep_alive_takes_the_place_of_a_byte_in_flight() {
     let mut peer = Peer::connected();
     peer.socket().set_keep_alive(Some(SECOND));
-    peer.service_writes(400);
-    peer.turn();
-    peer.receives();
-    peer.wire.room = 0;
-    for _ in 0..5 {
-        peer.sends(ack(0, 0).window(1000));
-    }
-    peer.wire.room = usize::MAX;
+    refuse_a_fast_retransmission(&mut peer);
     let (_, segments) = peer.waits_for_segments(MINUTE);
     assert_eq!(segments[0].seq, 399);
     repaired_by("tcp/socket/keep_alive.rs", segments[0].data == [0]);

@@ -8,7 +8,7 @@ use smoltcp::wire::TcpControl;
 
 use super::peer::{BUFFER, Peer};
 use super::repaired::repaired_by;
-use super::segment::{ack, data, fin, syn};
+use super::segment::{Segment, ack, data, fin, syn};
 
 /// A buffer that needs a window scale.
 const LARGE: usize = 65_536;
@@ -117,10 +117,8 @@ fn control_an_ordinary_segment_tells_the_peers_window() {
     assert_eq!(peer.receives_data(), [(0, 100)]);
 }
 
-/// An old segment that arrives late sets SND.WND back to what it says. RFC 9293, section 3.10.7.4: SND.WND is
-/// updated only if SND.WL1 and SND.WL2 are not newer. Here it closes the window, and nothing is sent again.
-#[test]
-fn an_old_segment_closes_the_window() {
+/// Four bytes have come and gone, three are in flight to the peer, and then this segment of the peer's arrives late.
+fn with_a_late_segment(late: Segment) -> Peer {
     let mut peer = Peer::connected();
     peer.sends(data(0, b"xyz"));
     peer.service_reads(3);
@@ -129,22 +127,22 @@ fn an_old_segment_closes_the_window() {
     peer.service_writes(3);
     peer.turn();
     peer.receives();
-    peer.sends(data(2, b"zqr").window(0));
+    peer.sends(late);
+    peer
+}
+
+/// An old segment that arrives late sets SND.WND back to what it says. RFC 9293, section 3.10.7.4: SND.WND is
+/// updated only if SND.WL1 and SND.WL2 are not newer. Here it closes the window, and nothing is sent again.
+#[test]
+fn an_old_segment_closes_the_window() {
+    let mut peer = with_a_late_segment(data(2, b"zqr").window(0));
     peer.waits(Duration::from_secs(100));
     repaired_by("tcp/socket/old_window.rs", peer.receives_data().is_empty());
 }
 
 #[test]
 fn control_an_old_segment_with_an_open_window_does_no_harm() {
-    let mut peer = Peer::connected();
-    peer.sends(data(0, b"xyz"));
-    peer.service_reads(3);
-    peer.sends(data(3, b"q"));
-    peer.service_reads(1);
-    peer.service_writes(3);
-    peer.turn();
-    peer.receives();
-    peer.sends(data(2, b"zqr"));
+    let mut peer = with_a_late_segment(data(2, b"zqr"));
     peer.waits(Duration::from_secs(2));
     assert_eq!(peer.receives_data().first(), Some(&(0, 3)));
 }
