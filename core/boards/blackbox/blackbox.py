@@ -37,20 +37,20 @@ def connect():
 
 def receive(client, length):
     """Exactly so many bytes, or what came before the server closed."""
-    octets = b""
-    while len(octets) < length:
-        more = client.recv(length - len(octets))
+    data = b""
+    while len(data) < length:
+        more = client.recv(length - len(data))
         if not more:
             break
-        octets += more
-    return octets
+        data += more
+    return data
 
 
 def receive_all(client):
-    octets = b""
+    data = b""
     while more := client.recv(65536):
-        octets += more
-    return octets
+        data += more
+    return data
 
 
 def exchange(client, message):
@@ -59,7 +59,7 @@ def exchange(client, message):
 
 
 def pattern(length, seed=1):
-    """Octets in which every one out of place is noticed."""
+    """Bytes in which every one out of place is noticed."""
     return random.Random(seed).randbytes(length)
 
 
@@ -110,8 +110,8 @@ class Tcp(unittest.TestCase):
 
     def test_letters_come_back_as_capitals_and_all_else_unchanged(self):
         client = self.connect()
-        octets = bytes(range(256))
-        self.assertEqual(exchange(client, octets), octets.upper())
+        data = bytes(range(256))
+        self.assertEqual(exchange(client, data), data.upper())
         self.assertEqual(exchange(client, "grüße, 世界\n".encode()), "GRüßE, 世界\n".encode())
 
     def test_netcat(self):
@@ -227,7 +227,7 @@ class Udp(unittest.TestCase):
             message = pattern(size)
             self.assertEqual(self.ask(message), message.upper())
 
-    def test_the_first_1024_octets_of_a_longer_one(self):
+    def test_the_first_1024_bytes_of_a_longer_one(self):
         for size in [1025, 1472]:
             message = pattern(size)
             self.assertEqual(self.ask(message), message[:1024].upper())

@@ -16,20 +16,20 @@ class Link:
 
     def packets(self, seconds):
         """The packets that come within this time."""
-        for octets in self.octets(seconds):
-            if packet := self.unwrap(octets):
+        for data in self.received(seconds):
+            if packet := self.unwrap(data):
                 yield packet
 
-    def octets(self, seconds):
+    def received(self, seconds):
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0 or seconds == 0:
             self.socket.settimeout(max(left, 0))
             try:
-                octets, sender = self.socket.recvfrom(65536)
+                data, sender = self.socket.recvfrom(65536)
             except (TimeoutError, BlockingIOError):
                 return
             if self.is_from_server(sender):
-                yield octets
+                yield data
 
     def flush(self, seconds=0):
         """Forgets what has come, and what comes within this time."""
@@ -51,8 +51,8 @@ class Tun(Link):
     def is_from_server(self, sender):
         return sender[2] != socket.PACKET_OUTGOING
 
-    def unwrap(self, octets):
-        return Packet.parse(octets)
+    def unwrap(self, data):
+        return Packet.parse(data)
 
 
 class Ethernet(Link):
@@ -74,10 +74,10 @@ class Ethernet(Link):
         self.send_frame(packet)
 
     def send_frame(self, payload, kind=IPV4, **addresses):
-        self.send_octets(self.header(kind, **addresses) + payload)
+        self.send_raw(self.header(kind, **addresses) + payload)
 
-    def send_octets(self, octets):
-        self.socket.sendto(octets, ("127.0.0.1", self.emulator))
+    def send_raw(self, data):
+        self.socket.sendto(data, ("127.0.0.1", self.emulator))
 
     def is_from_server(self, sender):
         return sender == ("127.0.0.1", self.emulator)
@@ -110,12 +110,12 @@ class Ethernet(Link):
 
     def asked_for(self, seconds):
         """The address that the next ARP request asks for."""
-        requests = (self.request(frame) for frame in self.octets(seconds))
+        requests = (self.request(frame) for frame in self.received(seconds))
         return next((target for target in requests if target), None)
 
     def arp_reply(self, seconds):
         """The address that the next ARP reply is about."""
-        for frame in self.octets(seconds):
+        for frame in self.received(seconds):
             if frame[12:14] == struct.pack(">H", ARP) and frame[20:22] == b"\0\2":
                 return IPv4Address(frame[28:32])
         return None
@@ -135,9 +135,9 @@ class Tap(Ethernet):
         self.server, self.server_address = server, server_address
         self.own = bytes.fromhex("020000000077")
 
-    def send_octets(self, octets):
+    def send_raw(self, data):
         try:
-            self.socket.send(octets)
+            self.socket.send(data)
         except OSError as error:
             if error.errno not in self.LOST:
                 raise

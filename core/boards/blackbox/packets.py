@@ -11,16 +11,16 @@ SCALE = bytes([1, 3, 3, 7])
 SACK = bytes([1, 1, 4, 2])
 
 
-def checksum(octets):
-    octets += b"\0" * (len(octets) % 2)
-    total = sum(struct.unpack(f">{len(octets) // 2}H", octets))
+def checksum(data):
+    data += b"\0" * (len(data) % 2)
+    total = sum(struct.unpack(f">{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF
 
 
-def with_checksum(octets, at, pseudo=b""):
-    return octets[:at] + struct.pack(">H", checksum(pseudo + octets)) + octets[at + 2 :]
+def with_checksum(data, at, pseudo=b""):
+    return data[:at] + struct.pack(">H", checksum(pseudo + data)) + data[at + 2 :]
 
 
 def ip(source, destination, protocol, payload):
@@ -57,14 +57,14 @@ class Packet(NamedTuple):
     payload: bytes
 
     @staticmethod
-    def parse(octets):
+    def parse(data):
         """None if it is not IPv4. What the server sends must be right: a wrong checksum is an error."""
-        if len(octets) < 20 or octets[0] != 0x45:
+        if len(data) < 20 or data[0] != 0x45:
             return None
-        total, hops, protocol = struct.unpack(">H", octets[2:4])[0], octets[8], octets[9]
-        source, destination = IPv4Address(octets[12:16]), IPv4Address(octets[16:20])
-        payload = octets[20:total]
-        assert checksum(octets[:20]) == 0, "the IP header's checksum is wrong"
+        total, hops, protocol = struct.unpack(">H", data[2:4])[0], data[8], data[9]
+        source, destination = IPv4Address(data[12:16]), IPv4Address(data[16:20])
+        payload = data[20:total]
+        assert checksum(data[:20]) == 0, "the IP header's checksum is wrong"
         if protocol in (TCP, UDP):
             whole = pseudo(source, destination, protocol, payload) + payload
             assert checksum(whole) == 0, "a checksum of TCP or UDP is wrong"
@@ -82,9 +82,9 @@ class Segment(NamedTuple):
     payload: bytes
 
     @staticmethod
-    def parse(octets):
-        source_port, port, sequence, acknowledgement, offset, flags, window = struct.unpack(">HHIIBBH", octets[:16])
+    def parse(data):
+        source_port, port, sequence, acknowledgement, offset, flags, window = struct.unpack(">HHIIBBH", data[:16])
         end = offset >> 2
         return Segment(
-            source_port, port, sequence, acknowledgement, flags, window, octets[20:end], octets[end:]
+            source_port, port, sequence, acknowledgement, flags, window, data[20:end], data[end:]
         )

@@ -70,7 +70,7 @@ class Wire(unittest.TestCase):
         return None
 
     def connect(self, window=4096):
-        """Gives the numbers of the next octet in both directions."""
+        """Gives the numbers of the next byte in both directions."""
         begin = random.randrange(2**32)
         self.send(SYN, begin, window=window, options=MSS)
         answer = self.segment()
@@ -342,7 +342,7 @@ class Frames(Wire):
         mine, theirs = self.connect()
         for length in [*range(1, 80), 1500, *range(1510, 1530), 2000, 2041, 2042, 2047, 2048, 4000, 9000]:
             for head in (b"", self.link.header(0x0800), self.link.header(0x0806), self.link.header(0x86DD)):
-                self.link.send_octets((head + b"\x45" * length)[:length])
+                self.link.send_raw((head + b"\x45" * length)[:length])
         self.settle()
         self.echo(mine, theirs)
         self.end(mine + 5, theirs + 5)
@@ -353,7 +353,7 @@ class Frames(Wire):
         # driver that reads no more than fits in its room would go on with the ninth of them.
         question = self.link.header(0x0800) + udp(self.peer, self.server, self.port, PORT, b"?" * 140)
         within = struct.pack("<H", len(question) + 6) + question + bytes(4)
-        self.link.send_octets(self.link.header(0x0800) + within * 10)
+        self.link.send_raw(self.link.header(0x0800) + within * 10)
         self.assertIsNone(self.datagram(self.port, SILENCE))
         self.assert_serves()
 
@@ -362,9 +362,9 @@ class Frames(Wire):
         garbage = random.Random(5)
         for kind in (0x0800, 0x0806, 0x86DD, 0x8100, 0x0000, 0xFFFF):
             for _ in range(300):
-                self.link.send_octets(self.link.header(kind) + garbage.randbytes(garbage.randrange(1, 200)))
+                self.link.send_raw(self.link.header(kind) + garbage.randbytes(garbage.randrange(1, 200)))
         for _ in range(300):
-            self.link.send_octets(garbage.randbytes(garbage.randrange(1, 1514)))
+            self.link.send_raw(garbage.randbytes(garbage.randrange(1, 1514)))
         self.settle()
         self.echo(mine, theirs)
         self.end(mine + 5, theirs + 5)
