@@ -89,11 +89,15 @@ fn cost(share: f64, rate: Spread) -> String {
 
 /// Client and server together, and in brackets each of them: medians, in microseconds.
 pub(crate) fn micros_of_processor_time(record: &Record) -> String {
-    let micros = |cost: fn(&Sample) -> f64| record.median(cost) * 1e6;
-    let digits = if micros(Sample::cost) < 100.0 { 2 } else { 0 };
     let [both, client, server] =
-        [Sample::cost, Sample::client_cost, Sample::server_cost].map(|cost| micros(cost));
-    format!("{both:.digits$} ({client:.digits$} + {server:.digits$})")
+        [Sample::cost, Sample::client_cost, Sample::server_cost].map(|cost| micros(record, cost));
+    format!("{both} ({client} + {server})")
+}
+
+/// A part of it alone. Digits as the sum has them.
+pub(crate) fn micros(record: &Record, cost: fn(&Sample) -> f64) -> String {
+    let digits = if record.median(Sample::cost) * 1e6 < 100.0 { 2 } else { 0 };
+    format!("{:.digits$}", record.median(cost) * 1e6)
 }
 
 pub(crate) fn ratio(ratio: Option<Spread>) -> String {

@@ -1,7 +1,7 @@
 //! The eight rows that README shows, as a table and in the plot.
 
 use crate::load::Sample;
-use crate::report::{micros_of_processor_time, number};
+use crate::report::{micros, number};
 use crate::results::{Outcome, Record, Results};
 use crate::servers::Kind;
 
@@ -48,7 +48,7 @@ pub(crate) fn table(results: &Results) -> String {
         line(row, outcome, record)
     });
     let head = "\
-| | processor time, µs | of kernel sockets | ratio | a second | to kernel sockets | p99 to theirs |
+| | processor time, µs | of kernel sockets | ratio | per second | to kernel sockets | p99 to theirs |
 |---|---|---|---|---|---|---|
 ";
     head.to_owned() + &lines.collect::<String>()
@@ -63,9 +63,9 @@ fn line(row: &Row, outcome: &Outcome, record: &Record) -> Option<String> {
     Some(format!(
         "| {} | {}{} | {} | {} | {}{} | {} | {} |\n",
         row.what,
-        micros_of_processor_time(record),
-        if is_stream { " for a MB" } else { "" },
-        micros_of_processor_time(kernel),
+        micros(record, Sample::cost),
+        if is_stream { " per MB" } else { "" },
+        micros(kernel, Sample::cost),
         ratio(Sample::cost),
         number(record.median(Sample::rate)),
         if is_stream { " MB" } else { "" },

@@ -161,7 +161,7 @@ impl fmt::Display for Measured {
                 let millis = |quantile: fn(&Sample) -> f64| median(samples, quantile) * 1e3;
                 write!(
                     f,
-                    "{:.0}/s; {:.2} / {:.0} / {:.0} ms",
+                    "{:.0}/s; {:.2}/{:.0}/{:.0} ms",
                     median(samples, Sample::rate),
                     millis(|sample| sample.latency.p50.as_secs_f64()),
                     millis(Sample::p99),
