@@ -1,4 +1,4 @@
-//! What a server is told once, at construction.
+//! The configuration of a server, given once, at construction.
 
 use core::fmt;
 use core::num::NonZeroU16;
@@ -18,9 +18,9 @@ pub const MAX_ADDRESSES: usize = 8;
 pub struct Config {
     /// The server's own address on the link: [`HardwareAddress::Ip`] for a device without one, such as TUN.
     pub hardware_addr: HardwareAddress,
-    /// The server's IP addresses, one at least, each with the prefix of its subnet.
+    /// The server's IP addresses, at least one, each with the prefix length of its subnet.
     pub addresses: Vec<IpCidr, MAX_ADDRESSES>,
-    /// Routers for what lies outside the subnets, one a family at most. Unused without Ethernet.
+    /// Routers for destinations outside the subnets, at most one for IPv4 and one for IPv6. Unused without Ethernet.
     pub gateways: Vec<IpAddress, 2>,
     /// The port of both TCP and UDP, 1 to 65535.
     pub port: u16,
@@ -31,8 +31,8 @@ pub struct Config {
     pub idle_timeout: Option<Duration>,
     /// Send each UDP reply this long after its request came. `None`: at once.
     pub delay: Option<Duration>,
-    /// Unpredictable bytes, other ones each time a server is made: they key the hash of the connection index and
-    /// the initial sequence numbers (RFC 6528). With known entropy an attacker can guess both.
+    /// Unpredictable bytes, different ones each time a server is made. They key the hash of the connection index and the
+    /// initial sequence numbers (RFC 6528): an attacker who knows them can predict both.
     pub entropy: [u8; 16],
 }
 

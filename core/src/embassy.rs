@@ -4,7 +4,7 @@
 //! for ever. The task sleeps until the driver has a packet or room for one, its link goes down or up, or the server's
 //! deadline comes. Time is embassy-time's, whose driver the board supplies; embassy-net is not used.
 //!
-//! A whole program, behind a TAP device of Linux; on a board, only the driver and the entropy are others:
+//! A whole program, behind a TAP device of Linux; on a board, only the driver and the entropy differ:
 //!
 //! ```no_run
 #![doc = include_str!("../examples/embassy.rs")]
@@ -26,14 +26,13 @@ use crate::{ConfigError, Handler, Server};
 
 /// A driver of embassy's as smoltcp's device.
 ///
-/// The device has the driver's own MTU, checksums and hardware address. While the link is down, it neither gives nor takes
-/// packets: nothing is sent into the void, and a connection outlives an outage, as deadlines that were overslept probe
-/// the peer first.
+/// The device has the driver's MTU, checksum capabilities and hardware address. While the link is down, it neither gives nor takes
+/// packets. A connection outlives an outage: a deadline that passed meanwhile probes the peer first.
 #[derive(Debug)]
 pub struct Adapter<D> {
     driver: D,
     hardware_addr: HardwareAddress,
-    /// Whom the driver has to wake. Nobody, until the server is run.
+    /// The task that the driver wakes; none until the server is run.
     waker: Waker,
     link_is_up: bool,
 }
@@ -77,7 +76,7 @@ pub fn now() -> Instant {
 
 /// Serves for ever. Other tasks of the executor get their turn after a bounded number of packets.
 ///
-/// Dropped while it waits, it loses nothing: it may be called anew with the same server and device.
+/// The future may be dropped while it waits: nothing is lost, and `run` may be called again with the same server and device.
 pub async fn run<D: Driver, H: Handler>(server: &mut Server<'_, H>, device: &mut Adapter<D>) -> Infallible {
     poll_fn(|context| {
         device.attach(context);

@@ -1,4 +1,4 @@
-//! The conversation: what a server says to what it hears.
+//! The conversation: what a server replies to what it receives.
 //!
 //! [`Server`](crate::Server) accepts connections, buffers, retransmits, keeps deadlines and closes. A [`Handler`] holds the
 //! conversation on each, as the request handler class does beside the server class in Python's `socketserver`.
@@ -13,10 +13,9 @@ use crate::tcp::socket::stream::Stream;
 
 /// The conversation of a server, over TCP and UDP.
 ///
-/// One handler serves all connections, so what they share (a clock, a table) lies in the handler itself; what belongs to one
-/// connection is its [`State`](Self::State), which lies in the connection's slot. All calls come from
-/// [`Server::poll`](crate::Server::poll), one after another. A handler must return soon and must not panic: there is
-/// nobody else to serve the other connections.
+/// One handler serves all connections. What they share (a clock, a table) is in the handler itself; what belongs to one connection
+/// is its [`State`](Self::State), in the connection's slot. All calls come from [`Server::poll`](crate::Server::poll), one after
+/// another. A handler must return soon and must not panic, since no other connection is served meanwhile.
 ///
 /// A whole handler, RFC 865's quote of the day:
 ///
@@ -27,7 +26,7 @@ use crate::tcp::socket::stream::Stream;
 /// struct Quote(&'static [u8]);
 ///
 /// impl Handler for Quote {
-///     type State = usize; // bytes of it that have been written
+///     type State = usize; // the number of bytes written
 ///
 ///     fn open(&mut self, _peer: SocketAddr) -> Option<usize> {
 ///         Some(0)
@@ -44,9 +43,9 @@ use crate::tcp::socket::stream::Stream;
 /// }
 /// ```
 ///
-/// # What the server answers for
+/// # What the server takes care of
 ///
-/// Whatever a handler does, these hold; each has one outcome:
+/// These hold whatever a handler does:
 ///
 /// - **Unread bytes stay** in the receive buffer and close the window: back-pressure, never loss. The window opens again
 ///   in steps of half a buffer, however small the pieces are that the handler reads (RFC 9293, section 3.8.6.2.2).
@@ -60,7 +59,7 @@ use crate::tcp::socket::stream::Stream;
 ///   nothing left to send and the handler leaves bytes unread, they are lost, and a RST says so (RFC 9293, section 3.6.1).
 /// - **Deadlines** of dead peers, idle connections and closings are the server's and hold whatever the handler does.
 pub trait Handler {
-    /// What is kept of one connection, in its slot.
+    /// What the handler keeps for one connection, in its slot.
     type State;
 
     /// True if each turn is one call of [`Stream::pass`] and nothing else: byte for byte, what comes goes out again.
@@ -70,7 +69,7 @@ pub trait Handler {
     /// writes in another way: bytes that the peer was promised room for would be dropped, and come again.
     const PASSES: bool = false;
 
-    /// A connection has been established. Gives its state, or None to refuse it: the peer gets a RST.
+    /// A connection has been established. Returns its state, or None to refuse it: then the peer gets a RST.
     fn open(&mut self, peer: SocketAddr) -> Option<Self::State>;
 
     /// The conversation's turn on a connection: it has just been established, something has come from the peer (bytes, an
@@ -79,7 +78,7 @@ pub trait Handler {
     /// May be called at any time, with nothing to read and no room.
     fn stream(&mut self, state: &mut Self::State, stream: &mut Stream<'_, '_>) -> Next;
 
-    /// A datagram came; `reply`, which is empty at first, is sent if this is true. The default answers nothing.
+    /// A datagram has come. Return true to send `reply`, which is empty at first. The default sends none.
     ///
     /// A reply larger than its request makes the server an amplifier for forged source addresses: think before you write
     /// one.
@@ -88,20 +87,20 @@ pub trait Handler {
         false
     }
 
-    /// A connection that [`open`](Self::open) has accepted ended, and gives its state back. Nothing can be sent any more.
+    /// A connection that [`open`](Self::open) accepted has ended. The handler gets its state back, and can send nothing any more.
     ///
-    /// It is called once for each state, also when the server shuts down; not when the server is dropped.
+    /// It is called once for each state, also when the server shuts down, but not when the server is dropped.
     fn ended(&mut self, state: Self::State, end: End) {
         let _ = (state, end);
     }
 }
 
-/// What comes after a [`Handler`]'s turn on a connection.
+/// What the server does after a [`Handler`]'s turn on a connection.
 #[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Next {
-    /// The next turn is when something comes. When the peer has finished, so does the server.
+    /// Calls the handler again when something comes. If the peer has finished, the server finishes too.
     Continue,
     /// There is more to say, so that the server does not close although the peer has finished. The next turn is at once if
     /// this one has written something and there is room left, or else when there is more room.

@@ -3,7 +3,7 @@
 //! # Driving it
 //!
 //! [`Server`] takes care of connections, a [`Handler`] holds the conversation on each. The first handler is [`Uppercase`]:
-//! what comes goes back in upper case. [`Server`] is a whole program but for four things that its caller supplies:
+//! what comes goes back in upper case. [`Server`] needs four things from its caller:
 //!
 //! - a **device**: anything that implements smoltcp's [`Device`](smoltcp::phy::Device), IP or Ethernet;
 //! - **time**: a monotonic [`Instant`](smoltcp::time::Instant), handed to each call;
@@ -14,8 +14,8 @@
 //!
 //! [`Server::poll`] does all the work: it takes the packets that the device has (a bounded number a call), runs what is
 //! due, and says in [`Poll`] when it wants to be called again. Call it when the device may have a packet, when
-//! [`Poll::deadline`] has come, and, after [`Poll::blocked`], when the device can send again. To call it too often is
-//! safe and costs only time; to call it late delays retransmissions and deadlines. Time must not go back between calls.
+//! [`Poll::deadline`] has come, and, after [`Poll::blocked`], when the device can send again. Calls that were not needed are
+//! safe and cost only time; late calls delay retransmissions and deadlines. Time must not go back between calls.
 //!
 //! ```
 //! use shout_core::{Config, Memory, Server};
@@ -61,8 +61,8 @@
 //!
 //! | | |
 //! |---|---|
-//! | filter | whose is it? what is for nobody is dropped and counted |
-//! | demux | its 4-tuple's slot; a segment without one goes to the backlog |
+//! | filter | validates the packet and decides who may see it; drops and counts the rest |
+//! | demux | finds the slot of the 4-tuple; a segment without one goes to the backlog |
 //! | socket | smoltcp's TCP socket, made to behave as RFC 9293 and RFC 5961 say |
 //! | handler | reads, writes, and says what is next |
 //! | egress | acknowledgement, data and window leave in one segment |

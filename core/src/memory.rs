@@ -13,8 +13,8 @@ use crate::tcp::per_source::SourceEntry;
 use crate::tcp::slots::Slot;
 use crate::udp::DelayedMetadata;
 
-/// Bytes a direction of a TCP socket by default, and the most that a UDP reply carries: the `recv(1024)` of
-/// the programs that this server grew from.
+/// The default size in bytes of a TCP send or receive buffer, and the longest payload of a UDP reply: the `recv(1024)` of the
+/// programs that this server grew from.
 pub const BUFFER_SIZE: usize = 1024;
 
 /// The smallest buffer of a TCP socket: smoltcp takes no smaller segment size than 48.
@@ -37,38 +37,39 @@ pub(crate) fn longest_reassembled() -> usize {
 /// The number of slots is the length of `slots`, 1 to 65535. Use [`Memory`] where it is a constant.
 #[derive(Debug)]
 pub struct Storage<'a, S = ()> {
-    /// One a TCP connection.
+    /// One for each TCP connection.
     pub slots: &'a mut [Slot<'a, S>],
     /// As many as slots.
     pub sockets: &'a mut [SocketStorage<'a>],
     /// As many as slots.
     pub demux: &'a mut [DemuxEntry],
-    /// The heads of the connection index: as many as slots is a good number, twice as many a better one, one at least.
+    /// The heads of the connection index: at least one. As many as slots is a good number, twice as many a better one.
     pub buckets: &'a mut [Bucket],
     /// As many as slots.
     pub deadlines: &'a mut [Instant],
     /// As many as slots with [`Config::per_source`](crate::Config::per_source), none otherwise.
     pub sources: &'a mut [SourceEntry],
-    /// Slots × 2 × the buffer size, which is from 64 bytes to 1 GiB. Of an odd size, the last byte is left unused.
+    /// Slots × 2 × the buffer size, which is from 64 bytes to 1 GiB. If it is odd, the last byte is left unused.
     pub tcp_buffers: &'a mut [u8],
     /// What UDP needs.
     pub udp: UdpStorage<'a>,
-    /// For a packet that is answered once its neighbour is known: a longer one is lost. Empty where there is no Ethernet.
+    /// Keeps a packet that can be answered only once its neighbour's hardware address is known. A longer packet is lost. May be
+    /// empty where there is no Ethernet.
     pub unanswered: &'a mut [u8],
 }
 
 /// The part of [`Storage`] that UDP uses.
 #[derive(Debug)]
 pub struct UdpStorage<'a> {
-    /// The one socket.
+    /// The socket that all datagrams share.
     pub socket: &'a mut SocketStorage<'a>,
-    /// Two at least.
+    /// At least two.
     pub rx_metadata: &'a mut [udp::PacketMetadata],
     /// Must hold the longest datagram whole: the MTU less 28, and 2048 with the feature `fragments`.
     pub rx: &'a mut [u8],
-    /// Two at least.
+    /// At least two.
     pub tx_metadata: &'a mut [udp::PacketMetadata],
-    /// [`BUFFER_SIZE`] at least.
+    /// At least [`BUFFER_SIZE`] bytes.
     pub tx: &'a mut [u8],
     /// One for each reply that waits for its delay; empty without [`Config::delay`](crate::Config::delay).
     pub delayed_metadata: &'a mut [DelayedMetadata],
@@ -114,10 +115,10 @@ impl<S> Storage<'_, S> {
 /// destructor, and so could not be borrowed by a server for as long as it lives; its elements have none.
 type Late<T, const N: usize> = ManuallyDrop<Vec<T, N>>;
 
-/// A [`Storage`] of constant size: `SLOTS` connections with `BUFFER` bytes a direction and a handler's `S` each, datagrams of up
-/// to `DATAGRAM` bytes, and no room for delayed replies.
+/// A [`Storage`] of constant size: `SLOTS` connections, each with two buffers of `BUFFER` bytes and a handler's `S`; datagrams of
+/// up to `DATAGRAM` bytes; and no room for delayed replies.
 ///
-/// It can be a `static`: [`Memory::new`] is `const`, and all zeroes, so that the `static` takes no place in an image.
+/// It can be a `static`: [`Memory::new`] is `const`, and all zeroes, so that the `static` takes no space in a program's image.
 #[derive(Debug)]
 pub struct Memory<
     'a,

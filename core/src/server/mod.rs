@@ -34,8 +34,7 @@ const PACKETS_A_POLL: usize = 64;
 /// What the connections get to end in good order when the server shuts down.
 const SHUTDOWN: Duration = Duration::from_secs(1);
 
-/// A server on its own TCP/IP stack, over TCP and UDP. `H` holds the conversation: [`Uppercase`], or a
-/// [`Handler`] of one's own.
+/// A server on its own TCP/IP stack, over TCP and UDP. `H` holds the conversation: [`Uppercase`], or your own [`Handler`].
 ///
 /// See the [crate's documentation](crate) for how to drive it.
 pub struct Server<'a, H: Handler = Uppercase> {
@@ -58,10 +57,10 @@ pub struct Server<'a, H: Handler = Uppercase> {
 /// What [`Server::poll`] waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Poll {
-    /// Call again at this time, if nothing else happens before. A time that is not after `now`: at once, as the device
-    /// may have more packets. None: there is nothing to wait for but a packet.
+    /// Call again at this time, if nothing else happens before; at once if it is not after `now`, as the device may have more
+    /// packets. None: only a packet is waited for.
     ///
-    /// It is never late, but it may be early: it is a lower bound that the next call makes better.
+    /// It may be too early, since it is a lower bound, but never too late.
     pub deadline: Option<Instant>,
     /// The device refused a packet: call again as soon as it can send. Nothing is taken from it until then.
     pub blocked: bool,
