@@ -42,7 +42,7 @@ pub(super) enum Words {
     /// and without white space at either end; see --raw. There is a prompt when standard input is a terminal, none when it is
     /// a pipe or a file.
     Tcp {
-        /// How long to wait for the connection, and for a reply that stands still, such as 10s [default: 10s]
+        /// How long to wait for the connection, and for each further part of a reply, such as 10s [default: 10s]
         #[arg(long, value_name = "D", value_parser = nonzero_duration)]
         timeout: Option<Duration>,
         /// Send each line as it is, with its newline, and show the reply as it comes
@@ -55,7 +55,7 @@ pub(super) enum Words {
     /// The interactive UDP client
     ///
     /// Sends each line as a datagram, an empty one too, and shows the reply. A line is sent without its newline and without
-    /// white space at either end; see --raw. A reply that comes after its timeout is named as late, and never taken for the
+    /// white space at either end; see --raw. A reply that comes after its timeout is shown as late, and never taken for the
     /// next line's.
     Udp {
         /// How long to wait for a reply, such as 2s or 250ms [default: 2s]
@@ -71,7 +71,7 @@ pub(super) enum Words {
     /// Server and prompt (or COMMAND) in a private namespace: no root, the machine is not touched
     ///
     /// Runs a server and a prompt, or COMMAND, in a network namespace of their own. It needs no privilege, and leaves nothing
-    /// behind. COMMAND seems to run as root there, but has no more rights on the machine than you have. Background processes
+    /// behind. COMMAND appears to run as root there, but has no more rights on the machine than you have. Background processes
     /// started by COMMAND outlive the demo, without the server.
     Demo {
         /// A prompt for UDP instead of TCP
@@ -109,10 +109,10 @@ fn completed(command: clap::Command, page: &Page) -> clap::Command {
 /// The name of [`parent_is_demo`].
 pub(crate) const PARENT_IS_DEMO: &str = "parent-is-demo";
 
-/// The option that tells a server that `shout demo` has started it. It is not part of the definition: completions would offer
-/// it, hidden or not.
+/// The option that tells a server that `shout demo` has started it. Help does not show it, and it is not part of the
+/// definition, since completions offer even what is hidden.
 pub(super) fn parent_is_demo() -> Arg {
-    Arg::new(PARENT_IS_DEMO).long(PARENT_IS_DEMO).action(ArgAction::SetTrue)
+    Arg::new(PARENT_IS_DEMO).long(PARENT_IS_DEMO).action(ArgAction::SetTrue).hide(true)
 }
 
 #[cfg(test)]

@@ -223,6 +223,15 @@ fn only_the_demo_itself_starts_a_server_as_its_own() {
 }
 
 #[test]
+fn no_help_shows_the_option_of_the_demo() {
+    for line in ["shout serve --help", "shout serve -h", "shout help serve", "shout --help"] {
+        let arguments: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+        let help = super::read(&arguments).unwrap_err().render().to_string();
+        assert!(help.contains("--connections") && !help.contains(PARENT_IS_DEMO), "{line}: {help}");
+    }
+}
+
+#[test]
 fn the_clients_take_a_target() {
     let options = |line: &str| match read(line).unwrap().command {
         Command::Tcp(options) | Command::Udp(options) => options,
