@@ -33,7 +33,7 @@ impl<H> Cx<'_, H> {
         evidence: Evidence,
     ) {
         if self.interface.has_frames() {
-            self.interface.learn_neighbour(self.now, frame, neighbour, own, evidence);
+            self.interface.learn_neighbour(self.now, frame, (neighbour, own), evidence);
         }
     }
 }

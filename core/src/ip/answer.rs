@@ -7,7 +7,6 @@ use smoltcp::wire::{IpAddress, IpProtocol, IpRepr};
 use crate::ip::interface::Interface;
 use crate::ip::token_bucket::{PerSource, Rate, TokenBucket};
 use crate::ip::{closed_port, icmp};
-use crate::stats::{DropReason, Stats};
 
 /// ICMP errors to one source: Linux's `icmp_ratelimit`, a burst of 6 and then one a second.
 const ERRORS_A_SOURCE: Rate = Rate { burst: 6, interval: Duration::from_secs(1) };
@@ -56,14 +55,24 @@ pub(crate) struct Unwanted<'p> {
 }
 
 impl Unwanted<'_> {
-    /// Sends a packet of this protocol back, from the address that was asked. `emit` writes its payload, of this length;
-    /// it gets the whole packet, whose IP header has been written, and where the payload begins.
+    /// Sends the answer to this packet, which came in this frame.
+    ///
+    /// Do not be tempted to let it be inlined: every packet would pay.
+    #[inline(never)]
+    pub(crate) fn send_answer(&self, frame: &[u8], tx: impl TxToken, interface: &mut Interface) {
+        match self.answer {
+            Answer::Reset => closed_port::reset(self, tx, interface),
+            _ => icmp::error(&frame[self.link_header.len()..], self, tx, interface),
+        }
+    }
+
+    /// Sends a packet with this protocol and this length of its payload back, from the address that was asked. `emit` writes
+    /// the payload; it gets the whole packet, whose IP header has been written, and where the payload begins.
     ///
     /// On Ethernet it goes to where the frame came from, and nobody has to be asked where that is.
     pub(crate) fn reply(
         &self,
-        protocol: IpProtocol,
-        length: usize,
+        (protocol, length): (IpProtocol, usize),
         tx: impl TxToken,
         interface: &mut Interface,
         emit: impl FnOnce(&mut [u8], usize),
@@ -82,7 +91,7 @@ impl Unwanted<'_> {
     }
 }
 
-/// Sends answers, within limits.
+/// The limits of what is answered.
 #[derive(Debug)]
 pub(crate) struct Answers {
     errors_a_source: PerSource,
@@ -95,33 +104,17 @@ impl Answers {
         Answers { errors_a_source: PerSource::new(key), errors: TokenBucket::FULL, resets: TokenBucket::FULL }
     }
 
-    /// Answers a packet, which came in this frame, or counts that it does not.
+    /// Whether the limits let this packet be answered now.
     ///
     /// Do not be tempted to let it be inlined: every packet would pay.
     #[inline(never)]
-    pub(crate) fn send(
-        &mut self,
-        now: Instant,
-        frame: &[u8],
-        packet: &Unwanted<'_>,
-        tx: impl TxToken,
-        interface: &mut Interface,
-        stats: &mut Stats,
-    ) {
-        let allowed = match packet.answer {
+    pub(crate) fn permit(&mut self, now: Instant, packet: &Unwanted<'_>) -> bool {
+        match packet.answer {
             Answer::Reset => self.resets.take(now, &RESETS),
             _ => {
                 self.errors_a_source.take(now, &ERRORS_A_SOURCE, packet.source, 0)
                     && self.errors.take(now, &ERRORS)
             }
-        };
-        if !allowed {
-            stats.drop(DropReason::AnswerLimit);
-            return;
-        }
-        match packet.answer {
-            Answer::Reset => closed_port::reset(packet, tx, interface),
-            _ => icmp::error(&frame[packet.link_header.len()..], packet, tx, interface),
         }
     }
 }

@@ -24,7 +24,7 @@ pub(crate) fn answer(tcp: &TcpPacket<&[u8]>) -> Result<Answer, DropReason> {
 pub(crate) fn reset(unwanted: &Unwanted<'_>, tx: impl TxToken, interface: &mut Interface) {
     let segment = TcpPacket::new_unchecked(unwanted.payload);
     let acknowledgement = segment.seq_number() + segment.segment_len();
-    unwanted.reply(IpProtocol::Tcp, TCP_HEADER_LEN, tx, interface, |packet, header| {
+    unwanted.reply((IpProtocol::Tcp, TCP_HEADER_LEN), tx, interface, |packet, header| {
         let mut rst = TcpPacket::new_unchecked(&mut packet[header..]);
         rst.set_src_port(segment.dst_port());
         rst.set_dst_port(segment.src_port());

@@ -36,7 +36,7 @@ pub(crate) fn error(packet: &[u8], unwanted: &Unwanted<'_>, tx: impl TxToken, in
     };
     // As much as fits without being fragmented on the way (RFC 1812, section 4.3.2.3; RFC 4443, section 2.4(c)).
     let quoted = &packet[..length.min(least_mtu - header_len - ERROR_HEADER_LEN)];
-    unwanted.reply(protocol, ERROR_HEADER_LEN + quoted.len(), tx, interface, |error, header| {
+    unwanted.reply((protocol, ERROR_HEADER_LEN + quoted.len()), tx, interface, |error, header| {
         let message = &mut error[header..];
         let (kind, code, pointer) = kind(unwanted);
         message[..ERROR_HEADER_LEN].copy_from_slice(&[kind, code, 0, 0, 0, 0, pointer[0], pointer[1]]);

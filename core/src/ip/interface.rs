@@ -63,7 +63,7 @@ impl Interface {
         let behind = behind_the_filter(capabilities);
         // Nothing is changed after this: smoltcp's interface is large, and would be copied on the stack once more.
         Interface {
-            interface: make(config.hardware_addr, &config.addresses, &config.gateways, seed, &behind, now),
+            interface: make(config.hardware_addr, (&config.addresses, &config.gateways), seed, &behind, now),
             addresses: config.addresses.clone(),
             hardware_addr: config.hardware_addr,
             capabilities: behind,
@@ -77,14 +77,14 @@ impl Interface {
 
     /// Another interface with the same addresses, that draws its random numbers from this seed.
     pub(crate) fn seeded(&self, seed: u64, now: Instant) -> iface::Interface {
-        make(self.hardware_addr, &self.addresses, &[], seed, &self.capabilities, now)
+        make(self.hardware_addr, (&self.addresses, &[]), seed, &self.capabilities, now)
     }
 
     /// Puts an interface with this MTU, which is no longer than the device's, in the place of smoltcp's; returns that.
     pub(crate) fn narrow(&mut self, now: Instant, mtu: u16) -> iface::Interface {
         let mut capabilities = self.capabilities.clone();
         capabilities.max_transmission_unit = capabilities.max_transmission_unit.min(mtu.into());
-        let narrow = make(self.hardware_addr, &self.addresses, &[], 1, &capabilities, now);
+        let narrow = make(self.hardware_addr, (&self.addresses, &[]), 1, &capabilities, now);
         core::mem::replace(&mut self.interface, narrow)
     }
 
@@ -217,17 +217,18 @@ impl Interface {
         Ok(())
     }
 
-    /// Takes note of where a neighbour is, which sent this frame with a packet to `own`.
+    /// Takes note of where a neighbour is, which sent this frame with a packet to our address `own`.
     pub(crate) fn learn_neighbour(
         &mut self,
         now: Instant,
         frame: &[u8],
-        neighbour: IpAddress,
-        own: IpAddress,
+        (neighbour, own): (IpAddress, IpAddress),
         evidence: Evidence,
     ) {
         if let Some(link) = &mut self.link
-            && let Some(announcement) = link.learn(now, frame, (neighbour, own), evidence, &self.addresses)
+            // Whoever is not on the link sends by way of a router, which is asked for.
+            && self.addresses.iter().any(|subnet| subnet.contains_addr(&neighbour))
+            && let Some(announcement) = link.learn(now, frame, (neighbour, own), evidence)
         {
             self.inject(now, &announcement, &mut SocketSet::new(&mut [][..]));
         }
@@ -291,8 +292,7 @@ impl fmt::Debug for Interface {
 
 fn make(
     hardware_addr: HardwareAddress,
-    addresses: &Vec<IpCidr, MAX_ADDRESSES>,
-    gateways: &[IpAddress],
+    (addresses, gateways): (&Vec<IpCidr, MAX_ADDRESSES>, &[IpAddress]),
     seed: u64,
     capabilities: &DeviceCapabilities,
     now: Instant,

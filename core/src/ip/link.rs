@@ -81,20 +81,15 @@ impl Link {
         Some(Discovery { answer: solicitation.answer(self.own), announcement })
     }
 
-    /// The frame by which smoltcp is told where a neighbour is, which sent this one with a packet to `own`. None if there is
-    /// nothing to be learnt.
+    /// The frame by which smoltcp is told where a neighbour on the link is, which sent this one with a packet to `own`. None if
+    /// there is nothing to be learnt.
     pub(crate) fn learn(
         &mut self,
         now: Instant,
         packet: &[u8],
         (neighbour, own): (IpAddress, IpAddress),
         evidence: Evidence,
-        addresses: &[IpCidr],
     ) -> Option<Frame> {
-        // Whoever is not on the link sends by way of a router, which is asked for.
-        if !addresses.iter().any(|subnet| subnet.contains_addr(&neighbour)) {
-            return None;
-        }
         let at = EthernetFrame::new_checked(packet).ok()?.src_addr();
         if !self.neighbours.learn(now, neighbour, at, evidence) {
             return None;

@@ -138,7 +138,11 @@ impl<H: Handler> Server<'_, H> {
                 Turn::Neighbours
             }
             Ok(Admitted::Unwanted(unwanted)) => {
-                self.answers.send(now, packet, unwanted, tx, &mut self.interface, &mut self.stats);
+                if self.answers.permit(now, unwanted) {
+                    unwanted.send_answer(packet, tx, &mut self.interface);
+                } else {
+                    self.stats.drop(DropReason::AnswerLimit);
+                }
                 Turn::Nothing
             }
             // Housekeeping, a fragment that waits for others, and what has been counted as dropped.

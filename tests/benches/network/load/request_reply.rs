@@ -58,7 +58,7 @@ impl RequestReply {
             (0..self.idle).map(|_| sockets::connect(target.address)).collect::<Result<_, _>>()?;
         let mut conversations: Vec<Conversation> =
             (0..self.conversations).map(|number| self.open(number, target)).collect::<Result<_, _>>()?;
-        let sample = self.converse(&mut conversations, target, content, timing, Tail::Awaited)?;
+        let sample = self.converse(&mut conversations, target, content, (timing, Tail::Awaited))?;
         if self.transport == Transport::Tcp {
             let streams = conversations.into_iter().map(|conversation| conversation.socket.into());
             sockets::close(streams.chain(idle))?;
@@ -77,7 +77,7 @@ impl RequestReply {
         let mut conversations: Vec<Conversation> =
             (0..self.conversations).map(|number| self.open(number, target)).collect::<Result<_, _>>()?;
         lose(true)?;
-        let sample = self.converse(&mut conversations, target, content, timing, Tail::CountedAsItIs);
+        let sample = self.converse(&mut conversations, target, content, (timing, Tail::CountedAsItIs));
         lose(false)?;
         // They end with RST: an echo may still wait for a retransmission a long time away.
         for conversation in &conversations {
@@ -100,8 +100,7 @@ impl RequestReply {
         conversations: &mut [Conversation],
         target: Target,
         content: &Content,
-        timing: Timing,
-        tail: Tail,
+        (timing, tail): (Timing, Tail),
     ) -> Result<Sample, String> {
         let sockets = conversations.iter().map(|conversation| &conversation.socket);
         let epoll = sockets::await_all(sockets, EpollFlags::EPOLLIN)?;
