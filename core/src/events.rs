@@ -54,7 +54,7 @@ impl Events {
     pub(crate) fn refused(&mut self, now: Instant, peer: IpEndpoint) {
         if now >= self.quiet_until {
             self.quiet_until = now + Duration::from_secs(1);
-            warn!("every slot is in use: {} has to wait for one", peer_address(peer));
+            warn!("every slot is in use: {} gets no answer until one is free", peer_address(peer));
         }
     }
 
@@ -62,7 +62,7 @@ impl Events {
     pub(crate) fn limited(&mut self, now: Instant, peer: IpEndpoint, limit: u16) {
         if now >= self.quiet_about_sources_until {
             self.quiet_about_sources_until = now + Duration::from_secs(1);
-            warn!("{} has to wait: its source has {limit} connections already", peer_address(peer));
+            warn!("{} gets no answer: its source has {limit} connections already", peer_address(peer));
         }
     }
 

@@ -23,11 +23,11 @@ pub(crate) enum Error {
     TunRefused(io::Error),
     /// No right to make the device, or to attach to it.
     #[error(
-        "the device {device} can be neither made nor attached to without CAP_NET_ADMIN; one of these helps:\n  \
+        "the device {device} can be neither created nor attached to without CAP_NET_ADMIN; one of these helps:\n  \
          run shout with sudo, or its container with `--cap-add NET_ADMIN`\n  \
-         give it that right with `sudo setcap cap_net_admin+ep {program}`\n  \
-         make the device with `sudo ip tuntap add dev {device} mode {kind} user $USER`, set it up, and use --no-configure\n  \
-         see shout work in a private namespace, without any right, with `{program} demo`"
+         give it that capability with `sudo setcap cap_net_admin+ep {program}`\n  \
+         create the device with `sudo ip tuntap add dev {device} mode {kind} user $USER`, set it up, and use --no-configure\n  \
+         try shout in a private namespace, without privileges, with `{program} demo`"
     )]
     NoPrivilege {
         /// The device.
@@ -39,7 +39,7 @@ pub(crate) enum Error {
     },
     /// No right to set the device up.
     #[error(
-        "{what} was refused: that takes CAP_NET_ADMIN (run shout with sudo, or give it that right with `sudo setcap \
+        "{what} was refused: it needs CAP_NET_ADMIN (run shout with sudo, or give it that capability with `sudo setcap \
          cap_net_admin+ep {program}`); if {device} has been set up already, use --no-configure"
     )]
     ConfigureRefused {
@@ -52,7 +52,7 @@ pub(crate) enum Error {
     },
     /// There is no device, and none is to be made.
     #[error(
-        "there is no device {device}, and --no-configure uses one that is there: make it with `sudo ip tuntap add dev \
+        "there is no device {device}, and --no-configure uses an existing one: create it with `sudo ip tuntap add dev \
          {device} mode {kind} user $USER`, give it an address (`sudo ip address add {host_address} dev {device}`) and set it up \
          (`sudo ip link set {device} up`), or leave --no-configure out"
     )]
@@ -74,7 +74,7 @@ pub(crate) enum Error {
         device: String,
     },
     /// The name is that of something else.
-    #[error("{device} is there already and is not a plain {kind} device: choose another name with --tun")]
+    #[error("{device} exists already and is not a plain {kind} device: choose another name with --tun")]
     NotTun {
         /// The device.
         device: String,

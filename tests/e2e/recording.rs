@@ -150,7 +150,7 @@ fn payload(record: &Record) -> usize {
 }
 
 /// The line in which the server says that it records no more.
-const OVER: [&str; 2] = ["WARN", "the capture in "];
+const OVER: [&str; 2] = ["WARN", "recording to "];
 
 fn a_full_disk_ends_the_recording_and_not_the_server() {
     disk("64k");
@@ -166,7 +166,7 @@ fn a_full_disk_ends_the_recording_and_not_the_server() {
     assert!(fs::read(RECORDING).unwrap().is_empty());
     let log = server.log().clone();
     assert_eq!(server.terminate().code(), Some(0));
-    assert_eq!(log.text().matches("the capture in ").count(), 1);
+    assert_eq!(log.text().matches("recording to ").count(), 1);
 }
 
 fn a_limit_on_the_size_of_files_ends_the_recording_only() {
@@ -218,7 +218,7 @@ fn a_pipe_is_waited_for_at_first_and_never_again() {
     disk("1m");
     mkfifo(RECORDING, Mode::from_bits_truncate(0o666)).unwrap();
     let server = Program::start(&mut shout(&["--pcap", RECORDING]));
-    server.errors.wait_for_line(&["waiting until somebody reads", RECORDING]);
+    server.errors.wait_for_line(&["waiting for a reader of", RECORDING]);
     let mut reader = File::open(RECORDING).unwrap();
     server.errors.wait_for_line(&["listening on "]);
     assert_echo(&mut connect(V4));
@@ -249,7 +249,7 @@ fn sigusr1_does_not_end_a_server_that_waits_for_a_reader() {
     disk("1m");
     mkfifo(RECORDING, Mode::from_bits_truncate(0o666)).unwrap();
     let server = Program::start(&mut shout(&["--pcap", RECORDING]));
-    server.errors.wait_for_line(&["waiting until somebody reads", RECORDING]);
+    server.errors.wait_for_line(&["waiting for a reader of", RECORDING]);
     server.signal(Signal::SIGUSR1);
     let _reader = File::open(RECORDING).unwrap();
     server.errors.wait_for_line(&["listening on "]);

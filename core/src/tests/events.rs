@@ -197,7 +197,10 @@ fn that_there_is_no_slot_is_logged_once_a_second() {
         assert_eq!(level, Level::Warn);
         assert_eq!(
             line,
-            format!("every slot is in use: {}:41000 has to wait for one", super::fixture::CLIENT)
+            format!(
+                "every slot is in use: {}:41000 gets no answer until one is free",
+                super::fixture::CLIENT
+            )
         );
     }
     assert_eq!(net.stats().refused, 50);

@@ -200,7 +200,7 @@ fn it_is_logged_once_a_second() {
         assert_refused(&mut net, &peer(2));
     }
     let expected =
-        (Level::Warn, std::format!("{CLIENT}:2 has to wait: its source has 1 connections already"));
+        (Level::Warn, std::format!("{CLIENT}:2 gets no answer: its source has 1 connections already"));
     assert_eq!(lines(), core::slice::from_ref(&expected));
     net.pass(Duration::from_secs(1) - TICK);
     net.wire.sent.clear();

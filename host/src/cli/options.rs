@@ -71,10 +71,10 @@ pub(crate) struct ServeOptions {
     /// Larger buffers are faster over links with a long delay.
     #[arg(long, value_name = "BYTES", default_value = "1024", value_parser = number(64..=1_048_576_u32))]
     pub(crate) buffer: u32,
-    /// What the server does with what it hears
+    /// The service: what the server replies
     #[arg(long, value_name = "NAME", default_value = "upper")]
     pub(crate) service: Service,
-    /// Close a connection on which no data is sent for this long, such as 10m [default: never]
+    /// Close a connection that carries no data for this long, such as 10m [default: never]
     #[arg(long, value_name = "D", value_parser = nonzero_duration)]
     pub(crate) idle_timeout: Option<Duration>,
     /// Send each UDP reply this long after its request, such as 10s or 250ms [default: at once]

@@ -121,7 +121,7 @@ pub const SHOUT: Page = Page {
         help(
             "Examples",
             &[
-                ("shout demo", "See it work: no root, and nothing on the machine is touched."),
+                ("shout demo", "Try it: without root, and without changes to the machine."),
                 ("sudo shout", "Serve at 192.168.69.1 and fd69::1, port 8080, TCP and UDP."),
                 ("nc 192.168.69.1 8080", "Talk to it from another terminal."),
                 ("shout tcp 192.168.69.1:8080", "The same with a prompt, line editing and history."),

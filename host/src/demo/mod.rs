@@ -5,7 +5,7 @@
 //!
 //! | module | is |
 //! |---|---|
-//! | `namespaces` | the network, made without any right |
+//! | `namespaces` | the network, made without privileges |
 //! | `server` | the server's process |
 //! | `program` | a program in place of the prompt |
 //! | `failure` | why there was no demonstration |

@@ -1,4 +1,4 @@
-//! The namespaces of a demo: a network that nobody else sees, made without any right.
+//! The namespaces of a demo: a network that nobody else sees, made without privileges.
 
 use std::fs;
 use std::io::{self, ErrorKind};

@@ -14,7 +14,7 @@ use crate::serve::attach::hardware_addr;
 pub(super) fn surroundings(options: &ServeOptions, was_there: bool, faults: Option<&(FaultOptions, u64)>) {
     if was_there {
         // Without a privilege left, there is no way to take its addresses away again.
-        log::info!("attached to {}, which stays when shout ends, as it is set up now", options.tun);
+        log::info!("attached to {}, which stays, with its present settings, when shout ends", options.tun);
     }
     if let Some((faults, seed)) = faults {
         let again = if faults.by_chance() { format!(" (--seed {seed})") } else { String::new() };

@@ -34,7 +34,7 @@ pub(crate) fn look_at(
     }
     if !link.up {
         // A device that is down has no routes: whether there will be any is not known.
-        log::warn!("{0} is down: nothing arrives before `sudo ip link set {0} up`", link.name);
+        log::warn!("{0} is down, so no packet arrives: run `sudo ip link set {0} up`", link.name);
         return Ok(None);
     }
     link::await_addresses(netlink, link)?;

@@ -55,14 +55,14 @@ pub(crate) const EXPLANATIONS: [Explanation; DropReason::ALL.len()] = [
     },
     Explanation {
         reason: DropReason::Fragment,
-        packets: "Fragments of TCP segments, or of IPv6 packets, which are not reassembled.",
+        packets: "IPv6 fragments, and IPv4 fragments that could not be put together.",
         usually: Some(
             "a link on the way has a smaller MTU than the clients believe: let them send shorter packets",
         ),
     },
     Explanation {
         reason: DropReason::ExtensionHeader,
-        packets: "IPv6 packets with extension headers.",
+        packets: "IPv6 packets with extension headers that cannot be skipped.",
         usually: Some("a tunnel or IPsec ends at this address: have it end before the server"),
     },
     Explanation {

@@ -13,13 +13,13 @@ pub(crate) use echo::Echo;
 /// The services that `--service` names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Service {
-    /// What comes goes back in upper case
+    /// Sends everything back in upper case
     Upper,
-    /// What comes goes back as it is (RFC 862)
+    /// Sends everything back unchanged (RFC 862)
     Echo,
-    /// What comes is thrown away (RFC 863)
+    /// Discards everything (RFC 863)
     Discard,
-    /// Lines of characters without end, over TCP only (RFC 864)
+    /// Sends lines of characters without end, over TCP only (RFC 864)
     Chargen,
 }
 

@@ -67,7 +67,7 @@ pub(crate) fn enter(needs: Needs) {
         Err(error) => return log::debug!("serving without a seccomp filter: {error}"),
     };
     match seccompiler::apply_filter_all_threads(&program) {
-        Ok(()) => log::debug!("system calls that serving does not take are forbidden from now on"),
+        Ok(()) => log::debug!("a seccomp filter forbids system calls that the server does not need"),
         Err(seccompiler::Error::Seccomp(error))
             if matches!(error.raw_os_error().map(Errno::from_raw), Some(Errno::ENOSYS | Errno::EINVAL)) =>
         {

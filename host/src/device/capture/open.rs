@@ -24,7 +24,7 @@ pub(super) fn open(path: &Path) -> io::Result<(File, bool)> {
     let opened = match options.clone().custom_flags(OFlag::O_NONBLOCK.bits()).open(path) {
         // Nobody has opened the FIFO's other end yet.
         Err(error) if error.raw_os_error() == Some(Errno::ENXIO as i32) && is_fifo(path) => {
-            log::info!("waiting until somebody reads {}", path.display());
+            log::info!("waiting for a reader of {}", path.display());
             let file = options.open(path)?;
             fcntl(&file, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
             Ok(file)

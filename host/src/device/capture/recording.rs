@@ -70,7 +70,7 @@ impl Capture {
     }
 
     pub(super) fn say_why_it_ends(&self, error: &io::Error) {
-        log::warn!("the capture in {} is over, serving goes on: {error}", self.path.display());
+        log::warn!("recording to {} has ended, and the server goes on: {error}", self.path.display());
     }
 
     /// Records a packet. A pipe without room for it misses it.
