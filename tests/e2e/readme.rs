@@ -235,7 +235,7 @@ fn links_of_all_pages_lead_somewhere() {
 }
 
 /// The pages that people read.
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 12] = [
     "README.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
@@ -243,7 +243,11 @@ const PAGES: [&str; 8] = [
     "core/boards/README.md",
     "core/README.md",
     "host/README.md",
+    "host/deploy/README.md",
     "tests/README.md",
+    "tests/benches/FINDINGS.md",
+    "tests/benches/RESULTS.md",
+    "tests/e2e/note/README.md",
 ];
 
 /// Whether a page has a heading that is called so in links.
