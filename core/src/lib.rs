@@ -75,6 +75,7 @@
 
 #![no_std]
 #![forbid(unsafe_code)]
+#![warn(clippy::too_many_lines)]
 
 #[cfg(test)]
 extern crate std;

@@ -157,8 +157,9 @@ fn handshake() -> Vec<Segment> {
     vec![nothing, answer, Segment { number: 0, acknowledges: 78, syn: false, ..nothing }]
 }
 
-/// A segment 1 ms after the last, at this offset of its side's data, that acknowledges this much of the other's.
-fn send(trace: &mut Vec<Segment>, from_server: bool, at: u32, length: u32, taken: u32, window: u16) {
+/// A segment 1 ms after the last: the offset and the length of its data, how much of the other side's it acknowledges, and its
+/// window.
+fn send(trace: &mut Vec<Segment>, from_server: bool, (at, length): (u32, u32), taken: u32, window: u16) {
     let time = trace.last().unwrap().time + Duration::from_millis(1);
     let (own, other) = if from_server { (78, 0) } else { (0, 78) };
     let (number, acknowledges) = (own + at, other + taken);
@@ -189,27 +190,27 @@ fn blame(mut trace: Vec<Segment>) -> Whose {
 
 fn an_echo_that_is_owed_is_the_servers_silence() {
     let mut trace = handshake();
-    send(&mut trace, false, 0, 100, 0, 1024);
+    send(&mut trace, false, (0, 100), 0, 1024);
     assert_eq!(blame(trace.clone()), Whose::Servers);
     // An acknowledgement is no echo.
-    send(&mut trace, true, 0, 0, 100, 1024);
+    send(&mut trace, true, (0, 0), 100, 1024);
     assert_eq!(blame(trace), Whose::Servers);
 }
 
 fn a_full_buffer_in_one_segment_is_the_servers_silence() {
     let mut trace = handshake();
-    send(&mut trace, false, 0, 1024, 0, 4096);
-    send(&mut trace, true, 0, 1024, 1024, 1024);
-    send(&mut trace, false, 1024, 1024, 0, 4096);
+    send(&mut trace, false, (0, 1024), 0, 4096);
+    send(&mut trace, true, (0, 1024), 1024, 1024);
+    send(&mut trace, false, (1024, 1024), 0, 4096);
     assert_eq!(blame(trace), Whose::Servers);
 }
 
 fn a_full_buffer_in_two_segments_is_the_clients_silence() {
     let mut trace = handshake();
-    send(&mut trace, false, 0, 1024, 0, 4096);
-    send(&mut trace, true, 0, 512, 1024, 0);
-    send(&mut trace, true, 512, 512, 1024, 1024);
-    send(&mut trace, false, 1024, 1024, 0, 4096);
+    send(&mut trace, false, (0, 1024), 0, 4096);
+    send(&mut trace, true, (0, 512), 1024, 0);
+    send(&mut trace, true, (512, 512), 1024, 1024);
+    send(&mut trace, false, (1024, 1024), 0, 4096);
     assert_eq!(blame(trace), Whose::Clients);
 }
 
@@ -217,28 +218,28 @@ fn a_full_buffer_in_two_segments_is_the_clients_silence() {
 /// 2048 bytes, has 48 left.
 fn a_window_that_a_waiting_reply_leaves_too_small_is_the_servers_silence() {
     let mut trace = handshake();
-    send(&mut trace, false, 0, 1000, 0, 4096);
-    send(&mut trace, true, 0, 1000, 1000, 1048);
-    send(&mut trace, false, 1000, 1000, 0, 4096);
-    send(&mut trace, true, 1000, 0, 2000, 48);
+    send(&mut trace, false, (0, 1000), 0, 4096);
+    send(&mut trace, true, (0, 1000), 1000, 1048);
+    send(&mut trace, false, (1000, 1000), 0, 4096);
+    send(&mut trace, true, (1000, 0), 2000, 48);
     assert_eq!(blame(trace), Whose::Servers);
 }
 
 fn a_closed_window_is_the_clients_silence() {
     let mut trace = handshake();
-    send(&mut trace, false, 0, 100, 0, 0);
+    send(&mut trace, false, (0, 100), 0, 0);
     assert_eq!(blame(trace.clone()), Whose::Clients);
-    send(&mut trace, false, 100, 0, 0, 50);
+    send(&mut trace, false, (100, 0), 0, 50);
     assert_eq!(blame(trace.clone()), Whose::Clients);
-    send(&mut trace, false, 100, 0, 0, 100);
+    send(&mut trace, false, (100, 0), 0, 100);
     assert_eq!(blame(trace), Whose::Servers);
 }
 
 fn a_close_that_is_owed_is_the_servers_silence() {
     let mut trace = handshake();
-    send(&mut trace, false, 0, 0, 0, 1024);
+    send(&mut trace, false, (0, 0), 0, 1024);
     trace.last_mut().unwrap().fin = true;
-    send(&mut trace, true, 0, 0, 1, 1024);
+    send(&mut trace, true, (0, 0), 1, 1024);
     assert_eq!(blame(trace.clone()), Whose::Servers);
     trace.last_mut().unwrap().fin = true;
     assert_eq!(blame(trace), Whose::Clients);
@@ -247,8 +248,8 @@ fn a_close_that_is_owed_is_the_servers_silence() {
 fn a_client_that_may_send_is_silent_itself() {
     let mut trace = handshake();
     assert_eq!(blame(trace.clone()), Whose::Clients);
-    send(&mut trace, false, 0, 100, 0, 1024);
-    send(&mut trace, true, 0, 100, 100, 1024);
+    send(&mut trace, false, (0, 100), 0, 1024);
+    send(&mut trace, true, (0, 100), 100, 1024);
     assert_eq!(blame(trace.clone()), Whose::Clients);
     // It may not while the server's window stays closed although all has been echoed.
     for segment in trace.iter_mut().filter(|segment| segment.from_server) {
@@ -259,8 +260,8 @@ fn a_client_that_may_send_is_silent_itself() {
 
 fn a_silence_in_which_the_capture_missed_something_is_nobodys() {
     let mut trace = handshake();
-    send(&mut trace, false, 0, 100, 0, 1024);
-    send(&mut trace, true, 50, 50, 100, 1024);
+    send(&mut trace, false, (0, 100), 0, 1024);
+    send(&mut trace, true, (50, 50), 100, 1024);
     trace[4].time += Duration::from_millis(40);
     let gaps = gaps(&trace, 100, Duration::from_millis(35));
     assert_eq!(gaps.len(), 1);

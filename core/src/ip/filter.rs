@@ -180,7 +180,7 @@ impl Filter {
         if header[9] == u8::from(IpProtocol::Tcp) {
             return self.segment(source, destination, payload, link_header);
         }
-        self.transport(packet.next_header(), source, destination, payload, link_header)
+        self.transport(packet.next_header(), (source, destination), payload, link_header)
     }
 
     #[cfg(feature = "ipv6")]
@@ -214,7 +214,7 @@ impl Filter {
         self.sane_ipv6_source(source)?;
         match protocol {
             IpProtocol::Tcp | IpProtocol::Udp | IpProtocol::Icmpv6 => {
-                self.transport(protocol, source.into(), destination.into(), packet.payload(), link_header)
+                self.transport(protocol, (source.into(), destination.into()), packet.payload(), link_header)
             }
             _ => self.extended(source, destination, packet, link_header),
         }
@@ -255,7 +255,7 @@ impl Filter {
         {
             return Err(DropReason::ExtensionHeader);
         }
-        match self.transport(upper.protocol, source, destination, payload, link_header)? {
+        match self.transport(upper.protocol, (source, destination), payload, link_header)? {
             unwanted @ Admitted::Unwanted(_) => Ok(unwanted),
             _ => Ok(Admitted::Extended(Extended { link_header, packet, upper })),
         }
@@ -285,8 +285,7 @@ impl Filter {
     fn transport<'p>(
         &self,
         protocol: IpProtocol,
-        source: IpAddress,
-        destination: IpAddress,
+        (source, destination): (IpAddress, IpAddress),
         payload: &'p [u8],
         link_header: &'p [u8],
     ) -> Result<Admitted<'p>, DropReason> {

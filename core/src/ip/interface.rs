@@ -103,8 +103,7 @@ impl Interface {
     pub(crate) fn process(
         &mut self,
         now: Instant,
-        packet: &[u8],
-        tx: impl TxToken,
+        (packet, tx): (&[u8], impl TxToken),
         sockets: &mut SocketSet<'_>,
         watch: &mut dyn Watch,
     ) {
@@ -126,7 +125,7 @@ impl Interface {
             return self.process_without_sockets(now, packet, tx);
         }
         let mut answered = Answered::default();
-        self.process(now, packet, tx, &mut SocketSet::new(&mut [][..]), &mut answered);
+        self.process(now, (packet, tx), &mut SocketSet::new(&mut [][..]), &mut answered);
         self.unanswered = (!answered.with_an_answer).then_some(answered.with_a_question);
     }
 
@@ -138,7 +137,7 @@ impl Interface {
 
     /// Lets smoltcp process a packet that is for no socket.
     pub(crate) fn process_without_sockets(&mut self, now: Instant, packet: &[u8], tx: impl TxToken) {
-        self.process(now, packet, tx, &mut SocketSet::new(&mut [][..]), &mut ());
+        self.process(now, (packet, tx), &mut SocketSet::new(&mut [][..]), &mut ());
     }
 
     /// Lets smoltcp process a segment without payload that the server built, and discards the answer.

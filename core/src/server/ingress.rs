@@ -123,7 +123,7 @@ impl<H: Handler> Server<'_, H> {
             }
             Ok(Admitted::Datagram(from, to)) => {
                 cx.learn_neighbour(packet, *from, *to, Evidence::Claimed);
-                cx.interface.process(now, packet, tx, datagrams.sockets(), &mut ());
+                cx.interface.process(now, (packet, tx), datagrams.sockets(), &mut ());
                 Turn::Datagrams
             }
             Ok(Admitted::Stack) => {

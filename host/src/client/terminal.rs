@@ -73,7 +73,7 @@ impl Terminal {
             .spawn(move || attend_to_signals(&signals_gate, signals_printer.as_ref(), &found))?;
         thread::Builder::new()
             .name("editor".to_owned())
-            .spawn(move || edit(editor, raw, &editors_gate, &asked_for, &answers, ringer))?;
+            .spawn(move || edit(editor, raw, &editors_gate, (&asked_for, &answers), ringer))?;
         Ok(Self { requests, entries, bell, asked: false, gate, mode, printer })
     }
 
@@ -154,8 +154,7 @@ fn edit(
     mut editor: DefaultEditor,
     raw: bool,
     gate: &Mutex<Option<Termios>>,
-    requests: &Receiver<()>,
-    entries: &Sender<io::Result<Entry>>,
+    (requests, entries): (&Receiver<()>, &Sender<io::Result<Entry>>),
     mut bell: PipeWriter,
 ) {
     if let Err(error) = SigSet::from(Signal::SIGTSTP).thread_unblock() {

@@ -249,7 +249,7 @@ impl Socket<'_> {
         let send_queue_empty = self.send_queue() == 0;
         let (sockets, departures) = self.departures(cx, send_queue_empty);
         let mut answers = Answers(departures);
-        cx.interface.process(cx.now, packet, tx, sockets, &mut answers);
+        cx.interface.process(cx.now, (packet, tx), sockets, &mut answers);
         let last = answers.0.last;
         self.note(last);
         self.look();
