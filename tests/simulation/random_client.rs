@@ -3,7 +3,8 @@
 //!
 //! The server's handler is the uppercase one, or one that copies the bytes piece by piece.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use core::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
 
 use fastrand::Rng;
 use shout_core::{Handler, Next, Stream, Uppercase};
