@@ -217,6 +217,8 @@ pub(crate) struct SentSegment {
     pub(crate) window: u16,
     pub(crate) syn: bool,
     pub(crate) rst: bool,
+    /// Where the TCP header begins in the packet.
+    header: usize,
 }
 
 impl SentSegment {
@@ -246,23 +248,15 @@ impl SentSegment {
             window: u16::from_be_bytes([fields[14], fields[15]]),
             syn: flags & 2 != 0,
             rst: flags & 4 != 0,
+            header,
         })
     }
 
     /// Changes the window in the header of this segment's packet, which has no checksum yet.
     pub(crate) fn rewrite_window(&mut self, packet: &mut [u8], window: u16) {
-        if let Some(field) = tcp_header(packet).and_then(|segment| segment.get_mut(14..16)) {
+        if let Some(field) = packet.get_mut(self.header + 14..self.header + 16) {
             field.copy_from_slice(&window.to_be_bytes());
             self.window = window;
         }
     }
-}
-
-/// From the TCP header of an IP packet on; None if it is not whole.
-fn tcp_header(packet: &mut [u8]) -> Option<&mut [u8]> {
-    let header = match packet.first()? {
-        first @ 0x40..0x50 => usize::from(first & 0xf) * 4,
-        _ => 40,
-    };
-    packet.get_mut(header..).filter(|segment| segment.len() >= 20)
 }
