@@ -179,3 +179,18 @@ fn a_handler_that_does_not_pass_bytes_offers_the_receive_buffer() {
     peer.send(&mut net, Plain, b"");
     net.nothing_sent();
 }
+
+/// What lies in the receive buffer is passed on first, as far as there is room: then there is room behind the hole for all that
+/// was offered.
+#[test]
+fn what_comes_behind_a_hole_within_the_window_need_not_come_again() {
+    let (mut net, mut peer) = open();
+    let data = letters(2048);
+    peer.acked = 1;
+    for (from, to) in [(0, 900), (900, 1200), (1300, 2048), (1200, 1300)] {
+        let seq = 1 + i32::try_from(from).unwrap();
+        net.arrive(peer.segment(Psh, seq, Some(1), &data[from..to]));
+    }
+    peer.next = 2049;
+    assert_eq!(take_all(&mut net, &mut peer), upper(&data));
+}

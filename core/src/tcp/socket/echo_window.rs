@@ -134,7 +134,6 @@ impl Socket<'_> {
             && !segment.tcp.payload.is_empty()
             && segment.end().is_after(tcb.smoltcp_edge)
             && !segment.end().is_after(tcb.rcv_edge)
-            && !segment.seq().is_after(tcb.rcv_nxt)
             && self.judge_numbers(segment).is_none()
     }
 
@@ -151,11 +150,11 @@ impl Socket<'_> {
     }
 
     /// Has smoltcp take the first bytes of a segment that is longer than the receive buffer; the rest of it remains to be
-    /// processed. False if it takes none.
+    /// processed. False if it takes none: the segment stands behind a hole, and there is room for it now.
     pub(crate) fn take_piece<H>(&mut self, cx: &mut Cx<'_, H>, segment: &Segment<'_>) -> bool {
         let rcv_nxt = self.tcb.rcv_nxt;
-        let come = segment.seq().ahead_of(rcv_nxt).unsigned_abs() as usize;
-        let Some(new) = segment.tcp.payload.get(come..) else {
+        let come = usize::try_from(rcv_nxt.ahead_of(segment.seq()));
+        let Some(new) = come.ok().and_then(|come| segment.tcp.payload.get(come..)) else {
             return false;
         };
         let piece = &new[..new.len().min(PIECE)];
