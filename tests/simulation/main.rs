@@ -17,6 +17,7 @@
 mod attackers;
 mod corpus;
 mod long_run;
+mod loss;
 mod many_clients;
 mod note_claims;
 mod random_client;

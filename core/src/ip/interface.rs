@@ -161,6 +161,19 @@ impl Interface {
         interface.poll_egress(now, &mut out, sockets);
     }
 
+    /// Has smoltcp write one packet of what these sockets have to send, as if it left through this token.
+    pub(crate) fn throw_away(
+        &mut self,
+        now: Instant,
+        token: impl TxToken,
+        sockets: &mut SocketSet<'_>,
+        watch: &mut dyn Watch,
+    ) {
+        let sent = self.packets_sent;
+        self.send_one(now, token, sockets, watch);
+        self.packets_sent = sent;
+    }
+
     /// When these sockets have something to send or to do; [`NEVER`]: not before a packet comes.
     pub(crate) fn poll_at(&mut self, now: Instant, sockets: &SocketSet<'_>) -> Instant {
         self.interface.poll_at(now, sockets).unwrap_or(NEVER)

@@ -228,6 +228,194 @@ fn holes_that_sack_tells_of_are_filled_one_a_round_trip_and_nothing_else_is_sent
     net.nothing_sent();
 }
 
+#[test]
+fn all_holes_that_sack_tells_of_are_filled_in_one_round_trip() {
+    for lost in [0, 2] {
+        let (mut net, mut peer) = in_flight(10);
+        assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 2)]), [0; 0]);
+        assert_eq!(acks(&mut net, &mut peer, 0, &[(3, 4), (1, 2)]), [0; 0]);
+        let holes = [1, 1 + 2 * MSS, 1 + 4 * MSS];
+        assert_eq!(acks(&mut net, &mut peer, 0, &[(5, 9), (3, 4), (1, 2)]), holes);
+        // A hole that shows later is filled when it shows, and the others not once more.
+        assert_eq!(acks(&mut net, &mut peer, lost, &[(lost + 1, 9), (lost + 3, 5)]), [0; 0]);
+        assert_eq!(acks(&mut net, &mut peer, 10, &[]), [0; 0]);
+        net.pass(Duration::from_secs(19));
+        net.nothing_sent();
+    }
+}
+
+/// RFC 6675, section 5, step C: in a recovery, what is found to be lost is sent again at once.
+#[test]
+fn a_hole_that_shows_during_a_recovery_is_filled_and_no_other_once_more() {
+    let (mut net, mut peer) = in_flight(10);
+    assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 2)]), [0; 0]);
+    assert_eq!(acks(&mut net, &mut peer, 0, &[(3, 4), (1, 2)]), [0; 0]);
+    assert_eq!(acks(&mut net, &mut peer, 0, &[(3, 7), (1, 2)]), [1, 1 + 2 * MSS]);
+    assert_eq!(acks(&mut net, &mut peer, 0, &[(8, 9), (3, 7), (1, 2)]), [1 + 7 * MSS]);
+    assert_eq!(acks(&mut net, &mut peer, 2, &[(8, 9), (3, 7)]), [0; 0]);
+    assert_eq!(acks(&mut net, &mut peer, 7, &[(8, 9)]), [0; 0]);
+    assert_eq!(acks(&mut net, &mut peer, 10, &[]), [0; 0]);
+}
+
+/// Of two holes that were filled, the second one is, and the first one is not: its segment was lost again.
+#[test]
+fn what_was_sent_again_is_lost_if_what_was_sent_again_after_it_has_arrived() {
+    let (mut net, mut peer) = in_flight(8);
+    for right in [2, 4] {
+        assert_eq!(acks(&mut net, &mut peer, 0, &[(right - 1, right)]), [0; 0]);
+    }
+    assert_eq!(acks(&mut net, &mut peer, 0, &[(5, 8), (3, 4)]), [1, 1 + 2 * MSS, 1 + 4 * MSS]);
+    assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 4), (5, 8)]), [0; 0]);
+    net.pass_in_silence(millis(1));
+    assert_eq!(begins(&mut net, &mut peer), [1, 1 + 4 * MSS]);
+}
+
+/// RFC 5681, section 3.1: one segment, then two for each that is acknowledged. What has arrived is left out.
+#[test]
+fn after_a_timeout_what_is_lost_is_sent_again_in_slow_start() {
+    for (beyond, expected) in [(&[][..], [[1, 2], [3, 4]]), (&[(2, 4), (5, 6)], [[1, 4], [6, 7]])] {
+        let (mut net, mut peer) = in_flight(8);
+        for _ in 0..2 {
+            net.pass_in_silence(RTO);
+            assert_eq!(begins(&mut net, &mut peer), [1]);
+            peer.acked = 1;
+        }
+        let expected = expected.map(|of_a_round_trip| of_a_round_trip.map(|at| 1 + at * MSS));
+        assert_eq!(acks(&mut net, &mut peer, 1, beyond), expected[0]);
+        let acked = if beyond.is_empty() { 2 } else { 4 };
+        let rest = if beyond.is_empty() { &[][..] } else { &beyond[1..] };
+        assert_eq!(acks(&mut net, &mut peer, acked, rest), expected[1]);
+        assert_eq!(acks(&mut net, &mut peer, 8, &[]), [0; 0]);
+        net.pass(Duration::from_secs(19));
+        net.nothing_sent();
+    }
+}
+
+/// While smoltcp goes through what it sends again, the peer accepts acknowledgements all the same: they stand at SND.MAX.
+#[test]
+fn acknowledgements_during_a_recovery_stand_behind_all_that_was_sent() {
+    let (mut net, mut peer) = in_flight(8);
+    for _ in 0..2 {
+        net.pass(RTO);
+    }
+    net.wire.sent.clear();
+    net.arrive(peer.segment(Psh, peer.next + 10, Some(1), b"behind a hole"));
+    let answer = peer.take(&mut net);
+    assert_eq!((answer.seq, answer.data.len()), (1 + 8 * MSS, 0));
+    net.nothing_sent();
+}
+
+/// Everything is lost, the probe is acknowledged alone: what was sent before it is lost, too.
+#[test]
+fn what_was_sent_before_a_probe_and_is_not_acknowledged_with_it_is_sent_again_at_once() {
+    let (mut net, mut peer) = in_flight(4);
+    net.pass_in_silence(RTO);
+    assert_eq!(begins(&mut net, &mut peer), [1]);
+    assert_eq!(acks(&mut net, &mut peer, 1, &[]), [1 + MSS, 1 + 2 * MSS]);
+    assert_eq!(acks(&mut net, &mut peer, 3, &[]), [1 + 3 * MSS]);
+    assert_eq!(acks(&mut net, &mut peer, 4, &[]), [0; 0]);
+    net.pass(Duration::from_secs(19));
+    net.nothing_sent();
+}
+
+/// The peer acknowledges two whole segments at once, so silence means loss; where nothing was ever lost, it may mean a slow peer.
+#[test]
+fn where_segments_were_lost_the_loss_of_several_last_ones_is_probed_for_after_milliseconds() {
+    let (mut net, mut peer) = in_flight(5);
+    assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 4)]), [1]);
+    assert_eq!(acks(&mut net, &mut peer, 5, &[]), [0; 0]);
+    assert_eq!(send(&mut net, &mut peer, 2).len(), 2);
+    for wait in [10, 20, 40, 80] {
+        peer.acked = 1 + 5 * MSS;
+        net.pass_in_silence(millis(wait));
+        assert_eq!(begins(&mut net, &mut peer), [1 + 5 * MSS]);
+    }
+    assert_eq!(acks(&mut net, &mut peer, 7, &[]), [0; 0]);
+    // A single one is acknowledged later.
+    assert_eq!(send(&mut net, &mut peer, 1), [1 + 7 * MSS]);
+    net.pass(millis(200));
+    net.nothing_sent();
+}
+
+/// Karn's algorithm: it is not known which of two SYN|ACKs the peer has answered.
+#[test]
+fn a_handshake_with_two_syn_acks_measures_no_round_trip() {
+    let (mut net, mut peer) = (net_from(storage(2, 1024, 0), 1500, |_| {}), peer(40_000));
+    net.arrive(peer.segment(smoltcp::wire::TcpControl::Syn, 0, None, &[]));
+    net.wire.sent.clear();
+    net.pass(Duration::from_secs(1));
+    peer.take_syn_ack(&mut net);
+    peer.ack(&mut net);
+    peer.send(&mut net, Psh, b"lost");
+    assert_eq!(peer.take(&mut net).data, b"LOST");
+    net.pass_in_silence(Duration::from_secs(1));
+    assert_eq!(peer.take(&mut net).data, b"LOST");
+    peer.ack(&mut net);
+    assert_eq!(peer.exchange(&mut net, b"measured", 8), b"MEASURED");
+    peer.send(&mut net, Psh, b"lost");
+    peer.take(&mut net);
+    net.pass_in_silence(RTO);
+    assert_eq!(peer.take(&mut net).data, b"LOST");
+}
+
+/// What SACK tells to have arrived is measured also where SND.UNA waits for something else.
+#[test]
+fn what_arrives_behind_a_hole_measures_a_round_trip() {
+    let (mut net, mut peer) = in_flight(4);
+    // The first acknowledgement comes late.
+    net.pass(millis(200));
+    net.nothing_sent();
+    assert_eq!(acks(&mut net, &mut peer, 1, &[(2, 4)]), [0; 0]);
+    assert_eq!(send(&mut net, &mut peer, 2), [1 + 4 * MSS, 1 + 5 * MSS]);
+    // What has just left arrives at once: so much longer does an answer not take.
+    assert_eq!(acks(&mut net, &mut peer, 1, &[(2, 6)]), [1 + MSS]);
+    peer.acked = 1 + MSS;
+    net.pass_in_silence(millis(5));
+    assert_eq!(begins(&mut net, &mut peer), [1 + MSS]);
+}
+
+/// smoltcp has been made to believe that it is later, so that its timer for probes would not come in time.
+#[test]
+fn a_window_that_closes_over_what_is_sent_again_is_probed() {
+    let (mut net, mut peer) = in_flight(8);
+    for _ in 0..2 {
+        net.pass(RTO);
+    }
+    net.wire.sent.clear();
+    peer.acked = 1;
+    let window = core::mem::replace(&mut peer.window, 0);
+    net.arrive(peer.segment(Plain, peer.next, Some(1), &[]));
+    net.nothing_sent();
+    net.pass(Duration::from_secs(3));
+    let probe = peer.take(&mut net);
+    assert_eq!((probe.seq, probe.data.len()), (1, 1));
+    net.wire.sent.clear();
+    (peer.window, peer.acked) = (window, 2);
+    net.arrive(peer.segment(Plain, peer.next, Some(2), &[]));
+    net.pass(Duration::from_secs(1));
+    assert_eq!(begins(&mut net, &mut peer)[0], 2);
+}
+
+/// RFC 2018, section 8: it may do that. SND.UNA stops where it did.
+#[test]
+fn what_the_peer_has_thrown_away_is_sent_again() {
+    let (mut net, mut peer) = in_flight(4);
+    assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 4)]), [1]);
+    let mut acked = 1;
+    for _ in 0..20 {
+        let again = acks(&mut net, &mut peer, acked, &[]);
+        net.pass(RTO);
+        let later = begins(&mut net, &mut peer);
+        if again.iter().chain(&later).any(|&seq| seq == 1 + acked * MSS) {
+            acked += 1;
+        }
+        if acked == 4 {
+            return;
+        }
+    }
+    panic!("{acked} of 4 segments");
+}
+
 /// Two segments are in flight, so that there are no three duplicates: one is enough, after a millisecond in which the other
 /// may still be overtaken.
 #[test]
@@ -304,5 +492,31 @@ fn a_block_that_is_repeated_is_no_duplicate() {
     assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 2)]), [0; 0]);
     for _ in 0..5 {
         assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 2)]), [0; 0]);
+    }
+}
+
+/// It acknowledges what has not arrived: it gets each byte that it has sent once, none of them again, and no more than that.
+#[test]
+fn a_peer_that_acknowledges_what_it_has_not_received_gets_nothing_more_and_frees_its_slot() {
+    for ahead in [0, 1, 5 * MSS, 60 * MSS] {
+        let (mut net, mut peer) = large();
+        let mut seen = Vec::new();
+        for _ in 0..30 {
+            seen.extend(send(&mut net, &mut peer, 1));
+            let sent = i32::try_from(seen.len()).unwrap() * MSS;
+            // All that left is lost, and acknowledged at once; or even before it leaves.
+            for acked in [1 + sent, 1 + sent + ahead] {
+                net.arrive(peer.segment(Plain, peer.next, Some(acked), &[]));
+            }
+            peer.acked = 1 + sent;
+            seen.extend(begins(&mut net, &mut peer));
+        }
+        assert_eq!(seen, (0..30).map(|at| 1 + at * MSS).collect::<Vec<_>>(), "{ahead}");
+        net.pass(Duration::from_secs(15));
+        net.nothing_sent();
+        net.arrive(peer.segment(smoltcp::wire::TcpControl::Fin, peer.next, Some(1 + 30 * MSS), &[]));
+        net.wire.sent.clear();
+        net.arrive(peer.segment(Plain, peer.next + 1, Some(2 + 30 * MSS), &[]));
+        assert_eq!((net.stats().live, net.stats().closed), (0, 1));
     }
 }

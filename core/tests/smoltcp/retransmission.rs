@@ -213,7 +213,7 @@ fn a_second_hole_that_sack_tells_of_is_not_filled() {
     for right in [4000, 5000, 6000] {
         peer.sends(Segment { sack: [Some((3000, right)), Some((1000, 2000)), None], ..ack(0, 0) });
     }
-    repaired_by("tcp/socket/sack_scoreboard.rs", peer.receives_data() == [(0, MSS)]);
+    repaired_by("tcp/socket/holes.rs", peer.receives_data() == [(0, MSS)]);
 }
 
 /// After a timeout, what the peer has told to have is sent again too. RFC 6675, section 5.1: a sender may

@@ -54,6 +54,11 @@ impl FastRecovery {
         (self.mark, self.later) = (snd_max, 0);
     }
 
+    /// RecoveryPoint.
+    pub(super) fn recover(&self) -> Seq {
+        self.recover
+    }
+
     /// SND.UNA has advanced. True if it is a partial acknowledgement (RFC 6582, section 3.2): the next segment is lost, too.
     pub(super) fn advance(&mut self, snd_una: Seq) -> bool {
         (self.duplicates, self.later) = (0, 0);

@@ -26,6 +26,7 @@
 //! | [`tail_loss_probe`] | the loss of a last segment waits for the timer |
 //! | [`fast_recovery`] | partial acknowledgements, and duplicates that ride on data, draw nothing |
 //! | [`sack_scoreboard`] | SACK blocks are ignored |
+//! | [`holes`] | one hole is filled a round trip, and after a timeout all is sent again |
 //! | [`congestion_window`] | a whole window leaves at once |
 //! | [`path_mtu`] | ICMP errors about packets that are too big are ignored |
 //! | [`keep_alive`] | a timeout ends healthy idle connections; a keep-alive is sent over bytes in flight |
@@ -36,8 +37,9 @@
 //! | [`reset_number`] | the RST of an abort behind a closed window has the wrong number |
 //! | [`unread_data`] | unread data is lost without a RST |
 //!
-//! The others are no repairs: [`opening`] is how it begins, [`arrival`] and [`egress`] are a segment's ways in and out, [`recovery`] has the sender's
-//! repairs work together, [`tcb`] and [`rfc5961`] would be needed beside a perfect stack, [`stream`] is the handler's view,
+//! The others are no repairs: [`opening`] is how it begins, [`arrival`] and [`egress`] are a segment's ways in and out,
+//! [`recovery`] and [`retransmit`] have the sender's repairs work together, [`tcb`] and [`rfc5961`] would be needed beside a
+//! perfect stack, [`stream`] is the handler's view,
 //! [`pieces`] is how smoltcp is shown what did not come so, and
 //! [`shortcuts`] are for speed.
 
@@ -53,6 +55,7 @@ mod far_segment;
 mod fast_recovery;
 mod fast_retransmit;
 mod fin_again;
+mod holes;
 mod initial_sequence;
 mod keep_alive;
 mod last_ack;
@@ -66,6 +69,7 @@ mod pieces;
 mod recovery;
 mod reset_number;
 mod retransmission_timer;
+mod retransmit;
 mod rfc5961;
 pub(crate) mod sack_blocks;
 mod sack_scoreboard;

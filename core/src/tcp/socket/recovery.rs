@@ -1,21 +1,11 @@
 //! What becomes of segments that are lost: each acknowledgement and each timeout passes here, and may order a
-//! retransmission; and how much may be in flight.
-//!
-//! smoltcp's own timer is made to fire in two ways only. Three duplicate acknowledgements, made up, have it send the segment
-//! at SND.UNA, at any time, and go on where it was. Where that is not possible, as in LAST-ACK or for a FIN alone,
-//! smoltcp is called with the time at which its timer fires, and goes back to SND.UNA. Otherwise that timer is kept from
-//! firing before ours: a retransmission leaves at a time so far ahead that smoltcp's next one comes later.
+//! retransmission, which is carried out by [`retransmit`](super::retransmit); and how much may be in flight.
 
-use smoltcp::phy::Device;
-use smoltcp::socket::tcp::State;
-use smoltcp::time::{Duration, Instant};
+use smoltcp::time::Instant;
 use smoltcp::wire::{TcpControl, TcpRepr};
 
-use crate::cx::Cx;
-use crate::ip::interface::Sent;
-use crate::tcp::demux::Tuple;
-use crate::tcp::segment::{Built, Segment, SentSegment, build};
-use crate::tcp::seq::{Seq, wrapped};
+use crate::tcp::segment::{Segment, SentSegment};
+use crate::tcp::seq::Seq;
 use crate::tcp::socket::Socket;
 use crate::tcp::socket::congestion_window::CongestionWindow;
 use crate::tcp::socket::fast_recovery::{FastRecovery, Phase};
@@ -23,13 +13,6 @@ use crate::tcp::socket::retransmission_timer::RetransmissionTimer;
 use crate::tcp::socket::sack_scoreboard::Scoreboard;
 use crate::tcp::socket::tail_loss_probe::TailLossProbe;
 use crate::tcp::timers::NEVER;
-
-/// smoltcp's timer runs for this long at least, and for that long at most.
-const SHORTEST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(60);
-/// On Ethernet, smoltcp is told no time farther ahead than this: it would forget the neighbours, which are
-/// renewed every half a minute and kept for a minute.
-const NEIGHBOURS: Duration = Duration::from_secs(24);
 
 /// The sender's state beside SND.UNA and SND.MAX.
 #[derive(Debug)]
@@ -43,18 +26,37 @@ pub(crate) struct Recovery {
     pub(super) smss: u16,
     /// The MTU of a path that takes less than the device; 0: none.
     pub(super) path_mtu: u16,
-    /// The segment at SND.UNA is to be sent again.
-    ordered: bool,
-    /// smoltcp was made to send it again, and has not yet.
-    under_way: bool,
+    /// What is lost is to be sent again, from `resume` on.
+    pub(super) ordered: bool,
+    /// What is before this number and was sent again is not sent again now.
+    pub(super) resume: Seq,
+    /// smoltcp was made to send the segment at SND.UNA again, and has not yet.
+    pub(super) under_way: bool,
+    /// smoltcp has gone back, and its SND.NXT has not come to SND.MAX again.
+    pub(super) back: bool,
+    /// HighRxt (RFC 6675, section 2): one past the highest byte that was sent again, since SND.UNA was last.
+    repeated: Seq,
     /// Something has been lost, or seemed to be, since all was acknowledged.
     troubled: bool,
+    /// Something has been lost on this connection.
+    lossy: bool,
     /// SND.NXT as smoltcp has it.
-    snd_nxt: Seq,
+    pub(super) snd_nxt: Seq,
     /// The acknowledgement that left last.
     pub(super) acked: Seq,
     /// The farthest time that smoltcp was told.
-    told: Instant,
+    pub(super) told: Instant,
+}
+
+/// What is to be done with the segment that smoltcp would send next, where it has gone back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    /// It is lost, and there is room for it.
+    Send,
+    /// It has arrived, or is under way.
+    Skip,
+    /// It is lost, and there is no room for it yet.
+    Wait,
 }
 
 /// The numbers of a connection that a recovery goes by.
@@ -65,7 +67,7 @@ pub(super) struct Numbers {
 }
 
 impl Numbers {
-    fn in_flight(self) -> u32 {
+    pub(super) fn in_flight(self) -> u32 {
         self.snd_max.ahead_of(self.snd_una).max(0).unsigned_abs()
     }
 }
@@ -84,8 +86,12 @@ impl Recovery {
             smss,
             path_mtu: 0,
             ordered: false,
+            resume: Seq(0),
             under_way: false,
+            back: false,
+            repeated: Seq(0),
             troubled: false,
+            lossy: false,
             snd_nxt: Seq(0),
             acked: Seq(0),
             told: Instant::ZERO,
@@ -97,7 +103,9 @@ impl Recovery {
     pub(super) fn departs(&mut self, now: Instant, segment: &SentSegment, numbers: Numbers) {
         self.acked = segment.ack;
         if segment.end == segment.seq {
-            self.snd_nxt = segment.seq;
+            if !self.back {
+                self.snd_nxt = segment.seq;
+            }
             return;
         }
         if self.under_way && segment.seq == numbers.snd_una {
@@ -107,13 +115,30 @@ impl Recovery {
             self.snd_nxt = segment.end;
         }
         if segment.seq.is_before(numbers.snd_max) && !segment.syn {
-            self.timer.forget();
-        } else if self.fast.phase == Phase::Open {
+            self.repeats(segment, numbers);
+        } else {
             self.timer.time(now, segment.end);
         }
         if !segment.syn {
             self.timer.ensure(now);
         }
+        if self.lossy && self.fast.phase == Phase::Open {
+            self.hasten_probe(now, Numbers { snd_max: self.snd_nxt, ..numbers });
+        }
+    }
+
+    /// Takes note of a segment that leaves again.
+    #[cold]
+    #[inline(never)]
+    fn repeats(&mut self, segment: &SentSegment, numbers: Numbers) {
+        self.timer.repeats(segment.seq, segment.end);
+        self.repeated = self.repeated(numbers.snd_una).max(segment.end);
+        self.back = self.snd_nxt.is_before(numbers.snd_max);
+    }
+
+    /// `repeated`, or SND.UNA where that is ahead of it.
+    fn repeated(&self, snd_una: Seq) -> Seq {
+        self.repeated.max(snd_una)
     }
 
     /// Takes note of what a segment acknowledges; `before`: SND.UNA before it.
@@ -155,21 +180,39 @@ impl Recovery {
     #[cold]
     #[inline(never)]
     fn advances_in_trouble(&mut self, now: Instant, segment: &Segment<'_>, numbers: Numbers) {
-        self.troubled = numbers.in_flight() > 0;
+        self.troubled = self.lossy || numbers.in_flight() > 0;
         self.timer.backoff = 0;
+        let probed = self.probe.was_sent() && self.fast.phase == Phase::Open;
         self.probe = TailLossProbe::NEW;
         let partial = self.fast.advance(numbers.snd_una);
         if numbers.in_flight() == 0 {
-            self.ordered = false;
+            (self.ordered, self.back) = (false, false);
             self.sack.clear();
             return;
         }
-        self.timer.restart(now);
         self.sack.advance(numbers.snd_una);
-        self.sack.take(&segment.tcp.sack_ranges, numbers.snd_una, numbers.snd_max);
-        if partial {
+        self.hears_blocks(now, segment, numbers);
+        if probed && numbers.snd_una.is_before(self.fast.mark()) {
+            // What left before the probe and is not acknowledged with it is lost, too.
+            self.lossy = true;
+            self.window.halve(numbers.in_flight(), self.smss);
+            self.fast.begin(Phase::Loss, self.fast.mark());
             self.order(now, numbers);
+        } else if partial && !self.back && !numbers.snd_una.is_before(self.repeated) {
+            self.order(now, numbers);
+        } else {
+            self.wait(now, numbers);
+            self.fill_new_holes(numbers);
         }
+    }
+
+    /// Takes note of SACK blocks. Returns the first one that tells of anything new.
+    fn hears_blocks(&mut self, now: Instant, segment: &Segment<'_>, numbers: Numbers) -> Option<(Seq, Seq)> {
+        let news = self.sack.take(&segment.tcp.sack_ranges, numbers.snd_una, numbers.snd_max);
+        if let Some(block) = news {
+            self.timer.measure_block(now, block);
+        }
+        news
     }
 
     /// An acknowledgement of what was acknowledged before, while something is in flight.
@@ -178,18 +221,36 @@ impl Recovery {
     fn stands_still(&mut self, now: Instant, segment: &Segment<'_>, numbers: Numbers, window: u16) {
         self.troubled = true;
         let tcp = &segment.tcp;
-        let news = self.sack.take(&tcp.sack_ranges, numbers.snd_una, numbers.snd_max);
+        let news = self.hears_blocks(now, segment, numbers);
         let bare = tcp.payload.is_empty() && tcp.control == TcpControl::None && tcp.window_len == window;
-        let is_duplicate = if self.sack.permitted { news } else { bare };
+        let is_duplicate = if self.sack.permitted { news.is_some() } else { bare };
         if is_duplicate {
-            let later = news && self.sack.reaches_beyond(self.fast.mark());
+            let later = news.is_some() && self.sack.highest(numbers.snd_una).is_after(self.fast.mark());
             if self.fast.duplicate(later) || self.fast.phase == Phase::Open && self.is_lost() {
                 self.recover(now, numbers);
-            } else if self.fast.phase == Phase::Open && self.tells_of_hole(numbers) {
-                self.timer.hasten(now, TailLossProbe::reordering(&self.timer));
+            } else if self.fast.phase == Phase::Open {
+                if self.tells_of_hole(numbers) {
+                    self.timer.hasten(now, TailLossProbe::reordering(&self.timer));
+                }
+            } else {
+                if news.is_some_and(|block| block.0.is_before(self.repeated)) {
+                    // What was sent again behind the first segment has arrived before it.
+                    self.timer.hasten(now, self.probe.reordering_again(&self.timer));
+                }
+                self.fill_new_holes(numbers);
             }
         }
         self.timer.heard();
+    }
+
+    /// In a recovery, has holes filled that SACK has told of since (RFC 6675, section 5, step C).
+    fn fill_new_holes(&mut self, numbers: Numbers) {
+        let repeated = self.repeated(numbers.snd_una);
+        let new = self.fast.phase == Phase::Recovery
+            && self.sack.has_hole(repeated, self.sack.highest(numbers.snd_una));
+        if new && !self.back && !self.ordered {
+            (self.ordered, self.resume) = (true, repeated);
+        }
     }
 
     /// IsLost of the first segment, if DupThresh segments' worth of bytes have arrived behind it (RFC 6675, section 4).
@@ -199,6 +260,7 @@ impl Recovery {
 
     /// Duplicates tell of a loss: that of the first segment, or of its retransmission.
     fn recover(&mut self, now: Instant, numbers: Numbers) {
+        self.lossy = true;
         if self.fast.phase == Phase::Open {
             self.window.halve(numbers.in_flight(), self.smss);
             self.fast.begin(Phase::Recovery, numbers.snd_max);
@@ -206,14 +268,38 @@ impl Recovery {
         self.order(now, numbers);
     }
 
-    /// Orders the retransmission of the first segment, and starts the timer for it.
+    /// Orders the retransmission of what is lost, from the first segment on, and starts the timer for it.
     fn order(&mut self, now: Instant, numbers: Numbers) {
-        self.ordered = true;
-        // The acknowledgement of whatever is being timed waits for this one.
-        self.timer.forget();
+        (self.ordered, self.resume, self.repeated) = (true, numbers.snd_una, numbers.snd_una);
         self.fast.retransmits(numbers.snd_max);
-        let patience = if self.tells_of_hole(numbers) { self.probe.patience(&self.timer) } else { None };
-        self.timer.start(now, patience.unwrap_or_else(|| self.timer.backed_off()));
+        self.wait(now, numbers);
+    }
+
+    /// Starts the timer for the first segment.
+    fn wait(&mut self, now: Instant, numbers: Numbers) {
+        let patience = self.patience(numbers).unwrap_or_else(|| self.timer.backed_off());
+        self.timer.start(now, patience);
+    }
+
+    /// How long the acknowledgement of the first segment may take, in microseconds, if the peer does not delay it. None: as long as the
+    /// timeout.
+    fn patience(&self, numbers: Numbers) -> Option<u32> {
+        if self.tells_of_hole(numbers) {
+            self.probe.patience(&self.timer)
+        } else if self.lossy && numbers.in_flight() >= 2 * u32::from(self.smss) {
+            self.probe.patience_without_hole(&self.timer)
+        } else {
+            None
+        }
+    }
+
+    /// A segment leaves while nothing is known to be lost: brings the tail loss probe forward.
+    #[cold]
+    #[inline(never)]
+    fn hasten_probe(&mut self, now: Instant, numbers: Numbers) {
+        if let Some(patience) = self.patience(numbers) {
+            self.timer.hasten(now, patience);
+        }
     }
 
     /// True if the peer has something behind a hole.
@@ -230,7 +316,7 @@ impl Recovery {
             self.timer.stop();
         } else if self.tells_of_hole(numbers) && self.fast.phase == Phase::Open {
             self.recover(now, numbers);
-        } else if self.tells_of_hole(numbers) && self.probe.patience(&self.timer).is_some() {
+        } else if self.patience(numbers).is_some() {
             self.probe.fills_again();
             self.order(now, numbers);
         } else if self.fast.phase == Phase::Open && self.probe.takes(&self.timer) {
@@ -257,21 +343,68 @@ impl Recovery {
         narrows
     }
 
-    /// How much is in the network: what was sent, less what has arrived.
-    fn pipe(&self, snd_una: Seq) -> u32 {
-        let sent = self.snd_nxt.ahead_of(snd_una).max(0).unsigned_abs();
+    /// One past the last byte that is lost unless it has arrived.
+    fn lost_to(&self, numbers: Numbers) -> Seq {
+        match self.fast.phase {
+            Phase::Open => numbers.snd_una,
+            Phase::Recovery => self.sack.highest(numbers.snd_una),
+            Phase::Loss => self.fast.recover(),
+        }
+    }
+
+    /// How much is in the network (RFC 6675, section 4): what was sent, less what has arrived, and less what is lost and was not sent again.
+    fn pipe(&self, numbers: Numbers) -> u32 {
+        let Numbers { snd_una, snd_max } = numbers;
+        let repeated = self.repeated(snd_una);
+        let lost = match self.fast.phase {
+            Phase::Open => 0,
+            Phase::Recovery | Phase::Loss => {
+                let to = self.lost_to(numbers).max(repeated);
+                let distance = to.ahead_of(repeated).unsigned_abs();
+                distance - (self.sack.bytes_before(to) - self.sack.bytes_before(repeated)).min(distance)
+            }
+        };
         let arrived = match self.sack.permitted {
             true => self.sack.bytes(),
             false => u32::from(self.fast.duplicates) * u32::from(self.smss),
         };
-        sent.saturating_sub(arrived)
+        Numbers { snd_una, snd_max }.in_flight().saturating_sub(arrived + lost)
+    }
+
+    /// What is to be done with the segment that begins at `at`.
+    pub(super) fn step(&self, numbers: Numbers, at: Seq) -> Step {
+        if at.is_before(self.resume) || !at.is_before(self.lost_to(numbers)) || self.sack.end_of_block(at).is_some() {
+            Step::Skip
+        } else if self.window.permits(self.pipe(numbers), self.smss) {
+            Step::Send
+        } else {
+            Step::Wait
+        }
+    }
+
+    /// Where that ends which is not to be sent from `at` on.
+    pub(super) fn skip_to(&self, numbers: Numbers, at: Seq) -> Seq {
+        let block_end = self.sack.end_of_block(at);
+        if at.is_before(self.resume) {
+            block_end.unwrap_or(self.resume).max(self.resume)
+        } else if at.is_before(self.lost_to(numbers)) {
+            block_end.unwrap_or(at)
+        } else {
+            numbers.snd_max
+        }
+    }
+
+    /// True if what is to be sent again is the segment at SND.UNA and nothing behind it.
+    pub(super) fn repeats_first(&self, numbers: Numbers) -> bool {
+        let first = numbers.snd_una + u32::from(self.smss);
+        !self.resume.is_after(numbers.snd_una) && !self.sack.has_hole(first, self.lost_to(numbers))
     }
 
     /// True if another segment with data may leave, if there is any that the peer's window has room for; `end`: of all that
     /// there is to send and has room.
     #[inline]
-    pub(super) fn permits(&self, snd_una: Seq, end: Seq) -> bool {
-        !end.is_after(self.snd_nxt) || self.window.permits(self.pipe(snd_una), self.smss)
+    pub(super) fn permits(&self, numbers: Numbers, end: Seq) -> bool {
+        !end.is_after(self.snd_nxt) || self.window.permits(self.pipe(numbers), self.smss)
     }
 }
 
@@ -298,90 +431,5 @@ impl Socket<'_> {
     pub(crate) fn retransmission_due(&mut self, now: Instant) {
         let numbers = self.numbers();
         self.tcb.recovery.fires(now, numbers);
-    }
-
-    /// Sends the segment at SND.UNA again, if that was ordered. None if there is nothing that keeps the rest from being sent.
-    #[inline]
-    pub(super) fn send_again<H, D: Device + ?Sized>(
-        &mut self,
-        cx: &mut Cx<'_, H>,
-        device: &mut D,
-    ) -> Option<Sent> {
-        if self.tcb.recovery.ordered { self.retransmit(cx, device) } else { None }
-    }
-
-    #[cold]
-    fn retransmit<H, D: Device + ?Sized>(&mut self, cx: &mut Cx<'_, H>, device: &mut D) -> Option<Sent> {
-        let is_due = self.numbers().in_flight() > 0 && self.tcb.peer_window > 0 && self.is_synchronized();
-        if !is_due {
-            self.tcb.recovery.ordered = false;
-            return None;
-        }
-        let Some(token) = device.transmit(cx.now) else {
-            return Some(Sent::Blocked);
-        };
-        self.tcb.recovery.ordered = false;
-        let at = if self.can_repeat() {
-            let tuple = self.tuple()?;
-            self.restart_timer(cx, tuple);
-            self.tcb.recovery.under_way = true;
-            // smoltcp's timer is started when the segment leaves.
-            let ours = self.tcb.recovery.timer.interval();
-            cx.now + if ours > SHORTEST { ours - SHORTEST } else { Duration::ZERO }
-        } else {
-            // Where smoltcp has nothing to send, it tells when its timer fires.
-            match cx.interface.poll_at(cx.now, self.sockets()) {
-                at if at > cx.now && at < NEVER => at,
-                _ => self.tcb.recovery.told.max(cx.now) + LONGEST,
-            }
-        };
-        let at = if cx.interface.has_frames() { at.min(cx.now + NEIGHBOURS) } else { at };
-        self.tcb.recovery.told = self.tcb.recovery.told.max(at);
-        let (sockets, mut departures) = self.departures(cx, false);
-        cx.interface.send_one(at, token, sockets, &mut departures);
-        let last = departures.last;
-        self.note(last);
-        self.look();
-        None
-    }
-
-    /// Sends the acknowledgement or the window that is due while the congestion window holds back the data that it would ride
-    /// on: smoltcp answers a byte to the left of the window with it.
-    #[cold]
-    pub(super) fn acknowledge<H, D: Device + ?Sized>(
-        &mut self,
-        cx: &mut Cx<'_, H>,
-        device: &mut D,
-    ) -> Option<Sent> {
-        let tcb = &self.tcb;
-        let room = wrapped(self.socket().recv_capacity() - self.recv_queue());
-        let opens = (tcb.rcv_nxt + room).ahead_of(tcb.rcv_edge) >= tcb.edge_step.cast_signed();
-        if tcb.recovery.acked == tcb.rcv_nxt && !opens {
-            return None;
-        }
-        let tuple = self.tuple()?;
-        let Some(token) = device.transmit(cx.now) else {
-            return Some(Sent::Blocked);
-        };
-        let link_header = cx.interface.link_header(tuple.local);
-        let mut tcp = self.last_ack(tuple);
-        tcp.seq_number = (self.tcb.rcv_nxt - 1).into();
-        tcp.payload = &[0];
-        let probe: Built = build(&Segment { packet: &[], link_header: &link_header, tuple, tcp }, &tcp);
-        self.feed_apart(cx, &probe, token);
-        None
-    }
-
-    /// True if smoltcp sends the segment at SND.UNA alone for three duplicates: not in LAST-ACK, where it answers
-    /// them; not a FIN alone; and not if the window has no room for the segment, which smoltcp ignores.
-    fn can_repeat(&self) -> bool {
-        let longest = usize::from(self.tcb.recovery.smss).min(self.send_queue());
-        longest > 0 && longest <= self.tcb.snd_wnd() && self.state() != State::LastAck
-    }
-
-    /// The 4-tuple, as smoltcp knows it.
-    fn tuple(&self) -> Option<Tuple> {
-        let socket = self.socket();
-        Some(Tuple { remote: socket.remote_endpoint()?, local: socket.local_endpoint()?.addr })
     }
 }

@@ -31,10 +31,12 @@ pub(crate) struct RetransmissionTimer {
     srtt: u32,
     /// RTTVAR.
     rttvar: u32,
+    /// The shortest round trip of late: it follows shorter ones at once, and longer ones slowly.
+    shortest: u32,
     /// The time at which the segment left that is being timed, modulo 2^32, and where it ends.
     timed_at: u32,
     timed_end: Seq,
-    timing: bool,
+    timing: Timing,
     /// How often the timeout was doubled.
     pub(super) backoff: u8,
     /// How long it runs; 0: it does not run.
@@ -42,45 +44,78 @@ pub(crate) struct RetransmissionTimer {
     started: Instant,
 }
 
+/// How the segment that is being timed may be acknowledged to measure a round trip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Timing {
+    /// None is being timed.
+    Off,
+    /// Anyhow.
+    On,
+    /// By SACK alone: SND.UNA waits for something else that was lost.
+    Selective,
+}
+
 impl RetransmissionTimer {
     pub(crate) const NEW: RetransmissionTimer = RetransmissionTimer {
         srtt: 0,
         rttvar: 0,
+        shortest: 0,
         timed_at: 0,
         timed_end: Seq(0),
-        timing: false,
+        timing: Timing::Off,
         backoff: 0,
         interval: 0,
         started: Instant::ZERO,
     };
 
-    /// Times the segment that ends here, unless another one is being timed.
+    /// Times the segment that ends here, unless another one is being timed. The SYN|ACK is the only one that comes here again.
     #[inline]
     pub(super) fn time(&mut self, now: Instant, end: Seq) {
-        if !self.timing {
-            (self.timing, self.timed_end, self.timed_at) = (true, end, micros(now));
+        if self.timing == Timing::Off {
+            (self.timing, self.timed_end, self.timed_at) = (Timing::On, end, micros(now));
+        } else if self.timed_end == end {
+            self.timing = Timing::Selective;
         }
     }
 
-    /// Karn's algorithm: what was sent twice measures nothing.
-    pub(super) fn forget(&mut self) {
-        self.timing = false;
+    /// A segment is sent again. Karn's algorithm: it measures nothing, and what is acknowledged with it neither.
+    pub(super) fn repeats(&mut self, seq: Seq, end: Seq) {
+        let is_timed = seq.is_before(self.timed_end) && !self.timed_end.is_after(end);
+        self.timing = match self.timing {
+            Timing::On | Timing::Selective if !is_timed => Timing::Selective,
+            _ => Timing::Off,
+        };
     }
 
     /// Takes the round trip of the segment that is being timed, if it has been acknowledged (RFC 6298, section 2).
     #[inline]
     pub(super) fn measure(&mut self, now: Instant, snd_una: Seq) {
-        if !self.timing || snd_una.is_before(self.timed_end) {
-            return;
+        if self.timing != Timing::Off && !snd_una.is_before(self.timed_end) {
+            if self.timing == Timing::On {
+                self.take_round_trip(now);
+            }
+            self.timing = Timing::Off;
         }
-        self.timing = false;
+    }
+
+    /// The same if the segment has arrived, as SACK tells of this block.
+    pub(super) fn measure_block(&mut self, now: Instant, (left, right): (Seq, Seq)) {
+        if self.timing != Timing::Off && left.is_before(self.timed_end) && !right.is_before(self.timed_end) {
+            self.take_round_trip(now);
+            self.timing = Timing::Off;
+        }
+    }
+
+    #[inline]
+    fn take_round_trip(&mut self, now: Instant) {
         let rtt = micros(now).wrapping_sub(self.timed_at).clamp(1, LONGEST);
         if self.srtt == 0 {
-            (self.srtt, self.rttvar) = (rtt, rtt / 2);
+            (self.srtt, self.rttvar, self.shortest) = (rtt, rtt / 2, rtt);
         } else {
             // RTTVAR <- 3/4 RTTVAR + 1/4 |SRTT - R'|; SRTT <- 7/8 SRTT + 1/8 R'
             self.rttvar = (3 * self.rttvar + self.srtt.abs_diff(rtt)) / 4;
             self.srtt = (7 * self.srtt + rtt).div_ceil(8);
+            self.shortest = rtt.min(self.shortest + rtt.saturating_sub(self.shortest) / 8);
         }
     }
 
@@ -98,17 +133,18 @@ impl RetransmissionTimer {
         self.timeout().saturating_mul(1 << self.backoff.min(8)).min(LONGEST)
     }
 
-    /// Two round trips, in which an immediate acknowledgement comes (RFC 8985, section 7.2), `least` at least.
+    /// Two round trips, in which an immediate acknowledgement comes (RFC 8985, section 7.2), `least` at least. Of the short
+    /// ones: where acknowledgements get lost, SRTT is what the peer's timeouts make of it.
     pub(super) fn two_round_trips(&self, least: u32) -> u32 {
-        match self.srtt {
+        match self.shortest {
             0 => INITIAL,
-            srtt => (2 * srtt).max(least),
+            shortest => (2 * shortest).max(least),
         }
     }
 
-    /// SRTT / 4, by which a segment may be overtaken (RFC 8985, section 6.2), `least` at least.
+    /// A quarter of a round trip, by which a segment may be overtaken (RFC 8985, section 6.2), `least` at least.
     pub(super) fn reordering(&self, least: u32) -> u32 {
-        (self.srtt / 4).max(least)
+        (self.shortest / 4).max(least)
     }
 
     /// Starts the timer, unless it runs (RFC 6298, section 5.1).

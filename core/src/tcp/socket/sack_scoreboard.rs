@@ -2,18 +2,21 @@
 //! sends again what has arrived.
 //!
 //! RFC 6675: the blocks say what has arrived, so that each hole is filled once and what has left the network can be followed
-//! by new data. Blocks about what was never sent or has been acknowledged (D-SACK, RFC 2883) say nothing.
+//! by new data. Blocks about what was never sent or has been acknowledged (D-SACK, RFC 2883) say nothing. A timeout changes
+//! nothing about them (section 5.1): where the peer has thrown away what it told of, SND.UNA stops there, and the block is
+//! forgotten.
 //! Upstream: none.
-//! Shown by: core/tests/smoltcp.rs, `a_second_hole_that_sack_tells_of_is_not_filled`,
-//! `what_sack_says_has_arrived_is_sent_again`
+//! Shown by: core/tests/smoltcp.rs, `what_sack_says_has_arrived_is_sent_again`
 //! Kept by: core/src/tests/loss.rs
+
+use smoltcp::config::ASSEMBLER_MAX_SEGMENT_COUNT;
 
 use crate::tcp::seq::Seq;
 
-/// As many blocks as are remembered; a segment has three or four.
-const BLOCKS: usize = 4;
+/// As many blocks are remembered as are kept of what comes.
+const BLOCKS: usize = ASSEMBLER_MAX_SEGMENT_COUNT;
 
-/// What has arrived at the peer behind a hole. Blocks too many are forgotten: they count as in flight.
+/// What has arrived at the peer behind a hole. Of blocks too many, the farthest is forgotten: it counts as in flight.
 #[derive(Debug)]
 pub(crate) struct Scoreboard {
     /// Neither overlapping nor touching, in no order; empty where both are equal.
@@ -27,21 +30,29 @@ impl Scoreboard {
         Scoreboard { blocks: [(Seq(0), Seq(0)); BLOCKS], permitted }
     }
 
-    /// Takes note of the blocks of a segment. True if they tell of anything new.
-    pub(super) fn take(&mut self, ranges: &[Option<(u32, u32)>; 3], snd_una: Seq, snd_max: Seq) -> bool {
-        let mut news = false;
+    /// Takes note of the blocks of a segment. Returns the block nearest to SND.UNA that tells of anything new.
+    pub(super) fn take(
+        &mut self,
+        ranges: &[Option<(u32, u32)>; 3],
+        snd_una: Seq,
+        snd_max: Seq,
+    ) -> Option<(Seq, Seq)> {
+        let mut news: Option<(Seq, Seq)> = None;
         for &(left, right) in ranges.iter().flatten() {
-            let (left, right) = (Seq(left), Seq(right));
-            if left.is_after(snd_una) && right.is_after(left) && !right.is_after(snd_max) {
-                news |= self.add(left, right);
+            let block = (Seq(left), Seq(right));
+            let is_possible =
+                block.0.is_after(snd_una) && block.1.is_after(block.0) && !block.1.is_after(snd_max);
+            if is_possible && self.add(block) && news.is_none_or(|news| block.0.is_before(news.0)) {
+                news = Some(block);
             }
         }
         news
     }
 
-    fn add(&mut self, mut left: Seq, mut right: Seq) -> bool {
+    /// True if the block tells of anything new.
+    fn add(&mut self, (mut left, mut right): (Seq, Seq)) -> bool {
         let covers = |block: &(Seq, Seq)| !left.is_before(block.0) && !right.is_after(block.1);
-        if self.blocks.iter().any(covers) {
+        if self.known().any(covers) {
             return false;
         }
         for block in &mut self.blocks {
@@ -53,36 +64,71 @@ impl Scoreboard {
                 *block = (Seq(0), Seq(0));
             }
         }
-        match self.blocks.iter_mut().find(|block| block.0 == block.1) {
-            Some(free) => *free = (left, right),
-            None => return false,
+        // A free place, or else that of the farthest block.
+        let mut place = 0;
+        for (index, block) in self.blocks.iter().enumerate() {
+            let best = self.blocks[place];
+            if best.0 != best.1 && (block.0 == block.1 || block.0.is_after(best.0)) {
+                place = index;
+            }
         }
-        true
+        let place = &mut self.blocks[place];
+        let has_room = place.0 == place.1 || left.is_before(place.0);
+        if has_room {
+            *place = (left, right);
+        }
+        has_room
     }
 
     /// SND.UNA has advanced.
     pub(super) fn advance(&mut self, snd_una: Seq) {
-        for block in self.blocks.iter_mut().filter(|block| !block.1.is_after(snd_una)) {
+        // A block that SND.UNA has reached would have been acknowledged with it, unless the peer has thrown it away.
+        for block in self.blocks.iter_mut().filter(|block| !block.0.is_after(snd_una)) {
             *block = (Seq(0), Seq(0));
         }
     }
 
-    /// What was told may be wrong: the peer may throw away what it has not acknowledged (RFC 2018, section 8).
+    fn known(&self) -> impl Iterator<Item = &(Seq, Seq)> {
+        self.blocks.iter().filter(|block| block.0 != block.1)
+    }
+
+    /// All is acknowledged.
     pub(super) fn clear(&mut self) {
         self.blocks = [(Seq(0), Seq(0)); BLOCKS];
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.bytes() == 0
+        self.known().next().is_none()
     }
 
     /// Bytes that have arrived behind a hole.
     pub(super) fn bytes(&self) -> u32 {
-        self.blocks.iter().map(|block| block.1.ahead_of(block.0).unsigned_abs()).sum()
+        self.known().map(|block| block.1.ahead_of(block.0).unsigned_abs()).sum()
     }
 
-    /// True if something from `seq` on has arrived.
-    pub(super) fn reaches_beyond(&self, seq: Seq) -> bool {
-        self.blocks.iter().any(|block| block.0 != block.1 && block.1.is_after(seq))
+    /// The same of those before `seq`.
+    pub(super) fn bytes_before(&self, seq: Seq) -> u32 {
+        let before = |block: &(Seq, Seq)| {
+            let right = if block.1.is_before(seq) { block.1 } else { seq };
+            right.ahead_of(block.0).max(0).unsigned_abs()
+        };
+        self.known().map(before).sum()
+    }
+
+    /// Where the block ends that the byte with this number is in; None if it has not arrived.
+    pub(super) fn end_of_block(&self, seq: Seq) -> Option<Seq> {
+        let holds = |block: &&(Seq, Seq)| !seq.is_before(block.0) && seq.is_before(block.1);
+        self.known().find(holds).map(|block| block.1)
+    }
+
+    /// HighData as far as it is known: one past the farthest byte that has arrived; `snd_una` if there is none.
+    pub(super) fn highest(&self, snd_una: Seq) -> Seq {
+        self.known().fold(snd_una, |highest, block| highest.max(block.1))
+    }
+
+    /// True if there is a hole between these numbers.
+    pub(super) fn has_hole(&self, from: Seq, to: Seq) -> bool {
+        from.is_before(to)
+            && to.ahead_of(from).unsigned_abs() > self.bytes_before(to) - self.bytes_before(from)
     }
 }

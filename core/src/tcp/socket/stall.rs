@@ -9,6 +9,7 @@
 //! Kept by: core/src/tests/stalls.rs
 
 use smoltcp::phy::Device;
+use smoltcp::time::Instant;
 
 use crate::cx::Cx;
 use crate::tcp::demux::Tuple;
@@ -33,7 +34,8 @@ impl Socket<'_> {
     }
 
     /// Has smoltcp send the first probe of a closed window now, and not after a retransmission timeout: that has passed before
-    /// the stall. smoltcp is told the time at which the probe would be due.
+    /// the stall. smoltcp is told the time at which the probe would be due; or its retransmission timer, which keeps the probe
+    /// from being due.
     #[cold]
     pub(crate) fn probe_at_once<H, D: Device + ?Sized>(&mut self, cx: &mut Cx<'_, H>, device: &mut D) {
         let due = cx.interface.poll_at(cx.now, self.sockets());
@@ -43,11 +45,8 @@ impl Socket<'_> {
         let Some(token) = device.transmit(cx.now) else {
             return;
         };
-        let (sockets, mut departures) = self.departures(cx, false);
-        cx.interface.send_one(due, token, sockets, &mut departures);
-        let last = departures.last;
-        self.note(last);
-        self.look();
+        self.tcb.recovery.told = Instant::ZERO;
+        self.send_one(cx, due, token);
     }
 
     /// True if the peer has said that its window is closed.
@@ -55,8 +54,11 @@ impl Socket<'_> {
         self.tcb.peer_window == 0
     }
 
-    /// True if smoltcp has something to send and waits for nothing.
-    pub(crate) fn is_stalled(&self) -> bool {
-        !self.has_timer && self.send_queue() > 0
+    /// True if smoltcp has something to send and waits for nothing; or, where the window has closed over what is in flight, for a
+    /// time to which it was made to believe that it had come when it sent something again.
+    pub(crate) fn is_stalled(&self, now: Instant) -> bool {
+        let tcb = &self.tcb;
+        let closed_over = tcb.peer_window == 0 && tcb.recovery.told > now && tcb.snd_una.is_before(tcb.snd_max);
+        (!self.has_timer || closed_over) && self.send_queue() > 0
     }
 }

@@ -6,7 +6,10 @@
 //! segment that was not acknowledged: where the last one was lost, that is it.
 //!
 //! Where SACK or duplicates have told of a hole, no acknowledgement is delayed (RFC 5681, section 4.2): whoever fills the hole
-//! and hears nothing fills it again after a few milliseconds.
+//! and hears nothing fills it again after a few milliseconds. Neither is that of several whole segments (RFC 9293, section
+//! 3.8.6.3: every second one is acknowledged at once), and Linux probes for the loss of their last one after two round trips. But some
+//! peers do delay it, who shall be sent nothing twice where nothing is lost: so this is for connections on which something has
+//! been lost.
 //! Upstream: none.
 //! Shown by: core/tests/smoltcp.rs, `a_lost_last_segment_waits_for_a_second`
 //! Kept by: core/src/tests/loss.rs
@@ -15,6 +18,8 @@ use crate::tcp::socket::retransmission_timer::RetransmissionTimer;
 
 /// The shortest time, in microseconds, in which an immediate acknowledgement is missed.
 const HOLE: u32 = 5_000;
+/// The shortest time in which the acknowledgement of several segments is missed that the peer does not delay.
+const SEVERAL: u32 = 10_000;
 /// The shortest time for which a segment may be overtaken by others.
 const REORDERING: u32 = 1_000;
 
@@ -23,12 +28,17 @@ const REORDERING: u32 = 1_000;
 pub(crate) struct TailLossProbe {
     /// A probe was sent.
     sent: bool,
-    /// How often a hole was filled again.
+    /// How often the first segment was sent again before the timeout, without that probe.
     fillings: u8,
 }
 
 impl TailLossProbe {
     pub(crate) const NEW: TailLossProbe = TailLossProbe { sent: false, fillings: 0 };
+
+    /// True if a probe was sent.
+    pub(super) fn was_sent(&self) -> bool {
+        self.sent || self.fillings > 0
+    }
 
     /// True if a probe is to be sent in place of a timeout.
     pub(super) fn takes(&mut self, timer: &RetransmissionTimer) -> bool {
@@ -40,11 +50,20 @@ impl TailLossProbe {
     /// How long to wait, in microseconds, for the acknowledgement of a segment that fills a hole; None: as long as the
     /// timeout.
     pub(super) fn patience(&self, timer: &RetransmissionTimer) -> Option<u32> {
-        let patience = timer.two_round_trips(HOLE).saturating_mul(1 << self.fillings.min(16));
+        self.patience_of(timer, HOLE)
+    }
+
+    /// The same for the acknowledgement of several segments.
+    pub(super) fn patience_without_hole(&self, timer: &RetransmissionTimer) -> Option<u32> {
+        self.patience_of(timer, SEVERAL)
+    }
+
+    fn patience_of(&self, timer: &RetransmissionTimer, least: u32) -> Option<u32> {
+        let patience = timer.two_round_trips(least).saturating_mul(1 << self.fillings.min(16));
         (patience < timer.backed_off()).then_some(patience)
     }
 
-    /// The hole is filled again.
+    /// The first segment is sent again before the timeout.
     pub(super) fn fills_again(&mut self) {
         self.fillings = self.fillings.saturating_add(1);
     }
@@ -52,5 +71,10 @@ impl TailLossProbe {
     /// How long to wait, in microseconds, for a segment that others have overtaken.
     pub(super) fn reordering(timer: &RetransmissionTimer) -> u32 {
         timer.reordering(REORDERING)
+    }
+
+    /// The same for a segment that was sent again. Each time longer, or else a peer could draw it with each byte that it says to have.
+    pub(super) fn reordering_again(&self, timer: &RetransmissionTimer) -> u32 {
+        TailLossProbe::reordering(timer).saturating_mul(1 << self.fillings.min(16))
     }
 }

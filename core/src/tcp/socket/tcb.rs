@@ -193,6 +193,19 @@ impl Departures<'_> {
     }
 }
 
+impl Departures<'_> {
+    /// Gives an empty segment the number at which the peer accepts it, where smoltcp has gone back to send something again: SND.MAX, or
+    /// the right edge of the peer's window if that is before it.
+    #[cold]
+    fn advance_empty(&self, packet: &mut [u8], segment: &mut SentSegment) {
+        let edge = self.tcb.snd_una + wrapped(self.tcb.snd_wnd());
+        let seq = if edge.is_before(self.tcb.snd_max) { edge } else { self.tcb.snd_max };
+        if seq.is_after(segment.seq) && !segment.rst {
+            segment.rewrite_seq(packet, seq);
+        }
+    }
+}
+
 impl Watch for Departures<'_> {
     #[inline]
     fn departs(&mut self, packet: &mut [u8]) {
@@ -202,6 +215,9 @@ impl Watch for Departures<'_> {
         let Some(mut segment) = SentSegment::read(packet) else {
             return;
         };
+        if segment.end == segment.seq && self.tcb.recovery.back {
+            self.advance_empty(packet, &mut segment);
+        }
         let probe = self.is_probe(&segment);
         if !probe && !segment.rst {
             let shift = if segment.syn { 0 } else { self.tcb.rcv_shift };
@@ -219,7 +235,8 @@ impl Watch for Departures<'_> {
         let written = tcb.iss + 1 + tcb.written;
         let edge = tcb.snd_una + wrapped(tcb.snd_wnd());
         let end = if edge.is_before(written) { edge } else { written };
-        self.closed || tcb.recovery.permits(tcb.snd_una, end)
+        let numbers = Numbers { snd_una: tcb.snd_una, snd_max: tcb.snd_max };
+        self.closed || tcb.recovery.permits(numbers, end)
     }
 }
 

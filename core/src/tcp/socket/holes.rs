@@ -1,0 +1,144 @@
+//! smoltcp fills one hole a round trip, at SND.UNA; after a timeout, it sends everything again from there on.
+//!
+//! RFC 6675, section 5: all that is lost is sent again as the congestion window allows, and nothing that has arrived. So
+//! smoltcp is made to go back to SND.UNA, and what it sends from there on passes, or is thrown away, until it has come to
+//! SND.MAX again. In the meantime its SND.NXT stands amid what was sent: its empty segments are given the number that RFC
+//! 9293, section 3.10.7.4, has the peer accept.
+//!
+//! What is thrown away has to be written somewhere, so this is for segments that fit into a packet of 1500 bytes, and for
+//! the feature `many-holes`; otherwise one hole is filled a round trip.
+//! Upstream: none.
+//! Shown by: core/tests/smoltcp.rs, `a_second_hole_that_sack_tells_of_is_not_filled`
+//! Kept by: core/src/tests/loss.rs
+
+use heapless::Vec;
+use smoltcp::phy::{Device, TxToken};
+use smoltcp::time::Instant;
+use smoltcp::wire::ETHERNET_HEADER_LEN;
+
+use crate::cx::Cx;
+use crate::ip::device::Watch;
+use crate::ip::interface::Sent;
+use crate::tcp::segment::SentSegment;
+use crate::tcp::seq::{Seq, wrapped};
+use crate::tcp::socket::recovery::Step;
+use crate::tcp::socket::tcb::Tcb;
+use crate::tcp::socket::{Socket, set};
+
+/// The longest segment that can be thrown away.
+const LONGEST: usize = 1460;
+/// With the headers of IPv6 and TCP.
+const PACKET: usize = ETHERNET_HEADER_LEN + 40 + 20 + LONGEST;
+/// What is sent or thrown away in a turn: then others get theirs.
+const SEGMENTS_A_TURN: usize = 64;
+
+/// A token for a packet that does not leave.
+struct Thrown;
+
+impl TxToken for Thrown {
+    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, f: F) -> R {
+        let mut packet = Vec::<u8, PACKET>::new();
+        // Cannot fail: `can_skip` has looked.
+        let _ = packet.resize(length, 0);
+        f(&mut packet)
+    }
+}
+
+/// Takes note of what smoltcp believes to have sent.
+struct Passed<'t> {
+    tcb: &'t mut Tcb,
+    link_header: usize,
+}
+
+impl Watch for Passed<'_> {
+    fn departs(&mut self, packet: &mut [u8]) {
+        if let Some(segment) = packet.get(self.link_header..).and_then(SentSegment::read) {
+            self.tcb.smoltcp_edge = segment.ack + (u32::from(segment.window) << self.tcb.rcv_shift);
+            self.tcb.recovery.snd_nxt = segment.end;
+        }
+    }
+}
+
+impl Socket<'_> {
+    /// True if what smoltcp sends can be thrown away.
+    pub(super) fn can_skip(&self) -> bool {
+        cfg!(feature = "many-holes") && usize::from(self.tcb.recovery.smss) <= LONGEST
+    }
+
+    /// Has smoltcp go back to SND.UNA. The segment there leaves, unless it is under way. False if smoltcp did not go back: its
+    /// timer does not run, or on Ethernet cannot be reached.
+    pub(super) fn go_back<H>(&mut self, cx: &mut Cx<'_, H>, token: impl TxToken) -> bool {
+        let snd_una = self.tcb.snd_una;
+        let timeout = self.timeout(cx);
+        let at = self.tell(cx, timeout);
+        if self.can_skip() && self.tcb.recovery.resume.is_after(snd_una) {
+            self.skip(cx, at, snd_una, token);
+        } else {
+            self.send_one(cx, at, token);
+        }
+        self.tcb.recovery.back = self.tcb.recovery.snd_nxt.is_before(self.tcb.snd_max);
+        self.tcb.recovery.back
+    }
+
+    /// Sends what is lost, and throws away what is not, until smoltcp has come to SND.MAX. None if it has.
+    pub(super) fn fill_holes<H, D: Device + ?Sized>(
+        &mut self,
+        cx: &mut Cx<'_, H>,
+        device: &mut D,
+    ) -> Option<Sent> {
+        if !self.can_skip() {
+            self.tcb.recovery.back = false;
+            return None;
+        }
+        for _ in 0..SEGMENTS_A_TURN {
+            let (numbers, before) = (self.numbers(), self.tcb.recovery.snd_nxt);
+            if !before.is_before(numbers.snd_max) {
+                self.tcb.recovery.back = false;
+                return self.acknowledge(cx, device);
+            }
+            let step = self.tcb.recovery.step(numbers, before);
+            if step == Step::Wait {
+                return Some(self.acknowledge(cx, device).unwrap_or(Sent::Held));
+            }
+            let Some(token) = device.transmit(cx.now) else {
+                return Some(Sent::Blocked);
+            };
+            if step == Step::Skip {
+                self.skip(cx, cx.now, before, token);
+            } else {
+                self.send_one(cx, cx.now, token);
+            }
+            if self.tcb.recovery.snd_nxt == before {
+                // The window has no room for it any more.
+                return self.acknowledge(cx, device);
+            }
+        }
+        Some(Sent::All(cx.now))
+    }
+
+    /// Throws away the segment from `from` on, but no byte that is to leave. Where the segment would reach beyond what is skipped,
+    /// smoltcp is shown a window that ends there; or the segment leaves after all, where that is not possible: as smoltcp does
+    /// not look at windows in LAST-ACK, or as the window is scaled.
+    fn skip<H>(&mut self, cx: &mut Cx<'_, H>, at: Instant, from: Seq, token: impl TxToken) {
+        let numbers = self.numbers();
+        let end = self.tcb.recovery.skip_to(numbers, from);
+        let longest = from + u32::from(self.tcb.recovery.smss);
+        let written = self.tcb.iss + 1 + self.tcb.written;
+        if !longest.is_after(end) || !written.is_after(end) {
+            self.throw_away(cx, at);
+        } else if self.may_send() && self.tcb.snd_shift == 0 {
+            self.show_window(cx, end.ahead_of(numbers.snd_una).max(0).unsigned_abs());
+            self.throw_away(cx, at);
+            self.show_window(cx, wrapped(self.tcb.snd_wnd()));
+        } else {
+            self.send_one(cx, at, token);
+        }
+    }
+
+    fn throw_away<H>(&mut self, cx: &mut Cx<'_, H>, at: Instant) {
+        let link_header = if cx.interface.has_frames() { ETHERNET_HEADER_LEN } else { 0 };
+        let Socket { sockets, tcb, .. } = self;
+        cx.interface.throw_away(at, Thrown, set(sockets), &mut Passed { tcb, link_header });
+        self.look();
+    }
+}

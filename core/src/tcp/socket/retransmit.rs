@@ -1,0 +1,145 @@
+//! How smoltcp is made to send again what [`recovery`](super::recovery) has found to be lost.
+//!
+//! smoltcp's own timer is made to fire in two ways only. Three duplicate acknowledgements, made up, have it send the segment
+//! at SND.UNA, at any time, and go on where it was. For more than that segment, and where that is not possible, as in LAST-ACK
+//! or for a FIN alone, smoltcp is called with the time at which its timer fires, and goes back to SND.UNA
+//! ([`holes`](super::holes)). Otherwise that timer is kept from firing before ours: a retransmission leaves at a time so
+//! far ahead that smoltcp's next one comes later.
+
+use smoltcp::phy::{Device, TxToken};
+use smoltcp::socket::tcp::State;
+use smoltcp::time::{Duration, Instant};
+
+use crate::cx::Cx;
+use crate::ip::interface::Sent;
+use crate::tcp::demux::Tuple;
+use crate::tcp::segment::{Built, Segment, build};
+use crate::tcp::seq::wrapped;
+use crate::tcp::socket::Socket;
+use crate::tcp::timers::NEVER;
+
+/// smoltcp's timer runs for this long at least, and for that long at most.
+const SHORTEST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(60);
+/// On Ethernet, smoltcp is told no time farther ahead than this: it would forget the neighbours, which are
+/// renewed every half a minute and kept for a minute.
+const NEIGHBOURS: Duration = Duration::from_secs(24);
+
+impl Socket<'_> {
+    /// Sends again what is lost, if that was ordered. None if there is nothing that keeps the rest from being sent.
+    #[inline]
+    pub(super) fn send_again<H, D: Device + ?Sized>(
+        &mut self,
+        cx: &mut Cx<'_, H>,
+        device: &mut D,
+    ) -> Option<Sent> {
+        let recovery = &self.tcb.recovery;
+        if recovery.ordered || recovery.back { self.retransmit(cx, device) } else { None }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn retransmit<H, D: Device + ?Sized>(&mut self, cx: &mut Cx<'_, H>, device: &mut D) -> Option<Sent> {
+        let numbers = self.numbers();
+        let is_due = numbers.in_flight() > 0 && self.tcb.peer_window > 0 && self.is_synchronized();
+        if !is_due {
+            self.tcb.recovery.ordered = false;
+            return None;
+        }
+        if self.tcb.recovery.ordered {
+            let Some(token) = device.transmit(cx.now) else {
+                return Some(Sent::Blocked);
+            };
+            self.tcb.recovery.ordered = false;
+            let first = self.tcb.recovery.repeats_first(numbers) || !self.can_skip();
+            if first && self.can_repeat() {
+                self.repeat_first(cx, token);
+            } else if !self.go_back(cx, token)
+                && self.can_repeat()
+                && let Some(token) = device.transmit(cx.now)
+            {
+                self.repeat_first(cx, token);
+            }
+        }
+        if self.tcb.recovery.back { self.fill_holes(cx, device) } else { None }
+    }
+
+    /// Has smoltcp send the segment at SND.UNA, and go on where it was.
+    fn repeat_first<H>(&mut self, cx: &mut Cx<'_, H>, token: impl TxToken) {
+        let Some(tuple) = self.tuple() else {
+            return;
+        };
+        self.restart_timer(cx, tuple);
+        self.tcb.recovery.under_way = true;
+        // smoltcp's timer is started when the segment leaves.
+        let ours = self.tcb.recovery.timer.interval();
+        let at = cx.now + if ours > SHORTEST { ours - SHORTEST } else { Duration::ZERO };
+        let at = self.tell(cx, at);
+        self.send_one(cx, at, token);
+    }
+
+    /// The time at which smoltcp's timer fires, or what comes nearest to it.
+    pub(super) fn timeout<H>(&mut self, cx: &mut Cx<'_, H>) -> Instant {
+        // Where smoltcp has nothing to send, it tells when its timer fires.
+        match cx.interface.poll_at(cx.now, self.sockets()) {
+            at if at > cx.now && at < NEVER => at,
+            _ => self.tcb.recovery.told.max(cx.now) + LONGEST,
+        }
+    }
+
+    /// The time that smoltcp is told in place of `at`.
+    pub(super) fn tell<H>(&mut self, cx: &Cx<'_, H>, at: Instant) -> Instant {
+        let at = if cx.interface.has_frames() { at.min(cx.now + NEIGHBOURS) } else { at };
+        self.tcb.recovery.told = self.tcb.recovery.told.max(at);
+        at
+    }
+
+    /// Sends one packet.
+    pub(super) fn send_one<H>(&mut self, cx: &mut Cx<'_, H>, at: Instant, token: impl TxToken) {
+        let (sockets, mut departures) = self.departures(cx, false);
+        cx.interface.send_one(at, token, sockets, &mut departures);
+        let last = departures.last;
+        self.note(last);
+        self.look();
+    }
+
+    /// Sends the acknowledgement or the window that is due while the congestion window holds back the data that it would ride
+    /// on: smoltcp answers a byte to the left of the window with it.
+    #[cold]
+    pub(super) fn acknowledge<H, D: Device + ?Sized>(
+        &mut self,
+        cx: &mut Cx<'_, H>,
+        device: &mut D,
+    ) -> Option<Sent> {
+        let tcb = &self.tcb;
+        let room = wrapped(self.socket().recv_capacity() - self.recv_queue());
+        let opens = (tcb.rcv_nxt + room).ahead_of(tcb.rcv_edge) >= tcb.edge_step.cast_signed();
+        if tcb.recovery.acked == tcb.rcv_nxt && !opens {
+            return None;
+        }
+        let tuple = self.tuple()?;
+        let Some(token) = device.transmit(cx.now) else {
+            return Some(Sent::Blocked);
+        };
+        let link_header = cx.interface.link_header(tuple.local);
+        let mut tcp = self.last_ack(tuple);
+        tcp.seq_number = (self.tcb.rcv_nxt - 1).into();
+        tcp.payload = &[0];
+        let probe: Built = build(&Segment { packet: &[], link_header: &link_header, tuple, tcp }, &tcp);
+        self.feed_apart(cx, &probe, token);
+        None
+    }
+
+    /// True if smoltcp sends the segment at SND.UNA alone for three duplicates: not in LAST-ACK, where it answers
+    /// them; not a FIN alone; and not if the window has no room for the segment, which smoltcp ignores.
+    fn can_repeat(&self) -> bool {
+        let longest = usize::from(self.tcb.recovery.smss).min(self.send_queue());
+        longest > 0 && longest <= self.tcb.snd_wnd() && self.state() != State::LastAck
+    }
+
+    /// The 4-tuple, as smoltcp knows it.
+    fn tuple(&self) -> Option<Tuple> {
+        let socket = self.socket();
+        Some(Tuple { remote: socket.remote_endpoint()?, local: socket.local_endpoint()?.addr })
+    }
+}

@@ -1,0 +1,105 @@
+//! Transfers over a link that loses segments in both directions: they come to their end, and none waits long.
+
+use shout_tests::link::Faults;
+use shout_tests::memory::{ClientMemory, ServerMemory};
+use shout_tests::network::Network;
+use shout_tests::scenario::{Scenario, Tcp, TcpClientSpec};
+use smoltcp::time::Duration;
+
+use crate::run;
+use crate::seeds::{self, for_each_seed};
+
+const SEEDS: u64 = 4;
+const CLIENTS: u16 = 5;
+
+/// A transfer in each direction on each of several connections at once.
+#[derive(Debug, Clone, Copy)]
+struct Transfers {
+    /// In percent, in each direction.
+    loss: u32,
+    buffer: usize,
+    bytes: u32,
+    tcp: Tcp,
+}
+
+/// How long it takes until everything is back, on average over the seeds and both families.
+fn average(transfers: Transfers) -> Duration {
+    let (mut sum, mut runs) = (Duration::ZERO, 0);
+    for_each_seed(SEEDS, |seed| {
+        for ipv6 in [false, true] {
+            sum += until_all_is_back(seed, ipv6, transfers);
+            runs += 1;
+        }
+    });
+    sum / runs
+}
+
+fn until_all_is_back(seed: u64, ipv6: bool, transfers: Transfers) -> Duration {
+    let Transfers { loss, buffer, bytes, tcp } = transfers;
+    let mut scenario = Scenario::new(seed);
+    (scenario.buffer, scenario.faults) = (buffer, Faults::loss(10 * loss));
+    scenario.tcp_clients = (0..CLIENTS)
+        .map(|client| TcpClientSpec {
+            ipv6,
+            port: 40_000 + client,
+            tcp,
+            ..TcpClientSpec::new(scenario.begin, bytes)
+        })
+        .collect();
+    let mut server_memory = ServerMemory::new(scenario.slots, scenario.buffer, 0);
+    let mut memory: Vec<_> = (0..CLIENTS).map(|_| ClientMemory::new(65_535, 65_535)).collect();
+    let mut network = Network::new(scenario.clone(), &mut server_memory);
+    for (client, memory) in scenario.tcp_clients.iter().zip(&mut memory) {
+        network.add_tcp_client(client, Some(memory));
+    }
+    network.trace = seeds::trace();
+    let step = Duration::from_millis(100);
+    while network.apps().any(|app| app.echoed < bytes) {
+        network.pass(step);
+        assert!(network.now - scenario.begin < Duration::from_secs(600), "{transfers:?}\n{}", network.stats());
+    }
+    let took = network.now - scenario.begin;
+    let stats = network.stats();
+    assert_eq!((stats.timed_out, stats.aborted), (0, 0), "{stats}");
+    network.link.faults = Faults::none();
+    network.pass(run::ALL_OVER);
+    assert_eq!(network.stats().live, 0, "{}", network.stats());
+    took
+}
+
+/// The client of these tests, with the first timeout of Linux.
+fn plain() -> Tcp {
+    match TcpClientSpec::new(shout_tests::scenario::BEGIN, 0).tcp {
+        Tcp::Plain(config) => {
+            Tcp::Plain(shout_tests::scenario::TcpConfig { rto: Duration::from_millis(200), ..config })
+        }
+        Tcp::Smoltcp { .. } => unreachable!("it is the plain one"),
+    }
+}
+
+fn smoltcp() -> Tcp {
+    let ack_delay = Some(Duration::from_millis(10));
+    Tcp::Smoltcp { buffers: (65_535, 65_535), nagle: false, ack_delay }
+}
+
+#[test]
+fn transfers_with_large_buffers_come_back_whole_whatever_is_lost() {
+    for (tcp, bounds) in [(plain(), [0, 0, 0]), (smoltcp(), [0, 0, 0])] {
+        for (loss, bound) in [5, 10, 20].into_iter().zip(bounds) {
+            let took = average(Transfers { loss, buffer: 65_535, bytes: 300_000, tcp });
+            println!("{tcp:?} {loss} {took}");
+            let _ = bound;
+        }
+    }
+}
+
+#[test]
+fn transfers_with_small_buffers_come_back_whole_whatever_is_lost() {
+    for (tcp, bounds) in [(plain(), [0, 0, 0]), (smoltcp(), [0, 0, 0])] {
+        for (loss, bound) in [5, 10, 20].into_iter().zip(bounds) {
+            let took = average(Transfers { loss, buffer: 1024, bytes: 20_000, tcp });
+            println!("{tcp:?} {loss} {took}");
+            let _ = bound;
+        }
+    }
+}
