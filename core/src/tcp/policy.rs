@@ -196,8 +196,11 @@ impl<S> Slot<'_, S> {
                 Expiry::Stalled
             }
             Phase::Open if now >= self.socket.retransmits_at() => {
-                self.socket.retransmission_due(now);
-                Expiry::Egress
+                if self.socket.retransmission_due(now) {
+                    Expiry::Stalled
+                } else {
+                    Expiry::Egress
+                }
             }
             Phase::Open => {
                 self.deadlines.probe_at = now + PROBE_AGAIN;

@@ -166,7 +166,7 @@ fn a_fin_that_acknowledges_ours_ends_in_time_wait() {
 #[test]
 fn a_fin_lost_while_closing_is_sent_again() {
     for (mut net, mut peer) in [fin_wait_1(), closing()] {
-        net.pass_in_silence(Duration::from_secs(1));
+        net.pass_in_silence(RTO);
         let again = peer.take(&mut net);
         assert_eq!((again.control, again.seq, again.ack), (Fin, 1, Some(peer.next)));
     }

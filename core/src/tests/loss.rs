@@ -452,6 +452,36 @@ fn a_retransmission_that_is_lost_is_sent_again_after_milliseconds() {
     assert_eq!(acks(&mut net, &mut peer, 5, &[]), [0; 0]);
 }
 
+/// smoltcp's own timeout has grown with each time that it went back, and with it the time to its first probe.
+#[test]
+fn a_window_that_closes_after_recoveries_is_probed_within_a_timeout_and_with_back_off() {
+    let (mut net, mut peer) = in_flight(2);
+    for rounds in 1..6 {
+        peer.acked = 1 + (rounds - 1) * 2 * MSS;
+        for _ in 0..2 {
+            net.pass(RTO * 2);
+        }
+        net.wire.sent.clear();
+        assert_eq!(acks(&mut net, &mut peer, rounds * 2, &[]), [0; 0]);
+        assert_eq!(send(&mut net, &mut peer, 2).len(), 2);
+    }
+    peer.window = 0;
+    assert_eq!(acks(&mut net, &mut peer, 12, &[]), [0; 0]);
+    peer.window = 1000;
+    assert_eq!(send(&mut net, &mut peer, 4), [1 + 12 * MSS]);
+    peer.window = 0;
+    assert_eq!(acks(&mut net, &mut peer, 13, &[]), [0; 0]);
+    for wait in [250, 500, 900, 1800] {
+        net.pass(millis(wait));
+        let probe = peer.take(&mut net);
+        peer.acked = 1 + 13 * MSS;
+        assert_eq!((probe.seq, probe.data.len()), (peer.acked, 1));
+        net.nothing_sent();
+        net.arrive(peer.segment(Plain, peer.next, Some(peer.acked), &[]));
+        net.nothing_sent();
+    }
+}
+
 /// A peer that has filled our window has its acknowledgements at the right edge of it.
 #[test]
 fn an_acknowledgement_at_the_right_edge_of_the_window_counts() {

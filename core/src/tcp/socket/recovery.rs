@@ -12,6 +12,7 @@ use crate::tcp::socket::fast_recovery::{FastRecovery, Phase};
 use crate::tcp::socket::retransmission_timer::RetransmissionTimer;
 use crate::tcp::socket::sack_scoreboard::Scoreboard;
 use crate::tcp::socket::tail_loss_probe::TailLossProbe;
+use crate::tcp::socket::tcb::Tcb;
 use crate::tcp::timers::NEVER;
 
 /// The sender's state beside SND.UNA and SND.MAX.
@@ -34,6 +35,10 @@ pub(crate) struct Recovery {
     pub(super) under_way: bool,
     /// smoltcp has gone back, and its SND.NXT has not come to SND.MAX again.
     pub(super) back: bool,
+    /// smoltcp has gone back on this connection: it takes that for a timeout, and its own grows each time.
+    pub(super) wound: bool,
+    /// The closed window is to be probed.
+    pub(super) probes_window: bool,
     /// HighRxt (RFC 6675, section 2): one past the highest byte that was sent again, since SND.UNA was last.
     repeated: Seq,
     /// Something has been lost, or seemed to be, since all was acknowledged.
@@ -89,6 +94,8 @@ impl Recovery {
             resume: Seq(0),
             under_way: false,
             back: false,
+            wound: false,
+            probes_window: false,
             repeated: Seq(0),
             troubled: false,
             lossy: false,
@@ -180,7 +187,7 @@ impl Recovery {
     #[cold]
     #[inline(never)]
     fn advances_in_trouble(&mut self, now: Instant, segment: &Segment<'_>, numbers: Numbers) {
-        self.troubled = self.lossy || numbers.in_flight() > 0;
+        self.troubled = self.lossy || self.wound || numbers.in_flight() > 0;
         self.timer.backoff = 0;
         let probed = self.probe.was_sent() && self.fast.phase == Phase::Open;
         self.probe = TailLossProbe::NEW;
@@ -188,6 +195,9 @@ impl Recovery {
         if numbers.in_flight() == 0 {
             (self.ordered, self.back) = (false, false);
             self.sack.clear();
+            if self.wound && segment.tcp.window_len == 0 {
+                self.timer.restart(now);
+            }
             return;
         }
         self.sack.advance(numbers.snd_una);
@@ -373,7 +383,10 @@ impl Recovery {
 
     /// What is to be done with the segment that begins at `at`.
     pub(super) fn step(&self, numbers: Numbers, at: Seq) -> Step {
-        if at.is_before(self.resume) || !at.is_before(self.lost_to(numbers)) || self.sack.end_of_block(at).is_some() {
+        if at.is_before(self.resume)
+            || !at.is_before(self.lost_to(numbers))
+            || self.sack.end_of_block(at).is_some()
+        {
             Step::Skip
         } else if self.window.permits(self.pipe(numbers), self.smss) {
             Step::Send
@@ -421,15 +434,26 @@ impl Socket<'_> {
     }
 
     /// When [`retransmission_due`](Self::retransmission_due) has something to do. Behind a closed window, smoltcp's probes
-    /// take the timer's place (RFC 9293, section 3.8.6.1).
+    /// take the timer's place (RFC 9293, section 3.8.6.1); where smoltcp has gone back, they would come too late.
     #[inline]
     pub(crate) fn retransmits_at(&self) -> Instant {
-        if self.tcb.peer_window == 0 { NEVER } else { self.tcb.recovery.timer.at() }
+        let recovery = &self.tcb.recovery;
+        if self.tcb.peer_window == 0 && !recovery.wound { NEVER } else { recovery.timer.at() }
     }
 
-    /// The retransmission timer has fired.
-    pub(crate) fn retransmission_due(&mut self, now: Instant) {
-        let numbers = self.numbers();
-        self.tcb.recovery.fires(now, numbers);
+    /// The retransmission timer has fired. True if the closed window is to be probed.
+    pub(crate) fn retransmission_due(&mut self, now: Instant) -> bool {
+        let (numbers, queued) = (self.numbers(), self.send_queue() > 0);
+        let Tcb { recovery, peer_window, .. } = &mut self.tcb;
+        recovery.probes_window = *peer_window == 0 && queued;
+        if recovery.probes_window {
+            recovery.timer.backoff = recovery.timer.backoff.saturating_add(1);
+            recovery.timer.restart(now);
+        } else if *peer_window == 0 {
+            recovery.timer.stop();
+        } else {
+            recovery.fires(now, numbers);
+        }
+        recovery.probes_window
     }
 }

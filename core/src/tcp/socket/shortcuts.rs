@@ -54,5 +54,6 @@ impl Socket<'_> {
             at == crate::tcp::timers::NEVER || at > now && waits
         });
         self.has_timer = false;
+        self.tcb.recovery.timer.stop();
     }
 }

@@ -38,6 +38,7 @@ impl Socket<'_> {
     /// from being due.
     #[cold]
     pub(crate) fn probe_at_once<H, D: Device + ?Sized>(&mut self, cx: &mut Cx<'_, H>, device: &mut D) {
+        self.tcb.recovery.probes_window = false;
         let due = cx.interface.poll_at(cx.now, self.sockets());
         if due == NEVER || self.tcb.peer_window > 0 {
             return;
@@ -55,10 +56,11 @@ impl Socket<'_> {
     }
 
     /// True if smoltcp has something to send and waits for nothing; or, where the window has closed over what is in flight, for a
-    /// time to which it was made to believe that it had come when it sent something again.
+    /// time to which it was made to believe that it had come when it sent something again; or if the closed window is to be probed.
     pub(crate) fn is_stalled(&self, now: Instant) -> bool {
         let tcb = &self.tcb;
-        let closed_over = tcb.peer_window == 0 && tcb.recovery.told > now && tcb.snd_una.is_before(tcb.snd_max);
-        (!self.has_timer || closed_over) && self.send_queue() > 0
+        let closed_over =
+            tcb.peer_window == 0 && tcb.recovery.told > now && tcb.snd_una.is_before(tcb.snd_max);
+        (!self.has_timer || closed_over || tcb.recovery.probes_window) && self.send_queue() > 0
     }
 }

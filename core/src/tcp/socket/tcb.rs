@@ -189,7 +189,8 @@ impl Departures<'_> {
     /// True if the segment is a probe of the peer or of its closed window.
     fn is_probe(&self, segment: &SentSegment) -> bool {
         let one_byte = segment.end == segment.seq + 1 && !segment.syn;
-        one_byte && (self.tcb.peer_window == 0 || self.send_queue_empty)
+        let known = self.send_queue_empty && segment.seq.is_before(self.tcb.snd_una);
+        one_byte && (self.tcb.peer_window == 0 || known)
     }
 }
 
