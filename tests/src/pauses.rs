@@ -70,10 +70,11 @@ impl Pauses {
 
 impl Silence {
     /// What is lost comes again after a timeout, which is doubled each time: after a loss, the next attempt is as far away as
-    /// all that came before, and the first timeout. That is up to three times a round trip (RFC 6298, section 2), and a round
-    /// trip whose acknowledgement was lost takes as long as it is silent then.
+    /// all that came before, and the first timeout. That is up to four times a round trip (RFC 6298, section 2: the first one
+    /// counts three times, and shorter ones after it for more at first), and a round trip whose acknowledgement was lost takes
+    /// as long as it is silent then.
     fn explained_until(&self, since: Instant) -> Instant {
         let again = self.lost.map_or(since, |lost| lost + (lost - self.heard) * 2);
-        since.max(again) + LONGEST + self.longest * 2
+        since.max(again) + LONGEST + self.longest * 3
     }
 }
