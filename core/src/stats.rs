@@ -18,8 +18,8 @@ pub enum DropReason {
     Source,
     /// From one of the server's own addresses (LAND).
     OwnSource,
-    /// A fragment of IPv6, one that cannot be put together with others (too long, contradictory, or no buffer is free), or
-    /// any without the feature `fragments`.
+    /// A fragment that cannot be put together with others (too long, contradictory, or no buffer is free), or any without the
+    /// feature `fragments`.
     Fragment,
     /// An IPv6 packet whose extension headers ask for it to be dropped, or lead to nothing; one with more than 8 of them;
     /// one of more than 2048 bytes without them; neighbour discovery behind them.

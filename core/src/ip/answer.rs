@@ -40,6 +40,8 @@ pub(crate) enum Problem {
     HeaderField = 0,
     NextHeader = 1,
     Option = 2,
+    /// RFC 7112.
+    IncompleteChain = 3,
 }
 
 /// A packet that nothing here takes, and that is to be answered.

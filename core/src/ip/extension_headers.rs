@@ -3,7 +3,7 @@
 //! smoltcp knows the hop-by-hop options only. So a packet with extension headers is shown to it without them: they ask
 //! nothing of this server but to be skipped.
 
-use smoltcp::wire::{IPV6_HEADER_LEN, IpProtocol, Ipv6Packet};
+use smoltcp::wire::{IPV6_HEADER_LEN, Icmpv6Message, IpProtocol, Ipv6Packet, TCP_HEADER_LEN, UDP_HEADER_LEN};
 
 use crate::ip::answer::Problem;
 use crate::ip::{LONGEST_REBUILT, Rebuilt};
@@ -11,6 +11,9 @@ use crate::stats::DropReason;
 
 /// The most extension headers that a packet may have. RFC 8504, section 5.3 allows a limit.
 const MOST_HEADERS: usize = 8;
+
+/// The length of a fragment header.
+pub(crate) const FRAGMENT_HEADER_LEN: usize = 8;
 
 /// Where a Next Header field stands in an IPv6 header.
 const NEXT_HEADER: usize = 6;
@@ -30,12 +33,23 @@ pub(crate) enum Fault {
     Drop(DropReason),
     /// The sender is to be told, and which byte of the packet is at fault.
     Problem(Problem, u16),
+    /// It is a fragment, whose header stands at this offset.
+    Fragment(usize),
 }
 
 /// Goes through the extension headers of an IPv6 packet, which must be as long as its header says.
 pub(crate) fn walk(packet: &[u8]) -> Result<Upper, Fault> {
-    let mut named_at = NEXT_HEADER;
-    let mut offset = IPV6_HEADER_LEN;
+    follow(packet, NEXT_HEADER, IPV6_HEADER_LEN, fragment)
+}
+
+/// Goes through the extension headers from this offset on; the first is named at that one. `fragment` looks at a fragment
+/// header.
+fn follow(
+    packet: &[u8],
+    mut named_at: usize,
+    mut offset: usize,
+    fragment: fn(&[u8], usize) -> Result<usize, Fault>,
+) -> Result<Upper, Fault> {
     for _ in 0..=MOST_HEADERS {
         let protocol = IpProtocol::from(packet[named_at]);
         let header = match protocol {
@@ -128,13 +142,64 @@ fn routing(packet: &[u8], offset: usize) -> Result<usize, Fault> {
 
 /// A fragment header (section 4.5). A fragment that is all of its packet stands for itself, whatever other fragments
 /// there may be (RFC 6946).
-fn fragment(packet: &[u8], offset: usize) -> Result<usize, Fault> {
-    const LENGTH: usize = 8;
-    if offset + LENGTH > packet.len() {
-        return Err(Fault::Drop(DropReason::Malformed));
+fn fragment(packet: &[u8], at: usize) -> Result<usize, Fault> {
+    const PAYLOAD_LENGTH: usize = 4;
+    let (begin, more) = place(packet, at).ok_or(Fault::Drop(DropReason::Malformed))?;
+    let length = packet.len() - at - FRAGMENT_HEADER_LEN;
+    if begin == 0 && !more {
+        return Ok(FRAGMENT_HEADER_LEN);
     }
-    let offset_and_more = u16::from_be_bytes([packet[offset + 2], packet[offset + 3]]) & 0xfff9;
-    if offset_and_more == 0 { Ok(LENGTH) } else { Err(Fault::Drop(DropReason::Fragment)) }
+    if more && length % 8 != 0 {
+        return Err(problem(packet, Problem::HeaderField, PAYLOAD_LENGTH));
+    }
+    if begin + length > usize::from(u16::MAX) {
+        return Err(problem(packet, Problem::HeaderField, at + 2));
+    }
+    if begin == 0 {
+        first_fragment(packet, at)?;
+    }
+    Err(Fault::Fragment(at))
+}
+
+/// A fragment header in a fragment. Do not be tempted to look further if it is one of a fragment, too: a packet has room for
+/// thousands of them.
+fn nested_fragment(packet: &[u8], at: usize) -> Result<usize, Fault> {
+    match place(packet, at) {
+        None => Err(Fault::Drop(DropReason::Malformed)),
+        Some((0, false)) => Ok(FRAGMENT_HEADER_LEN),
+        Some(_) => Err(Fault::Drop(DropReason::Fragment)),
+    }
+}
+
+/// Where the data of a fragment begins in that of its packet, and whether there is more. None if its header is cut off.
+fn place(packet: &[u8], at: usize) -> Option<(usize, bool)> {
+    let header = packet.get(at..at + FRAGMENT_HEADER_LEN)?;
+    let place = u16::from_be_bytes([header[2], header[3]]);
+    Some((usize::from(place & 0xfff8), place & 1 != 0))
+}
+
+/// The first fragment has all headers up to that of TCP, UDP or ICMPv6 (RFC 7112): nobody else could look at them. Neighbour
+/// discovery does not come in fragments (RFC 6980).
+fn first_fragment(packet: &[u8], at: usize) -> Result<(), Fault> {
+    let incomplete = || problem(packet, Problem::IncompleteChain, 0);
+    let upper = match follow(packet, at, at + FRAGMENT_HEADER_LEN, nested_fragment) {
+        Ok(upper) => upper,
+        Err(Fault::Drop(DropReason::Malformed)) => return Err(incomplete()),
+        Err(fault) => return Err(fault),
+    };
+    let header = match upper.protocol {
+        IpProtocol::Tcp => TCP_HEADER_LEN,
+        _ => UDP_HEADER_LEN,
+    };
+    if packet.len() < upper.offset + header {
+        return Err(incomplete());
+    }
+    match upper.protocol {
+        IpProtocol::Icmpv6 if packet[upper.offset] != Icmpv6Message::EchoRequest.into() => {
+            Err(Fault::Drop(DropReason::ExtensionHeader))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The fault to tell the sender of, unless the packet carries an ICMPv6 error or a redirect: there are no errors about
@@ -155,7 +220,11 @@ fn message_type(packet: &[u8]) -> Option<u8> {
         let header = match protocol {
             IpProtocol::Icmpv6 => return packet.get(offset).copied(),
             IpProtocol::HopByHop | IpProtocol::Ipv6Opts | IpProtocol::Ipv6Route => length(packet, offset)?,
-            IpProtocol::Ipv6Frag => fragment(packet, offset).ok()?,
+            IpProtocol::Ipv6Frag => match place(packet, offset)? {
+                (0, _) => FRAGMENT_HEADER_LEN,
+                // It is not this header that the data begins with.
+                _ => return None,
+            },
             _ => return None,
         };
         protocol = IpProtocol::from(packet[offset]);

@@ -11,7 +11,8 @@
 //! | ping | echo reply; type of service 0 and no options, whatever the request has | smoltcp | 1122, section 3.2.2.6; 4443, section 4.2 |
 //! | ARP request, neighbour solicitation | reply, advertisement | smoltcp | 826; 4861, section 7.2.4 |
 //! | ICMP errors, redirects, timestamps, what else there is of ICMP | none | smoltcp | 1122, section 3.2.2; 4443, section 2.4(b) |
-//! | fragments of which others are missing | none, though section 3.3.2 has an error after the timeout | nobody | 1122 |
+//! | first IPv6 fragment without all headers, fragment that ends between blocks or beyond 65535 | parameter problem, within a limit | `extension_headers` and `icmp` | 8200, section 4.5; 7112 |
+//! | fragments of which others are missing | none ([`reassembly`](super::reassembly) says why) | nobody | 1122, section 3.3.2; 8200, section 4.5 |
 
 use heapless::Vec;
 use smoltcp::phy::ChecksumCapabilities;
@@ -26,6 +27,8 @@ use crate::config::{Config, MAX_ADDRESSES};
 use crate::ip::answer::{Answer, Unwanted};
 #[cfg(feature = "ipv6")]
 use crate::ip::extension_headers::{self, Extended, Fault};
+#[cfg(feature = "fragments")]
+use crate::ip::fragment::Fragment;
 use crate::ip::{address, checksum, closed_port, housekeeping};
 use crate::stats::DropReason;
 use crate::tcp::segment::RawSegment;
@@ -44,9 +47,9 @@ pub(crate) enum Admitted<'p> {
     Neighbour,
     /// For the server itself to answer.
     Unwanted(Unwanted<'p>),
-    /// An IPv4 fragment and its link header: the datagram that it completes is to be admitted.
+    /// The datagram that it completes is to be admitted.
     #[cfg(feature = "fragments")]
-    Fragment(Ipv4Packet<&'p [u8]>, &'p [u8]),
+    Fragment(Fragment<'p>),
     /// To be admitted without its extension headers.
     #[cfg(feature = "ipv6")]
     Extended(Extended<'p>),
@@ -169,7 +172,7 @@ impl Filter {
         self.sane_ipv4_source(source)?;
         if packet.more_frags() || packet.frag_offset() != 0 {
             #[cfg(feature = "fragments")]
-            return Ok(Admitted::Fragment(packet, link_header));
+            return Ok(Admitted::Fragment(Fragment::of_ipv4(link_header, &packet)));
             #[cfg(not(feature = "fragments"))]
             return Err(DropReason::Fragment);
         }
@@ -238,6 +241,12 @@ impl Filter {
         let upper = match extension_headers::walk(packet) {
             Ok(upper) => upper,
             Err(Fault::Drop(reason)) => return Err(reason),
+            #[cfg(feature = "fragments")]
+            Err(Fault::Fragment(at)) => {
+                return Ok(Admitted::Fragment(Fragment::of_ipv6(link_header, packet, at)));
+            }
+            #[cfg(not(feature = "fragments"))]
+            Err(Fault::Fragment(_)) => return Err(DropReason::Fragment),
             Err(Fault::Problem(problem, at)) => {
                 let answer = Answer::ParameterProblem(problem, at);
                 return Ok(Admitted::Unwanted(Unwanted {

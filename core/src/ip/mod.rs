@@ -15,6 +15,8 @@ pub(crate) mod device;
 #[cfg(feature = "ipv6")]
 pub(crate) mod extension_headers;
 pub(crate) mod filter;
+#[cfg(feature = "fragments")]
+pub(crate) mod fragment;
 pub(crate) mod frame;
 pub(crate) mod housekeeping;
 mod icmp;
@@ -30,7 +32,7 @@ pub(crate) mod reassembly;
 pub(crate) mod token_bucket;
 pub(crate) mod unanswered;
 
-/// The longest payload of an IPv4 packet, and the longest IPv6 packet, that are rebuilt.
+/// The longest payload of a fragmented packet, and the longest IPv6 packet with extension headers, that are rebuilt.
 #[cfg(any(feature = "ipv6", feature = "fragments"))]
 pub(crate) const LONGEST_REBUILT: usize = 2048;
 

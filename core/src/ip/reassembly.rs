@@ -1,11 +1,19 @@
-//! IPv4 datagrams put together from their fragments, with a table of 8-byte blocks (RFC 791, section 3.2).
+//! Datagrams put together from their fragments, with a table of 8-byte blocks (RFC 791, section 3.2; RFC 8200, section 4.5).
 //!
-//! smoltcp's reassembly takes note of 4 holes, and takes a fragment that makes a fifth one for received all the same.
+//! smoltcp's reassembly takes note of 4 holes, and takes a fragment that makes a fifth one for received all the same. It has
+//! none for IPv6, whose nodes must put together what makes 1500 bytes.
+//!
+//! A datagram of which a fragment is missing is thrown away after two seconds without a word. RFC 1122, section 3.3.2 and RFC 8200
+//! have Time Exceeded sent then, after 15 seconds at least and 60: sooner, a sender would hear of a loss while the last fragment
+//! may be on its way, and no sender does anything with it.
 
 use heapless::Vec;
 use smoltcp::time::{Duration, Instant};
-use smoltcp::wire::{IpProtocol, Ipv4Address, Ipv4Packet};
+use smoltcp::wire::Ipv4Packet;
+#[cfg(feature = "ipv6")]
+use smoltcp::wire::Ipv6Packet;
 
+use crate::ip::fragment::{Fragment, Key};
 use crate::ip::{LONGEST_IPV4_HEADER, LONGEST_REBUILT as LONGEST, Rebuilt};
 use crate::stats::DropReason;
 
@@ -18,23 +26,15 @@ const DATAGRAMS: usize = 4;
 /// An orphaned fragment holds one of the buffers for this long (RFC 791 has 15 s, RFC 8900 says why not).
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What the fragments of a datagram have in common.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Key {
-    source: Ipv4Address,
-    destination: Ipv4Address,
-    protocol: IpProtocol,
-    identification: u16,
-}
-
 /// A datagram of which fragments have come.
 #[derive(Debug)]
 struct Partial {
     /// None: this is no datagram's.
     key: Option<Key>,
     expires_at: Instant,
-    /// Of the first fragment.
+    /// Of the first fragment, and what its data is.
     header: Vec<u8, LONGEST_IPV4_HEADER>,
+    protocol: u8,
     payload: [u8; LONGEST],
     blocks: [bool; LONGEST / BLOCK],
     /// How many of the blocks are there.
@@ -48,6 +48,7 @@ impl Partial {
         key: None,
         expires_at: Instant::ZERO,
         header: Vec::new(),
+        protocol: 0,
         payload: [0; LONGEST],
         blocks: [false; LONGEST / BLOCK],
         received: 0,
@@ -64,11 +65,11 @@ impl Partial {
     }
 
     /// Takes a fragment; None if it contradicts the others.
-    fn add(&mut self, fragment: &Ipv4Packet<&[u8]>) -> Option<()> {
-        let (offset, data) = (usize::from(fragment.frag_offset()), fragment.payload());
+    fn add(&mut self, fragment: &Fragment<'_>) -> Option<()> {
+        let &Fragment { offset, more, data, .. } = fragment;
         let end = offset + data.len();
         let blocks = offset / BLOCK..end.div_ceil(BLOCK);
-        let (more, length) = (fragment.more_frags(), self.length.unwrap_or(LONGEST));
+        let length = self.length.unwrap_or(LONGEST);
         let contradicts = end > length
             || !more && self.length.is_some_and(|length| end != length)
             || !more && self.blocks.get(blocks.end..)?.contains(&true)
@@ -91,8 +92,8 @@ impl Partial {
             self.length = Some(end);
         }
         if offset == 0 {
-            self.header =
-                Vec::from_slice(fragment.clone().into_inner().get(..fragment.header_len().into())?).ok()?;
+            self.header = Vec::from_slice(fragment.header).ok()?;
+            self.protocol = fragment.protocol;
         }
         Some(())
     }
@@ -103,10 +104,21 @@ impl Partial {
         let mut whole = Rebuilt::from_slice(link_header).ok()?;
         whole.extend_from_slice(&self.header).ok()?;
         whole.extend_from_slice(self.payload.get(..length)?).ok()?;
-        let mut packet = Ipv4Packet::new_unchecked(&mut whole[link_header.len()..]);
-        packet.set_total_len(u16::try_from(self.header.len() + length).ok()?);
-        packet.set_more_frags(false);
-        packet.fill_checksum();
+        let packet = &mut whole[link_header.len()..];
+        match self.header.first()? >> 4 {
+            #[cfg(feature = "ipv6")]
+            6 => {
+                let mut packet = Ipv6Packet::new_unchecked(packet);
+                packet.set_next_header(self.protocol.into());
+                packet.set_payload_len(u16::try_from(length).ok()?);
+            }
+            _ => {
+                let mut packet = Ipv4Packet::new_unchecked(packet);
+                packet.set_total_len(u16::try_from(self.header.len() + length).ok()?);
+                packet.set_more_frags(false);
+                packet.fill_checksum();
+            }
+        }
         Some(whole)
     }
 }
@@ -131,15 +143,9 @@ impl Reassembly {
     pub(crate) fn add(
         &mut self,
         now: Instant,
-        link_header: &[u8],
-        fragment: &Ipv4Packet<&[u8]>,
+        fragment: &Fragment<'_>,
     ) -> Result<Option<Rebuilt>, DropReason> {
-        let key = Key {
-            source: fragment.src_addr(),
-            destination: fragment.dst_addr(),
-            protocol: fragment.next_header(),
-            identification: fragment.ident(),
-        };
+        let key = fragment.key;
         for partial in &mut self.partial {
             if partial.expires_at <= now {
                 partial.key = None;
@@ -155,7 +161,7 @@ impl Reassembly {
             partial.key = None;
             return Err(DropReason::Fragment);
         }
-        let whole = partial.whole(link_header);
+        let whole = partial.whole(fragment.link_header);
         if whole.is_some() {
             partial.key = None;
         }
@@ -183,7 +189,8 @@ mod tests {
     }
 
     fn add(reassembly: &mut Reassembly, fragment: &[u8]) -> Result<Option<Rebuilt>, DropReason> {
-        reassembly.add(Instant::from_secs(10), &[], &Ipv4Packet::new_checked(fragment).unwrap())
+        let packet = Ipv4Packet::new_checked(fragment).unwrap();
+        reassembly.add(Instant::from_secs(10), &Fragment::of_ipv4(&[], &packet))
     }
 
     #[test]

@@ -77,12 +77,18 @@ impl<H: Handler> Server<'_, H> {
         tx: impl TxToken,
     ) -> Turn {
         #[cfg(any(feature = "ipv6", feature = "fragments"))]
-        if let Some(rebuilt) = self.rebuild(now, admitted) {
-            // There is nothing in it that is to be rebuilt again.
-            return match &self.filter.admit(&rebuilt) {
-                Ok(Admitted::Segment(raw)) => self.segment(now, &rebuilt, raw, tx),
-                admitted => self.hand_over(now, &rebuilt, admitted, tx),
-            };
+        let mut rebuilt = self.rebuild(now, admitted);
+        #[cfg(any(feature = "ipv6", feature = "fragments"))]
+        while let Some(packet) = rebuilt {
+            let admitted = &self.filter.admit(&packet);
+            // What was put together from fragments may have extension headers, and without those there is nothing to rebuild.
+            rebuilt = self.rebuild(now, admitted);
+            if rebuilt.is_none() {
+                return match admitted {
+                    Ok(Admitted::Segment(raw)) => self.segment(now, &packet, raw, tx),
+                    admitted => self.hand_over(now, &packet, admitted, tx),
+                };
+            }
         }
         self.hand_over(now, packet, admitted, tx)
     }
@@ -96,7 +102,7 @@ impl<H: Handler> Server<'_, H> {
         let _ = now;
         let rebuilt = match admitted {
             #[cfg(feature = "fragments")]
-            Ok(Admitted::Fragment(fragment, link_header)) => self.reassembly.add(now, link_header, fragment),
+            Ok(Admitted::Fragment(fragment)) => self.reassembly.add(now, fragment),
             #[cfg(feature = "ipv6")]
             Ok(Admitted::Extended(extended)) => extended.plain().map(Some).ok_or(DropReason::ExtensionHeader),
             _ => Ok(None),

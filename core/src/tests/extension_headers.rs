@@ -12,13 +12,13 @@ use crate::DropReason;
 
 const HOP_BY_HOP: u8 = 0;
 const ROUTING: u8 = 43;
-const FRAGMENT: u8 = 44;
-const DESTINATION: u8 = 60;
+pub(super) const FRAGMENT: u8 = 44;
+pub(super) const DESTINATION: u8 = 60;
 
 /// An extension header: its number and what follows its Next Header field.
-type Header<'h> = (u8, &'h [u8]);
+pub(super) type Header<'h> = (u8, &'h [u8]);
 
-const PADDING: &[u8] = &[0, 1, 4, 0, 0, 0, 0];
+pub(super) const PADDING: &[u8] = &[0, 1, 4, 0, 0, 0, 0];
 const SINGLE_PADDING: &[u8] = &[0, 0, 0, 0, 0, 0, 0];
 const ROUTER_ALERT: &[u8] = &[0, 5, 2, 0, 0, 1, 0];
 /// Unknown, of a type that says: skip.
@@ -31,7 +31,7 @@ const ATOMIC: &[u8] = &[0xaa, 0, 6, 1, 2, 3, 4];
 
 /// The packet with these headers before its payload.
 #[expect(clippy::needless_pass_by_value, reason = "each caller made it for this")]
-fn behind(headers: &[Header<'_>], packet: Vec<u8>) -> Vec<u8> {
+pub(super) fn behind(headers: &[Header<'_>], packet: Vec<u8>) -> Vec<u8> {
     let mut named_at = 6;
     let mut extended = packet[..40].to_vec();
     for &(number, content) in headers {
@@ -75,7 +75,7 @@ fn probe() -> Vec<u8> {
 
 /// Takes the next packet, which must be a Parameter Problem about this packet. Returns its code and pointer.
 #[track_caller]
-fn take_problem(net: &mut Net, about: &[u8]) -> (u8, u32) {
+pub(super) fn take_problem(net: &mut Net, about: &[u8]) -> (u8, u32) {
     let error = net.next_sent();
     let (from, to, protocol, message) = ip(&error);
     assert_eq!((from, to, protocol, message[0]), (SERVER, CLIENT, IpProtocol::Icmpv6, 4));
@@ -89,7 +89,7 @@ fn take_problem(net: &mut Net, about: &[u8]) -> (u8, u32) {
 
 /// A server that has done nothing yet drops this packet, for this reason, without a word.
 #[track_caller]
-fn dropped(packet: Vec<u8>, reason: DropReason) {
+pub(super) fn dropped(packet: Vec<u8>, reason: DropReason) {
     let mut net = net();
     net.arrive(packet);
     net.nothing_sent();
@@ -213,12 +213,6 @@ fn answers_about_closed_ports_quote_the_headers_too() {
 
 #[test]
 fn what_is_not_served_is_dropped() {
-    let fragments: [&[u8]; 3] =
-        [&[0, 0, 1, 0, 0, 0, 1], &[0, 0, 8, 0, 0, 0, 1], &[0, 0xff, 0xf9, 0, 0, 0, 1]];
-    for fragment in fragments {
-        dropped(behind(&[(FRAGMENT, fragment)], probe()), DropReason::Fragment);
-        dropped(behind(&[(HOP_BY_HOP, PADDING), (FRAGMENT, fragment)], probe()), DropReason::Fragment);
-    }
     dropped(behind(&[(DESTINATION, PADDING); 9], probe()), DropReason::ExtensionHeader);
     let nothing = ip_packet(CLIENT, SERVER, IpProtocol::Ipv6NoNxt, 16, |_| {});
     dropped(nothing.clone(), DropReason::ExtensionHeader);

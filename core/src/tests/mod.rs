@@ -37,7 +37,7 @@
 //! | ping, ICMP errors | `icmp` |
 //! | RST for a closed port | `closed_ports` |
 //! | IPv6 extension headers | `extension_headers` |
-//! | IPv4 fragments | `fragments` |
+//! | fragments of IPv4, of IPv6 | `fragments`, `ipv6_fragments` |
 //! | Ethernet, ARP; IPv6 neighbour discovery | `ethernet`; `ndisc` |
 //! | what teaches a neighbour's address, what waits for it | `neighbours` |
 //! | announcements, probes, duplicate address detection, MLD | `announcements` |
@@ -75,6 +75,8 @@ mod hash_collisions;
 mod icmp;
 mod idle;
 mod illegal_flags;
+#[cfg(all(feature = "fragments", feature = "ipv6"))]
+mod ipv6_fragments;
 mod loss;
 mod memory;
 #[cfg(feature = "ipv6")]

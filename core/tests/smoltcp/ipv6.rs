@@ -46,13 +46,20 @@ fn behind(extension: u8, content: [u8; 6]) -> Vec<u8> {
 
 /// What smoltcp makes of a packet: whether its datagram reaches a socket, and the answer, if there is one.
 fn received(packet: Vec<u8>) -> (bool, Option<Vec<u8>>) {
+    received_all([packet])
+}
+
+/// The same with several packets.
+fn received_all<const COUNT: usize>(packets: [Vec<u8>; COUNT]) -> (bool, Option<Vec<u8>>) {
     let mut peer = Peer::on(Medium::Ip, 0, 0, 7);
     peer.interface.update_ip_addrs(|addresses| addresses.push(IpCidr::new(SERVER.into(), 64)).unwrap());
     let ring = || udp::PacketBuffer::new(vec![udp::PacketMetadata::EMPTY; 4].leak(), vec![0; 1024].leak());
     let mut socket = udp::Socket::new(ring(), ring());
     socket.bind(PORT).unwrap();
     let handle = peer.sockets.add(socket);
-    peer.sends_packet(packet);
+    for packet in packets {
+        peer.sends_packet(packet);
+    }
     let datagrams = peer.sockets.get_mut::<udp::Socket<'_>>(handle).recv_queue();
     (datagrams > 0, peer.wire.sent.pop_front())
 }
@@ -86,6 +93,19 @@ fn a_routing_header_with_nothing_left_is_refused() {
 #[test]
 fn an_atomic_fragment_is_refused() {
     repaired_by("ip/extension_headers.rs", !received(behind(FRAGMENT, [0, 0, 0, 0, 0, 7])).0);
+}
+
+/// A datagram in two fragments is never put together. RFC 8200, section 5: a node must take 1500 bytes in fragments.
+#[test]
+fn fragments_are_not_put_together() {
+    let datagram = datagram();
+    let part = |offset: usize, more: u8, data: &[u8]| {
+        let place = u8::try_from(offset).unwrap() | more;
+        packet(FRAGMENT, &[&[UDP, 0, 0, place, 0, 0, 0, 7], data].concat())
+    };
+    let (first, last) = datagram.split_at(8);
+    let taken = received_all([part(0, 1, first), part(8, 0, last)]).0;
+    repaired_by("ip/reassembly.rs", !taken);
 }
 
 /// The error about an unknown hop-by-hop option points at the header behind the fixed one, not at the option.

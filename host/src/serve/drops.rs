@@ -55,7 +55,7 @@ pub(crate) const EXPLANATIONS: [Explanation; DropReason::ALL.len()] = [
     },
     Explanation {
         reason: DropReason::Fragment,
-        packets: "IPv6 fragments, and IPv4 fragments that could not be put together.",
+        packets: "Fragments that could not be put together: too long, contradictory, or too many at once.",
         usually: Some(
             "a link on the way has a smaller MTU than the clients believe: let them send shorter packets",
         ),
