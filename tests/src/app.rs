@@ -161,7 +161,7 @@ impl<'a> App<'a> {
         self.waits_since.map(|since| since.max(held))
     }
 
-    /// When something new came from the server last.
+    /// When bytes came from the server last.
     pub fn heard_at(&self) -> Instant {
         self.transport.heard_at().max(self.behaviour.begin)
     }

@@ -34,11 +34,11 @@ pub struct Pause {
 /// What is known of a client.
 #[derive(Debug, Clone, Copy)]
 struct Silence {
-    /// When something new came last.
+    /// When bytes came last.
     heard: Instant,
     /// When something was lost since then.
     lost: Option<Instant>,
-    /// The longest time that nothing new came, so far, in which something was lost.
+    /// The longest time that no bytes came, so far, in which something was lost.
     longest: Duration,
 }
 
@@ -69,8 +69,9 @@ impl Pauses {
 }
 
 impl Silence {
-    /// What is lost comes again after a timeout, which is doubled each time: after a loss, the next attempt is as far away as
-    /// all that came before, and the first timeout. That is up to four times a round trip (RFC 6298, section 2: the first one
+    /// What is lost comes again after a timeout, which is doubled each time, and so are the probes of a closed window, which find
+    /// out about a window update that was lost: after a loss, the next attempt is as far away as all that came before, and the
+    /// first timeout. That is up to four times a round trip (RFC 6298, section 2: the first one
     /// counts three times, and shorter ones after it for more at first), and a round trip whose acknowledgement was lost takes
     /// as long as it is silent then.
     fn explained_until(&self, since: Instant) -> Instant {

@@ -34,7 +34,7 @@ pub trait Transport {
     /// True once the server's FIN and everything before it has arrived.
     fn server_finished(&self) -> bool;
 
-    /// When something new came last: bytes, or the acknowledgement of some.
+    /// When bytes came last that had not come before.
     fn heard_at(&self) -> Instant {
         Instant::ZERO
     }

@@ -30,7 +30,7 @@ pub struct TcpClient {
     /// Number and window of the last two acknowledgements that were sent on their own, the older one first.
     acks: [Option<(u32, u16)>; 2],
     answers: Vec<Segment>,
-    /// When RCV.NXT or SND.UNA advanced last.
+    /// When RCV.NXT advanced last.
     heard_at: Instant,
 }
 
@@ -109,12 +109,12 @@ impl TcpClient {
             self.answer(ACK, self.sender.acceptable());
             return;
         }
-        let before = (self.receiver.expected, self.sender.unacknowledged);
+        let before = self.receiver.expected;
         self.sender.hears(now, segment);
         if !empty {
             self.receiver.take(now, segment, offset);
         }
-        if before != (self.receiver.expected, self.sender.unacknowledged) {
+        if self.receiver.expected != before {
             self.heard_at = now;
         }
     }

@@ -16,7 +16,7 @@ pub(super) struct Sender {
     config: TcpConfig,
     /// What was written and is not acknowledged: the bytes from `unacknowledged` (SND.UNA) on.
     queue: VecDeque<u8>,
-    pub(super) unacknowledged: u32,
+    unacknowledged: u32,
     /// SND.NXT, which goes back for a retransmission.
     next: u32,
     /// SND.MAX: one past the highest number sent so far.
