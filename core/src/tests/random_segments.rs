@@ -81,8 +81,12 @@ fn segment(dice: &mut Dice, peer: &mut Peer) -> Vec<u8> {
     packet
 }
 
-/// The peers read what the server sent. Its payload must be the upper case of what they sent.
-fn read_all(net: &mut Net, peers: &mut [Peer]) {
+/// Initial sequence numbers of a connection: the peer's, and the server's.
+type Initial = (i32, i32);
+
+/// The peers read what the server sent. Its payload must be the upper case of what they sent. `offers`: those of all SYN|ACKs
+/// so far, by the peer's port.
+fn read_all(net: &mut Net, peers: &mut [Peer], offers: &mut Vec<(u16, Initial)>) {
     while let Some(packet) = net.wire.sent.pop_front() {
         let (_, _, protocol, payload) = ip(&packet);
         if protocol != IpProtocol::Tcp {
@@ -96,6 +100,7 @@ fn read_all(net: &mut Net, peers: &mut [Peer]) {
             // The server may have taken any of the SYNs: its SYN|ACK says which.
             peer.iss = tcp.ack_number().0.wrapping_sub(1);
             (peer.irs, peer.acked, peer.next) = (tcp.seq_number().0, 1, 1);
+            offers.push((peer.port, (peer.iss, peer.irs)));
             continue;
         }
         let (seq, data) = (tcp.seq_number().0.wrapping_sub(peer.irs), tcp.payload());
@@ -103,10 +108,14 @@ fn read_all(net: &mut Net, peers: &mut [Peer]) {
             continue; // the garbage byte of a keep-alive
         }
         let length = i32::try_from(data.len()).unwrap();
-        if net.stats().revived > 0 && seq.unsigned_abs() > 100_000 {
-            continue; // of a connection that was reconstructed: a later SYN|ACK than its own was read last
-        }
-        assert!(data == bytes(peer.iss.wrapping_add(seq), length).to_ascii_uppercase());
+        let is_echo = |(iss, irs): Initial| {
+            let seq = tcp.seq_number().0.wrapping_sub(irs);
+            seq > 0 && data == bytes(iss.wrapping_add(seq), length).to_ascii_uppercase()
+        };
+        // SYN cookies: any connection that was offered may have been reconstructed since then.
+        let revived =
+            net.stats().revived > 0 && offers.iter().any(|&(port, of)| port == peer.port && is_echo(of));
+        assert!(is_echo((peer.iss, peer.irs)) || revived);
         if seq == peer.acked {
             peer.acked += length + i32::from(tcp.fin());
         }
@@ -118,6 +127,7 @@ fn run(seed: u64) {
     let idle = dice.one_of(&[None, Some(Duration::from_secs(7))]);
     let mut net = net_with::<3>(|config| config.idle_timeout = idle);
     let mut peers: Vec<Peer> = (1..=4).map(peer).collect();
+    let mut offers = Vec::new();
     let shutdown = (dice.below(4) == 0).then_some(250);
     for step in 0..300 {
         if Some(step) == shutdown {
@@ -140,14 +150,14 @@ fn run(seed: u64) {
             _ => net.poll(),
         }
         if dice.below(3) > 0 {
-            read_all(&mut net, &mut peers);
+            read_all(&mut net, &mut peers, &mut offers);
         }
     }
     net.wire.arriving.clear();
     (net.wire.room, net.wire.one_way) = (usize::MAX, false);
     // The peers are silent from here on, so that every connection has to end.
     net.pass(Duration::from_secs(100));
-    read_all(&mut net, &mut peers);
+    read_all(&mut net, &mut peers, &mut offers);
     assert_eq!((net.stats().live, net.last.deadline, net.last.blocked), (0, None, false));
 }
 
