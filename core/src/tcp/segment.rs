@@ -254,7 +254,7 @@ impl SentSegment {
 
     /// Changes the number of an empty segment in the header of this segment's packet, which has no checksum yet.
     pub(crate) fn rewrite_seq(&mut self, packet: &mut [u8], seq: Seq) {
-        if let Some(field) = tcp_header(packet).and_then(|segment| segment.get_mut(4..8)) {
+        if let Some(field) = packet.get_mut(self.header + 4..self.header + 8) {
             field.copy_from_slice(&seq.0.to_be_bytes());
             (self.seq, self.end) = (seq, seq);
         }
