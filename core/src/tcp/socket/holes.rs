@@ -21,7 +21,7 @@ use crate::ip::device::Watch;
 use crate::ip::interface::Sent;
 use crate::tcp::segment::SentSegment;
 use crate::tcp::seq::{Seq, wrapped};
-use crate::tcp::socket::recovery::Step;
+use crate::tcp::socket::pipe::Step;
 use crate::tcp::socket::tcb::Tcb;
 use crate::tcp::socket::{Socket, set};
 

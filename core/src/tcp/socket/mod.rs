@@ -38,7 +38,7 @@
 //! | [`unread_data`] | unread data is lost without a RST |
 //!
 //! The others are no repairs: [`opening`] is how it begins, [`arrival`] and [`egress`] are a segment's ways in and out,
-//! [`recovery`] and [`retransmit`] have the sender's repairs work together, [`tcb`] and [`rfc5961`] would be needed beside a
+//! [`recovery`], [`pipe`] and [`retransmit`] have the sender's repairs work together, [`tcb`] and [`rfc5961`] would be needed beside a
 //! perfect stack, [`stream`] is the handler's view,
 //! [`pieces`] is how smoltcp is shown what did not come so, and
 //! [`shortcuts`] are for speed.
@@ -66,6 +66,7 @@ mod opening;
 pub(crate) mod path_mtu;
 mod persist;
 mod pieces;
+mod pipe;
 mod recovery;
 mod reset_number;
 mod retransmission_timer;

@@ -20,9 +20,9 @@ use crate::tcp::timers::NEVER;
 pub(crate) struct Recovery {
     pub(super) timer: RetransmissionTimer,
     probe: TailLossProbe,
-    fast: FastRecovery,
-    sack: Scoreboard,
-    window: CongestionWindow,
+    pub(super) fast: FastRecovery,
+    pub(super) sack: Scoreboard,
+    pub(super) window: CongestionWindow,
     /// SMSS: no segment is longer.
     pub(super) smss: u16,
     /// The MTU of a path that takes less than the device; 0: none.
@@ -51,17 +51,6 @@ pub(crate) struct Recovery {
     pub(super) acked: Seq,
     /// The farthest time that smoltcp was told.
     pub(super) told: Instant,
-}
-
-/// What is to be done with the segment that smoltcp would send next, where it has gone back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Step {
-    /// It is lost, and there is room for it.
-    Send,
-    /// It has arrived, or is under way.
-    Skip,
-    /// It is lost, and there is no room for it yet.
-    Wait,
 }
 
 /// The numbers of a connection that a recovery goes by.
@@ -144,7 +133,7 @@ impl Recovery {
     }
 
     /// `repeated`, or SND.UNA where that is ahead of it.
-    fn repeated(&self, snd_una: Seq) -> Seq {
+    pub(super) fn repeated(&self, snd_una: Seq) -> Seq {
         self.repeated.max(snd_una)
     }
 
@@ -351,73 +340,6 @@ impl Recovery {
             self.order(now, numbers);
         }
         narrows
-    }
-
-    /// One past the last byte that is lost unless it has arrived.
-    fn lost_to(&self, numbers: Numbers) -> Seq {
-        match self.fast.phase {
-            Phase::Open => numbers.snd_una,
-            Phase::Recovery => self.sack.highest(numbers.snd_una),
-            Phase::Loss => self.fast.recover(),
-        }
-    }
-
-    /// How much is in the network (RFC 6675, section 4): what was sent, less what has arrived, and less what is lost and was not sent again.
-    fn pipe(&self, numbers: Numbers) -> u32 {
-        let Numbers { snd_una, snd_max } = numbers;
-        let repeated = self.repeated(snd_una);
-        let lost = match self.fast.phase {
-            Phase::Open => 0,
-            Phase::Recovery | Phase::Loss => {
-                let to = self.lost_to(numbers).max(repeated);
-                let distance = to.ahead_of(repeated).unsigned_abs();
-                distance - (self.sack.bytes_before(to) - self.sack.bytes_before(repeated)).min(distance)
-            }
-        };
-        let arrived = match self.sack.permitted {
-            true => self.sack.bytes(),
-            false => u32::from(self.fast.duplicates) * u32::from(self.smss),
-        };
-        Numbers { snd_una, snd_max }.in_flight().saturating_sub(arrived + lost)
-    }
-
-    /// What is to be done with the segment that begins at `at`.
-    pub(super) fn step(&self, numbers: Numbers, at: Seq) -> Step {
-        if at.is_before(self.resume)
-            || !at.is_before(self.lost_to(numbers))
-            || self.sack.end_of_block(at).is_some()
-        {
-            Step::Skip
-        } else if self.window.permits(self.pipe(numbers), self.smss) {
-            Step::Send
-        } else {
-            Step::Wait
-        }
-    }
-
-    /// Where that ends which is not to be sent from `at` on.
-    pub(super) fn skip_to(&self, numbers: Numbers, at: Seq) -> Seq {
-        let block_end = self.sack.end_of_block(at);
-        if at.is_before(self.resume) {
-            block_end.unwrap_or(self.resume).max(self.resume)
-        } else if at.is_before(self.lost_to(numbers)) {
-            block_end.unwrap_or(at)
-        } else {
-            numbers.snd_max
-        }
-    }
-
-    /// True if what is to be sent again is the segment at SND.UNA and nothing behind it.
-    pub(super) fn repeats_first(&self, numbers: Numbers) -> bool {
-        let first = numbers.snd_una + u32::from(self.smss);
-        !self.resume.is_after(numbers.snd_una) && !self.sack.has_hole(first, self.lost_to(numbers))
-    }
-
-    /// True if another segment with data may leave, if there is any that the peer's window has room for; `end`: of all that
-    /// there is to send and has room.
-    #[inline]
-    pub(super) fn permits(&self, numbers: Numbers, end: Seq) -> bool {
-        !end.is_after(self.snd_nxt) || self.window.permits(self.pipe(numbers), self.smss)
     }
 }
 
