@@ -60,8 +60,9 @@ fn assert_once(segments: &[Segment]) {
 /// The client sends its next request when its acknowledgement of the reply is due, and that of the reply is lost.
 fn converse(stream: &mut TcpStream, delay: Duration) {
     let end = Instant::now() + Duration::from_secs(4);
-    let data = pattern(4000);
-    for length in (64..data.len()).step_by(20) {
+    let data = pattern(1000);
+    // Each reply is one segment: of a longer one, the second would wait for the acknowledgement of the first.
+    for length in (64..data.len()).step_by(20).cycle() {
         if Instant::now() > end {
             break;
         }
