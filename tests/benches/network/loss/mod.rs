@@ -38,8 +38,8 @@ pub(crate) struct Effort {
 pub(crate) const FULL: Effort = Effort {
     rounds: 2,
     conversation: Timing { warm_up: Duration::from_millis(200), measured: Duration::from_millis(2500) },
-    transfer: 500_000,
-    limit: Duration::from_secs(15),
+    transfer: 200_000,
+    limit: Duration::from_secs(40),
     duplicates: Duration::from_secs(2),
 };
 pub(crate) const QUICK: Effort = Effort {
