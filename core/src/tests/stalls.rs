@@ -60,6 +60,22 @@ fn what_was_lost_before_the_window_closed_is_sent_again_when_it_opens() {
     assert_goes_on(&mut net, &mut peer, Duration::from_secs(10));
 }
 
+/// As Linux does with a slow reader: what came was thrown away, and the window is soon open again.
+#[test]
+fn what_the_window_closed_over_is_sent_again_at_once_when_it_opens() {
+    let (mut net, mut peer) = tail_lost();
+    for window in [0, 2048] {
+        net.nothing_sent();
+        peer.window = window;
+        net.arrive(peer.segment(Plain, peer.next, Some(513), &[]));
+    }
+    let again = peer.take(&mut net);
+    assert!((again.seq, again.data) == (513, upper(&letters(1000)[512..])));
+    net.nothing_sent();
+    peer.ack(&mut net);
+    assert_eq!(peer.exchange(&mut net, b"on", 2), b"ON");
+}
+
 #[test]
 fn a_window_that_shrinks_stops_nothing_for_ever() {
     let (mut net, mut peer) = tail_lost();

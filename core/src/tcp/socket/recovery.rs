@@ -151,8 +151,7 @@ impl Recovery {
         let acked = numbers.snd_una.ahead_of(before);
         if acked > 0 {
             self.advances(now, segment, numbers, acked.unsigned_abs());
-        } else if numbers.in_flight() > 0 && segment.ack() == Some(before) && window > 0 {
-            // Behind a closed window, it answers a probe of it.
+        } else if numbers.in_flight() > 0 && segment.ack() == Some(before) {
             self.stands_still(now, segment, numbers, window);
         }
     }
@@ -218,6 +217,15 @@ impl Recovery {
     #[cold]
     #[inline(never)]
     fn stands_still(&mut self, now: Instant, segment: &Segment<'_>, numbers: Numbers, window: u16) {
+        if window == 0 {
+            // It answers a probe of the closed window, or opens it. More than a probe's byte was in flight when the window closed
+            // over it, as Linux's does when its memory is full: it was thrown away.
+            if segment.tcp.window_len > 0 && numbers.in_flight() > 1 {
+                self.troubled = true;
+                self.order(now, numbers);
+            }
+            return;
+        }
         self.troubled = true;
         let tcp = &segment.tcp;
         let news = self.hears_blocks(now, segment, numbers);
