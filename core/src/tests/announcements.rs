@@ -113,6 +113,34 @@ fn a_probe_from_where_no_host_can_be_is_not_answered() {
     net.nothing_sent();
 }
 
+#[test]
+fn a_probe_is_answered_in_a_frame_to_all_or_to_us_alone_and_in_no_other() {
+    let mut net = ethernet(|_| {});
+    let in_a_frame_to = |station: EthernetAddress| {
+        let mut frame = probe(SERVER);
+        frame[..6].copy_from_slice(station.as_bytes());
+        frame
+    };
+    net.arrive_frame(in_a_frame_to(SERVER_MAC));
+    assert_eq!(take_arp(&mut net), (CLIENT_MAC, ArpOperation::Reply, (SERVER_MAC, own()), NOBODY));
+    for other in [EthernetAddress([2, 0, 0, 0, 0, 9]), EthernetAddress([1, 0, 0x5e, 0, 0, 1])] {
+        net.arrive_frame(in_a_frame_to(other));
+    }
+    net.nothing_sent();
+}
+
+#[test]
+fn a_probe_whose_frame_or_arp_packet_names_no_station_is_not_answered() {
+    let mut net = ethernet(|_| {});
+    let (frame_source, arp_source) = (6..12, 14 + 8..14 + 14);
+    for place in [frame_source, arp_source] {
+        let mut frame = probe(SERVER);
+        frame[place].fill(0);
+        net.arrive_frame(frame);
+    }
+    net.nothing_sent();
+}
+
 #[cfg(feature = "ipv6")]
 mod ipv6 {
     use smoltcp::phy::ChecksumCapabilities;
@@ -192,6 +220,16 @@ mod ipv6 {
         net.nothing_sent();
     }
 
+    /// Neighbour unreachability detection sends such solicitations (RFC 4861, section 7.3.3).
+    #[test]
+    fn an_answer_to_a_solicitation_to_us_alone_overrides_too() {
+        let mut net = ethernet(|_| {});
+        net.arrive_frame(solicitation(CLIENT_MAC, v6(CLIENT_V6), v6(SERVER_V6)));
+        let flags = NdiscNeighborFlags::SOLICITED | NdiscNeighborFlags::OVERRIDE;
+        assert_eq!(take_advertisement(&mut net), (CLIENT_MAC, CLIENT_V6, flags));
+        net.nothing_sent();
+    }
+
     fn looks_for_a_duplicate(target: IpAddress) -> Vec<u8> {
         let solicit = NdiscRepr::NeighborSolicit { target_addr: v6(target), lladdr: None };
         message(CLIENT_MAC, Ipv6Address::UNSPECIFIED, solicited_node(target), solicit)
@@ -231,7 +269,17 @@ mod ipv6 {
 
     /// A query for all groups, to be answered within this many milliseconds.
     fn query(from: Ipv6Address, hop_limit: u8, options: [u8; 8], longest: u16) -> Vec<u8> {
-        let mut message = [0; 28];
+        query_of::<28>(from, hop_limit, options, longest)
+    }
+
+    /// The same with this many bytes of MLD.
+    fn query_of<const LENGTH: usize>(
+        from: Ipv6Address,
+        hop_limit: u8,
+        options: [u8; 8],
+        longest: u16,
+    ) -> Vec<u8> {
+        let mut message = [0; LENGTH];
         message[0] = 130;
         message[4..6].copy_from_slice(&longest.to_be_bytes());
         Icmpv6Packet::new_unchecked(&mut message[..]).fill_checksum(&from, &ALL_NODES);
@@ -276,8 +324,32 @@ mod ipv6 {
         let last = packet.len() - 1;
         packet[last] ^= 1;
         net.arrive_frame(packet);
+        net.arrive_frame(query_of::<23>(ROUTER, 1, alert, 1000));
+        let mut to_another_station = query(ROUTER, 1, alert, 1000);
+        to_another_station[..6].copy_from_slice(&[2, 0, 0, 0, 0, 9]);
+        net.arrive_frame(to_another_station);
         net.pass(Duration::from_secs(40));
         net.nothing_sent();
+    }
+
+    /// RFC 3810, section 8.1: a query of 24 bytes is one of MLDv1.
+    #[test]
+    fn a_query_of_mldv1_is_answered_too() {
+        let mut net = ethernet(|_| {});
+        net.arrive_frame(query_of::<24>(ROUTER, 1, [58, 0, 5, 2, 0, 0, 1, 0], 1000));
+        net.pass(Duration::from_secs(1));
+        assert_eq!(take_report(&mut net), (MODE_IS_EXCLUDE, std::vec![group()]));
+        net.nothing_sent();
+    }
+
+    #[test]
+    fn a_report_has_a_record_for_each_group() {
+        let second = IpAddress::v6(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2);
+        let mut net = starting_ethernet(|config| {
+            config.addresses.push(smoltcp::wire::IpCidr::new(second, 64)).unwrap();
+        });
+        net.poll();
+        assert_eq!(take_report(&mut net), (CHANGE_TO_EXCLUDE, std::vec![group(), solicited_node(second)]));
     }
 
     /// Whatever is cut off or changed in frames that are looked at without smoltcp, the server lives, and answers no more than
