@@ -178,3 +178,17 @@ impl<T: driver::TxToken> phy::TxToken for TxToken<T> {
         self.0.consume(length, f)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_is_a_tick_that_is_not_before_it() {
+        for micros in [0_u32, 999_999, 1_000_000, 3_250_001] {
+            let tick = not_before(Instant::from_micros(i64::from(micros))).as_ticks();
+            assert_eq!(u128::from(tick), (u128::from(micros) * u128::from(TICK_HZ)).div_ceil(1_000_000));
+        }
+        assert_eq!(not_before(Instant::from_micros(-1_i64)).as_ticks(), 0);
+    }
+}

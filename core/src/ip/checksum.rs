@@ -161,6 +161,14 @@ mod tests {
         }
     }
 
+    /// Two words of all ones and a one: half and half they make 2^64.
+    #[test]
+    fn the_last_carry_of_a_sum_counts() {
+        let mut bytes = [0xff; 20];
+        bytes[16..].copy_from_slice(&1_u32.to_ne_bytes());
+        assert_eq!(folded(sum(&bytes)), 1);
+    }
+
     #[test]
     fn a_sealed_segment_is_right_and_no_other() {
         let pairs = [

@@ -219,6 +219,7 @@ mod tests {
             (fragment(8, 12, false), fragment(24, 8, true)),    // goes on behind the end
             (fragment(24, 8, true), fragment(8, 12, false)),    // ends before what is there
             (fragment(16, 8, false), fragment(32, 8, false)),   // has two ends
+            (fragment(16, 8, false), fragment(16, 4, false)),   // has two ends in one block
             (fragment(0, 8, true), fragment(8, 12, true)),      // goes on, though not at a multiple of 8
             (fragment(0, 8, true), fragment(2040, 16, false)),  // is too long
             (fragment(0, 8, true), fragment(8, 0, false)),      // has nothing in it

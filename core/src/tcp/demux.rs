@@ -191,6 +191,27 @@ mod tests {
     }
 
     #[test]
+    fn a_flow_is_not_found_by_its_hash_alone() {
+        let (mut entries, mut buckets) = ([DemuxEntry::EMPTY; 2], [Bucket::EMPTY; 2]);
+        let mut demux = Demux::new(&mut entries, &mut buckets, SipHasher13::new_with_keys(1, 2));
+        demux.insert(SlotId(0), tuple(1), 7);
+        assert_eq!((demux.find(&tuple(1), 7), demux.find(&tuple(2), 7)), (Some(SlotId(0)), None));
+    }
+
+    #[cfg(feature = "ipv6")]
+    #[test]
+    fn the_hash_depends_on_every_part_of_a_flow_of_ipv6_too() {
+        let address = |last: u16| IpAddress::v6(0x2001, 0xdb8, 0, 0, 0, 0, 0, last);
+        let hash = |remote: u16, port: u16, local: u16| {
+            let tuple = Tuple { remote: IpEndpoint::new(address(remote), port), local: address(local) };
+            hash(&SipHasher13::new_with_keys(1, 2), &tuple)
+        };
+        for other in [hash(2, 1, 1), hash(1, 2, 1), hash(1, 1, 2)] {
+            assert_ne!(other, hash(1, 1, 1));
+        }
+    }
+
+    #[test]
     fn the_hash_depends_on_the_key_and_on_every_part_of_the_flow() {
         let reference = hash(&SipHasher13::new_with_keys(1, 2), &tuple(1));
         assert_ne!(reference, hash(&SipHasher13::new_with_keys(1, 3), &tuple(1)));

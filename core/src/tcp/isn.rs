@@ -145,6 +145,16 @@ mod tests {
     }
 
     #[test]
+    fn a_number_may_be_eight_ticks_ahead_of_the_clock_and_no_more() {
+        let now = Instant::from_micros(4 * i64::from(100 * TICK + syn_tag(IRS)));
+        let given = |ticks: u32| {
+            let number = Seq(origin().number(0)) + clock(now) + ticks * TICK;
+            origin().given(0, now, AGE, IRS, number)
+        };
+        assert_eq!((given(AHEAD), given(AHEAD + 1)), (Given::Valid, Given::Unknown));
+    }
+
+    #[test]
     fn a_number_is_known_for_its_time_and_to_its_peer_only() {
         let then = Instant::from_secs(17_000); // the clock wraps soon
         for kind in [0, 10, 32] {

@@ -284,6 +284,13 @@ fn what_is_said_to_routers_is_no_drop() {
         packets.push(ip_packet(from, v6("ff02::16"), IpProtocol::HopByHop, 16, |icmp| {
             icmp.copy_from_slice(&report);
         }));
+        // The same behind 8 more bytes of padding.
+        let mut padded = [0; 24];
+        padded[..8].copy_from_slice(&[58, 1, 5, 2, 0, 0, 1, 8]);
+        padded[16] = 143;
+        packets.push(ip_packet(from, v6("ff02::16"), IpProtocol::HopByHop, 24, |icmp| {
+            icmp.copy_from_slice(&padded);
+        }));
     }
     let mut net = net();
     for packet in packets {
@@ -291,4 +298,17 @@ fn what_is_said_to_routers_is_no_drop() {
         net.nothing_sent();
     }
     assert!(DropReason::ALL.iter().all(|&reason| net.stats().dropped(reason) == 0), "{}", net.stats());
+}
+
+#[cfg(feature = "ipv6")]
+#[test]
+fn a_datagram_to_a_group_is_dropped_though_it_begins_like_a_report() {
+    let mut net = net();
+    // Behind a router alert, a UDP header whose first byte is MLD's number of a report.
+    let datagram = [17, 0, 5, 2, 0, 0, 1, 0, 143, 0, 0, 9, 0, 8, 0, 0];
+    net.arrive(ip_packet(super::fixture::CLIENT_V6, v6("ff02::16"), IpProtocol::HopByHop, 16, |payload| {
+        payload.copy_from_slice(&datagram);
+    }));
+    net.nothing_sent();
+    net.dropped_only(DropReason::Broadcast, 1);
 }

@@ -337,3 +337,26 @@ fn the_longest_reply_to_a_datagram_is_1024_bytes() {
     net.arrive(udp_packet(IpEndpoint::new(CLIENT, 40_000), IpEndpoint::new(SERVER, PORT), b"say"));
     assert_eq!(udp(&net.next_sent()).2, [b'x'; 1024]);
 }
+
+#[test]
+fn bytes_that_a_finished_handler_throws_away_are_counted() {
+    let mut net = script(|_, _| Next::Finish);
+    let mut peer = established(&mut net);
+    assert_eq!(peer.take(&mut net).control, Fin);
+    for length in [1000, 24] {
+        peer.send(&mut net, Psh, &letters(length));
+    }
+    assert_eq!((net.stats().octets_in, net.stats().octets_out), (1024, 0));
+}
+
+#[test]
+fn what_a_handler_says_in_several_pieces_leaves_in_one_segment() {
+    let mut net = script(|said, stream| {
+        *said += 1;
+        assert_eq!(stream.write(b"a piece"), 7);
+        if *said < 10 { Next::More } else { Next::Finish }
+    });
+    let mut peer = established(&mut net);
+    let said = peer.take(&mut net);
+    assert_eq!((said.control, said.data), (Fin, b"a piece".repeat(10)));
+}

@@ -122,12 +122,24 @@ fn nothing_behind_the_window_of_the_syn_ack_is_taken_though_smoltcp_scales_it() 
 
 #[test]
 fn data_on_a_syn_is_not_taken_until_it_comes_again() {
+    for length in [5, 1000] {
+        let (mut net, mut peer, data) = (net(), peer(40_000), letters(length));
+        net.arrive(peer.segment(Syn, 0, None, &data));
+        peer.take_syn_ack(&mut net);
+        peer.send(&mut net, Psh, &data);
+        assert!(peer.take_data(&mut net) == upper(&data));
+        assert_eq!(net.stats().octets_in, length as u64);
+    }
+}
+
+/// RFC 9293, section 3.7.1 has 536 where nothing is said.
+#[test]
+fn a_segment_size_of_0_counts_as_none() {
     let (mut net, mut peer) = (net(), peer(40_000));
-    net.arrive(peer.segment(Syn, 0, None, b"early"));
-    peer.take_syn_ack(&mut net);
-    peer.send(&mut net, Psh, b"early");
-    assert_eq!(peer.take_data(&mut net), b"EARLY");
-    assert_eq!(net.stats().octets_in, 5);
+    peer.mss = Some(0);
+    peer.connect(&mut net);
+    peer.send(&mut net, Psh, &letters(1000));
+    assert_eq!(peer.take(&mut net).data.len(), 536);
 }
 
 #[test]

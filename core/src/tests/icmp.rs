@@ -219,3 +219,27 @@ fn errors_that_quote_a_live_connection_do_not_end_it() {
         assert_eq!(net.stats().live, 1);
     }
 }
+
+/// ICMPv6 over IPv4 is an unknown protocol like others, though smoltcp would answer it: without a limit.
+#[test]
+fn errors_about_icmp_of_the_other_version_are_limited_too() {
+    for &(client, server) in FAMILIES {
+        let mut net = net();
+        let other = if client == CLIENT { 58 } else { 1 };
+        for _ in 0..7 {
+            net.arrive(ip_packet(client, server, IpProtocol::from(other), 20, |_| {}));
+        }
+        assert_eq!(net.wire.sent.len(), 6);
+        net.dropped_only(DropReason::AnswerLimit, 1);
+    }
+}
+
+#[test]
+fn an_answered_ping_leaves_nothing_that_waits_for_room() {
+    let mut net = net();
+    net.wire.room = 1;
+    net.wire.arriving.push_back(ping(CLIENT, SERVER, b"x"));
+    net.poll();
+    assert_eq!(icmp(&net.next_sent()).2, Icmp::EchoReply(b"x".to_vec()));
+    assert!(!net.last.blocked);
+}

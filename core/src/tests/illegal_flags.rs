@@ -3,9 +3,10 @@
 
 use std::vec::Vec;
 
-use smoltcp::wire::TcpControl::{Psh, Rst};
+use smoltcp::wire::TcpControl::{None as Plain, Psh, Rst, Syn};
+use smoltcp::wire::TcpPacket;
 
-use super::fixture::{FAMILIES, Net, net};
+use super::fixture::{FAMILIES, Net, net, net_from, storage};
 use super::packets::{ip, retouched};
 use super::peer::{Peer, letters, peer, peer_from, upper};
 use super::states::{
@@ -158,13 +159,66 @@ fn data_behind_malformed_options_is_taken() {
     }
 }
 
-/// As on any other segment to no connection.
+/// As on any other segment to no connection, however long it is.
 #[test]
 fn a_stray_segment_with_malformed_options_draws_its_rst() {
-    let (mut net, mut peer) = (net(), peer(40_000));
-    (peer.next, peer.acked) = (5, 7);
-    net.arrive(with_option(&peer, [2, 0, 0, 0], b"stray"));
-    peer.take_rst(&mut net);
+    for length in [5, 1000] {
+        let (mut net, mut peer) = (net(), peer(40_000));
+        (peer.next, peer.acked) = (5, 7);
+        net.arrive(with_option(&peer, [2, 0, 0, 0], &letters(length)));
+        peer.take_rst(&mut net);
+    }
+}
+
+#[test]
+fn options_before_a_malformed_one_count() {
+    let mut net = net_from(storage(2, 1 << 18, 0), 1500, |_| {});
+    let mut peer = peer(40_000);
+    // A window scale, SACK permitted, and an option without a length.
+    let options = [3, 3, 7, 4, 2, 254, 0, 0];
+    net.arrive(retouched(peer.segment(Syn, 0, None, &options), |tcp| {
+        tcp.copy_within(24..32, 20);
+        tcp[12] = 0x70;
+    }));
+    let syn_ack = net.wire.sent[0].clone();
+    let offered = TcpPacket::new_unchecked(&syn_ack[20..]);
+    let offers = |wanted: &[u8]| offered.options().windows(wanted.len()).any(|option| option == wanted);
+    assert!(offers(&[3, 3, 3]) && offers(&[4, 2]), "{:?}", offered.options());
+    peer.take_syn_ack(&mut net);
+}
+
+#[test]
+fn sack_blocks_before_a_malformed_option_count() {
+    let (mut net, mut peer) = (net_from(storage(2, 65_535, 0), 1500, |_| {}), peer(40_000));
+    (peer.mss, peer.sack) = (Some(1000), Some([None; 3]));
+    peer.connect(&mut net);
+    for _ in 0..8 {
+        net.arrive(peer.segment(Psh, peer.next, Some(1), &letters(1000)));
+        peer.next += 1000;
+    }
+    net.wire.sent.clear();
+    // The first of eight segments was lost.
+    for right in [2001, 3001, 4001] {
+        net.nothing_sent();
+        let number = |at: i32| peer.irs.wrapping_add(at).to_be_bytes();
+        let options = [&[5, 10][..], &number(1001), &number(right), &[254, 0]].concat();
+        net.arrive(retouched(peer.segment(Plain, peer.next, Some(1), &options), |tcp| tcp[12] = 0x80));
+    }
+    let again = peer.take(&mut net);
+    assert_eq!((again.seq, again.data.len()), (1, 1000));
+}
+
+/// Nobody could be answered there (RFC 9293, section 3.1 has no such port).
+#[test]
+fn a_syn_from_port_0_is_dropped_with_malformed_options_too() {
+    let mut net = net();
+    let syn = peer(40_000).segment(Syn, 0, None, &[]);
+    net.arrive(retouched(syn, |tcp| {
+        tcp[..2].fill(0);
+        tcp[20..24].copy_from_slice(&[2, 3, 0, 0]);
+    }));
+    net.nothing_sent();
+    net.dropped_only(DropReason::Malformed, 1);
 }
 
 #[test]
@@ -190,7 +244,7 @@ fn options_that_do_not_belong_to_a_live_connection_are_not_looked_at() {
 fn a_syn_of_options_only_opens_a_connection() {
     for option in [[1; 4], [0; 4], [3, 3, 255, 1], [4, 2, 1, 1], [253, 4, 0xf9, 0x89]] {
         let (mut net, mut peer) = (net(), peer(40_000));
-        let syn = peer.segment(smoltcp::wire::TcpControl::Syn, 0, None, &[]);
+        let syn = peer.segment(Syn, 0, None, &[]);
         net.arrive(retouched(syn, |tcp| tcp[20..24].copy_from_slice(&option)));
         peer.take_syn_ack(&mut net);
         peer.ack(&mut net);

@@ -11,7 +11,7 @@ use smoltcp::wire::{
 };
 
 use super::fixture::{CLIENT_MAC, CLIENT_V6, Net, SERVER_MAC, SERVER_V6, TICK, ethernet};
-use super::packets::{frame, ip, ip_packet, unframe};
+use super::packets::{Icmp, frame, icmp, ip, ip_packet, ping, unframe};
 use super::peer::{letters, peer_from, upper};
 use super::udp::{question, take_reply};
 use crate::DropReason;
@@ -169,7 +169,7 @@ fn multicast_that_is_no_solicitation_is_not_answered() {
     let group = EthernetAddress([0x33, 0x33, 0, 0, 0, 1]);
     let everybody: IpAddress = IpAddress::Ipv6("ff02::1".parse().unwrap());
     let packets = [
-        super::packets::ping(CLIENT_V6, everybody, b""),
+        ping(CLIENT_V6, everybody, b""),
         question(CLIENT_V6, 50_000, everybody, b""),
         peer_from(CLIENT_V6, everybody, 40_000).segment(Syn, 0, None, &[]),
         peer_from(CLIENT_V6, SERVER_V6, 40_000).segment(Syn, 0, None, &[]),
@@ -179,4 +179,31 @@ fn multicast_that_is_no_solicitation_is_not_answered() {
     }
     net.nothing_sent();
     net.dropped_only(DropReason::Broadcast, 4);
+}
+
+/// The ping itself teaches nothing (`what_is_said_of_a_closed_port_does_not_wait_for_its_neighbour`).
+#[test]
+fn who_asks_for_us_need_not_be_asked_for() {
+    let mut net = ethernet(|_| {});
+    net.arrive_frame(solicitation(CLIENT_MAC, v6(CLIENT_V6), solicited_node(SERVER_V6)));
+    take_ndisc(&mut net, v6(CLIENT_V6));
+    net.arrive(ping(CLIENT_V6, SERVER_V6, b"x"));
+    assert_eq!(icmp(&net.next_sent()).2, Icmp::EchoReply(b"x".to_vec()));
+    net.nothing_sent();
+}
+
+/// RFC 4861, section 7.1.1 has what makes a solicitation valid.
+#[test]
+fn a_solicitation_to_another_station_or_with_another_code_is_not_answered() {
+    let mut net = ethernet(|_| {});
+    let (from, to) = (v6(CLIENT_V6), solicited_node(SERVER_V6));
+    let mut to_another_station = solicitation(CLIENT_MAC, from, to);
+    to_another_station[..6].copy_from_slice(&[2, 0, 0, 0, 0, 9]);
+    net.arrive_frame(to_another_station);
+    let mut with_a_code = solicitation(CLIENT_MAC, from, to);
+    let message = &mut with_a_code[14 + 40..];
+    message[1] = 1;
+    Icmpv6Packet::new_unchecked(message).fill_checksum(&from, &to);
+    net.arrive_frame(with_a_code);
+    net.nothing_sent();
 }

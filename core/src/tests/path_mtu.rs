@@ -111,3 +111,17 @@ fn a_path_is_not_believed_to_take_next_to_nothing() {
         net.nothing_sent();
     }
 }
+
+#[test]
+fn other_connections_keep_their_longest_packets() {
+    for &(client, server) in FAMILIES {
+        let (mut net, _peer, first) = in_flight(client, server);
+        net.arrive(too_big(&first, client, server, 1280));
+        assert!(net.next_sent().len() <= 1280);
+        net.wire.sent.clear();
+        let mut other = peer_from(client, server, 40_001);
+        other.connect(&mut net);
+        other.send(&mut net, Psh, &letters(1400));
+        assert_eq!(other.take(&mut net).data.len(), 1400);
+    }
+}

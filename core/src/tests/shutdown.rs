@@ -1,5 +1,7 @@
 //! Shutdown: SYNs are dropped, every connection gets the rest of its echo and FIN, and after one second a RST.
 
+use std::vec::Vec;
+
 use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{Fin, Psh, Rst, Syn};
 
@@ -106,7 +108,7 @@ fn what_was_received_is_echoed_before_the_fin() {
         shut_down(&mut net);
         peer.window = 60_000;
         peer.ack(&mut net);
-        let mut echo = std::vec::Vec::new();
+        let mut echo = Vec::new();
         loop {
             let seg = peer.take(&mut net);
             echo.extend_from_slice(&seg.data);
@@ -206,4 +208,21 @@ fn an_acknowledgement_that_comes_with_the_signal_opens_and_closes() {
     assert_eq!((net.stats().opened, net.stats().abandoned), (1, 0));
     peer.send(&mut net, Fin, b"");
     assert_eq!(net.stats().closed, 1);
+}
+
+#[test]
+fn after_a_second_a_connection_in_time_wait_is_not_reset() {
+    let (mut net, old) = time_wait();
+    let mut other = peer(40_001);
+    other.connect(&mut net);
+    shut_down(&mut net);
+    assert_eq!(other.take(&mut net).control, Fin);
+    net.pass(LIMIT - TICK);
+    net.wire.sent.clear();
+    net.pass(TICK);
+    let reset: Vec<Vec<u8>> = net.wire.sent.drain(..).filter(|packet| packet[33] & 4 != 0).collect();
+    assert_eq!(reset.len(), 1);
+    assert_eq!(reset[0][22..24], other.port.to_be_bytes());
+    assert_ne!(old.port, other.port);
+    assert_over(&mut net);
 }

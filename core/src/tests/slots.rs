@@ -243,3 +243,16 @@ fn every_slot_can_be_used() {
     }
     assert_eq!((net.stats().most_live, net.stats().closed, net.stats().refused), (100, 300, 3));
 }
+
+#[test]
+fn a_half_open_connection_is_no_younger_for_a_syn_that_comes_again() {
+    let mut net = net_of_two();
+    let mut peers = [peer(1), peer(2), peer(3)];
+    for number in [0, 1, 0] {
+        peers[number].syn(&mut net);
+    }
+    peers[2].syn(&mut net);
+    assert_eq!(net.stats().evicted, 1);
+    net.arrive(peers[1].segment(Syn, 0, None, &[]));
+    assert_eq!(net.stats().evicted, 1, "the first has given way, not the second");
+}

@@ -513,3 +513,16 @@ fn it_is_told_when_the_server_shuts_down() {
     peer.take_rst(&mut net);
     assert!(net.server.is_shut_down());
 }
+
+/// Tags of numbers that wrap would not tell its segments apart.
+#[test]
+fn a_client_whose_numbers_are_about_to_wrap_does_not_come_back() {
+    for (iss, revived) in [(-1, 0), (-8191, 0), (-8192, 1)] {
+        let (mut net, mut peer) = (net(), peer(40_000));
+        peer.iss = iss;
+        peer.syn(&mut net);
+        flood(&mut net, 4);
+        net.arrive(peer.segment(Plain, 1, Some(1), &[]));
+        assert_eq!(net.stats().revived, revived, "{iss}");
+    }
+}

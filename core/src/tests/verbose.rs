@@ -117,3 +117,13 @@ fn a_dropped_frame_is_described_by_both_its_addresses() {
     let lines = lines_at(Level::Trace);
     assert_eq!(lines, ["dropped: not ours: 02-00-00-00-00-09 > 02-00-00-00-00-09, 14 bytes"]);
 }
+
+#[test]
+fn a_reply_whose_neighbour_does_not_answer_is_logged() {
+    record();
+    let gateway = IpAddress::v4(192, 0, 2, 254);
+    let mut net = ethernet(|config| config.gateways.push(gateway).unwrap());
+    net.arrive(question(IpAddress::v4(203, 0, 113, 7), 50_000, SERVER, b"from afar"));
+    net.pass(Duration::from_secs(1));
+    assert_eq!(lines_at(Level::Trace), ["dropped: no neighbour: a reply over UDP"]);
+}
