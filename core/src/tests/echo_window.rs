@@ -5,6 +5,7 @@ use core::net::SocketAddr;
 use std::vec::Vec;
 
 use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh};
+use smoltcp::wire::TcpPacket;
 
 use super::fixture::{FAMILIES, Net, net, net_from, net_with_handler, storage};
 use super::peer::{Peer, Seg, letters, peer, peer_from, upper};
@@ -193,4 +194,52 @@ fn what_comes_behind_a_hole_within_the_window_need_not_come_again() {
     }
     peer.next = 2049;
     assert_eq!(take_all(&mut net, &mut peer), upper(&data));
+}
+
+#[test]
+fn a_scaled_window_is_never_more_than_both_buffers_have_room_for() {
+    const BUFFER: usize = 100_000;
+    let (mut net, mut peer) = (net_from(storage(1, BUFFER, 0), 1500, |_| {}), peer(40_000));
+    peer.scale = Some(7);
+    peer.connect(&mut net);
+    for part in letters(150_000).chunks(1460) {
+        net.arrive(peer.segment(Psh, peer.next, Some(1), part));
+        peer.next += i32::try_from(part.len()).unwrap();
+        for packet in net.wire.sent.drain(..) {
+            let segment = TcpPacket::new_unchecked(&packet[20..]);
+            let ack = usize::try_from(segment.ack_number().0.wrapping_sub(peer.iss)).unwrap();
+            let edge = ack + (usize::from(segment.window_len()) << peer.shift);
+            assert!(edge <= 1 + 2 * BUFFER, "{edge}");
+        }
+    }
+}
+
+/// `letters(1000)` have come back in one segment, and are not acknowledged. Then this comes, with this window.
+#[track_caller]
+fn unacknowledged(length: usize, window: u16) -> (Net, Peer) {
+    let (mut net, mut peer) = open();
+    peer.send(&mut net, Psh, &letters(1000));
+    assert_eq!(peer.take(&mut net).data.len(), 1000);
+    peer.window = window;
+    net.arrive(peer.segment(Psh, peer.next, Some(1), &letters(length)));
+    (net, peer)
+}
+
+/// Whether a byte was sent, which asks for an acknowledgement.
+fn asks(net: &Net) -> bool {
+    net.wire.sent.iter().any(|packet| packet.len() == 41)
+}
+
+#[test]
+fn an_acknowledgement_is_asked_for_with_a_byte_that_has_been_acknowledged() {
+    let (net, peer) = unacknowledged(1000, 60_000);
+    assert!(asks(&net));
+    let byte = TcpPacket::new_unchecked(&net.wire.sent[0][20..]);
+    assert_eq!((byte.seq_number().0.wrapping_sub(peer.irs), byte.payload()), (0, &[0][..]));
+}
+
+#[test]
+fn no_acknowledgement_is_asked_for_while_all_fits_or_the_peer_has_no_room() {
+    assert!(!asks(&unacknowledged(24, 60_000).0), "both fit into the send buffer");
+    assert!(!asks(&unacknowledged(1000, 0).0), "it has no room");
 }

@@ -3,7 +3,7 @@
 
 use std::vec::Vec;
 
-use smoltcp::wire::TcpControl::{None as Plain, Psh, Rst, Syn};
+use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh, Rst, Syn};
 use smoltcp::wire::TcpPacket;
 
 use super::fixture::{FAMILIES, Net, net, net_from, storage};
@@ -250,4 +250,14 @@ fn a_syn_of_options_only_opens_a_connection() {
         peer.ack(&mut net);
         assert_eq!(peer.exchange(&mut net, b"well", 4), b"WELL", "{option:?}");
     }
+}
+
+#[test]
+fn a_fin_behind_malformed_options_ends_all_of_its_data() {
+    let (mut net, mut peer) = open();
+    let data = letters(1000);
+    let fin = peer.segment(Fin, peer.next, Some(peer.acked), &[&[2, 3, 0, 0], &data[..]].concat());
+    net.arrive(retouched(fin, |tcp| tcp[12] = 0x60));
+    let echo = peer.take(&mut net);
+    assert!(echo.control == Fin && echo.data == upper(&data) && echo.ack == Some(1002), "{echo:?}");
 }

@@ -125,3 +125,40 @@ fn other_connections_keep_their_longest_packets() {
         assert_eq!(other.take(&mut net).data.len(), 1400);
     }
 }
+
+#[test]
+fn an_error_that_cannot_be_about_a_segment_in_flight_changes_nothing() {
+    for &(client, server) in FAMILIES {
+        let (mut net, _peer, first) = in_flight(client, server);
+        let (ipv4, mtu) = (client == CLIENT, if client == CLIENT { 600 } else { 1280 });
+        // The length that the quoted header tells, which IPv6 counts without that header.
+        let quoting = |length: u16, mtu: u16| {
+            let (at, length) = if ipv4 { (2, length) } else { (4, length - 40) };
+            let mut packet = first.clone();
+            packet[at..at + 2].copy_from_slice(&length.to_be_bytes());
+            too_big(&packet, client, server, mtu)
+        };
+        net.arrive(quoting(mtu, mtu)); // It was short enough.
+        net.arrive(quoting(1501, 1500)); // It was longer than the device sends.
+        let mut datagram = first.clone();
+        datagram[if ipv4 { 9 } else { 6 }] = 17;
+        net.arrive(too_big(&datagram, client, server, mtu));
+        let mut corrupt = too_big(&first, client, server, mtu);
+        *corrupt.last_mut().unwrap() ^= 1;
+        net.arrive(corrupt);
+        net.nothing_sent();
+    }
+}
+
+#[test]
+fn the_same_error_a_second_time_draws_nothing() {
+    for &(client, server) in FAMILIES {
+        let (mut net, _peer, first) = in_flight(client, server);
+        let error = too_big(&first, client, server, 1280);
+        net.arrive(error.clone());
+        assert!(!net.wire.sent.is_empty());
+        net.wire.sent.clear();
+        net.arrive(error);
+        net.nothing_sent();
+    }
+}

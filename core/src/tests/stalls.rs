@@ -5,7 +5,7 @@ use smoltcp::wire::TcpControl::{None as Plain, Psh};
 
 use super::fixture::Net;
 use super::peer::{Peer, letters, upper};
-use super::states::open;
+use super::states::{fill_buffers, open};
 
 /// `letters(1000)` have come. Of the echo the peer has 512 bytes, its window at first; the other 488 = 1000 - 512 were
 /// sent and lost.
@@ -197,4 +197,64 @@ fn a_probe_of_a_closed_window_that_the_device_refuses_is_tried_a_second_later() 
     net.wire.one_way = false;
     net.pass(Duration::from_secs(1));
     assert_eq!(peer.take(&mut net).seq, 513);
+}
+
+/// What has been sent again, or a probe, is there within a retransmission timeout of a second.
+#[track_caller]
+fn comes_again(net: &mut Net, peer: &mut Peer, seq: i32) {
+    net.wire.sent.clear();
+    peer.acked = seq;
+    net.pass(Duration::from_secs(1));
+    let again = peer.take(net);
+    assert!(again.seq == seq && again.data.len() > 1, "{again:?}");
+}
+
+#[test]
+fn what_leaves_when_a_segment_out_of_order_opens_the_window_is_sent_again() {
+    let (mut net, mut peer) = open();
+    fill_buffers(&mut net, &mut peer, &letters(512));
+    peer.window = 60_000;
+    net.arrive(peer.segment(Psh, peer.next + 100, Some(1), b"later"));
+    comes_again(&mut net, &mut peer, 1);
+}
+
+#[test]
+fn what_leaves_when_a_probe_of_our_window_opens_the_peers_is_sent_again() {
+    let (mut net, mut peer) = open();
+    fill_buffers(&mut net, &mut peer, &letters(512));
+    peer.window = 60_000;
+    net.arrive(peer.segment(Plain, peer.next - 1, Some(1), b""));
+    comes_again(&mut net, &mut peer, 1);
+}
+
+#[test]
+fn a_duplicate_does_not_close_the_window() {
+    let (mut net, mut peer) = open();
+    peer.send(&mut net, Psh, b"abc");
+    assert_eq!(peer.take(&mut net).data, b"ABC");
+    peer.window = 0;
+    net.arrive(peer.segment(Psh, peer.next - 3, Some(1), b"abc"));
+    net.pass(Duration::from_secs(30));
+    net.wire.sent.clear();
+    net.pass(Duration::from_secs(30));
+    assert_eq!(peer.take(&mut net).data, b"ABC");
+}
+
+#[test]
+fn data_with_an_old_acknowledgement_does_not_open_the_window() {
+    let (mut net, mut peer) = open();
+    peer.window = 512;
+    peer.ack(&mut net);
+    peer.send(&mut net, Psh, &letters(1000));
+    assert_eq!(peer.take_data(&mut net).len(), 512);
+    peer.window = 20;
+    net.arrive(peer.segment(Plain, peer.next, Some(513), &[]));
+    peer.window = 512;
+    net.arrive(peer.segment(Psh, peer.next, Some(1), b"x"));
+    net.pass(Duration::from_secs(5));
+    while !net.wire.sent.is_empty() {
+        let segment = peer.take(&mut net);
+        peer.acked = 513;
+        assert!(segment.seq + i32::try_from(segment.data.len()).unwrap() <= 513 + 20 + 1, "{segment:?}");
+    }
 }

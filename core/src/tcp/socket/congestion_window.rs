@@ -62,3 +62,74 @@ impl CongestionWindow {
         self.bytes = u32::from(smss);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMSS: u16 = 1000;
+
+    fn window(bytes: u32, threshold: u32) -> CongestionWindow {
+        CongestionWindow { bytes, threshold }
+    }
+
+    #[track_caller]
+    fn grows(before: (u32, u32), acked: u32, in_flight: u32, bytes: u32) {
+        let mut window = window(before.0, before.1);
+        window.grow(acked, in_flight, SMSS);
+        assert_eq!((window.bytes, window.threshold), (bytes, before.1));
+    }
+
+    #[test]
+    fn it_begins_with_ten_segments_or_14600_bytes_or_two_segments() {
+        for (smss, bytes) in [(536, 5360), (1460, 14_600), (2000, 14_600), (8960, 17_920)] {
+            assert_eq!(CongestionWindow::initial(smss).bytes, bytes);
+        }
+    }
+
+    #[test]
+    fn a_segment_leaves_if_it_fits_or_nothing_is_in_flight() {
+        let window = window(5000, 5000);
+        let permitted = [0, 1, 4000, 4001, 5000].map(|in_flight| window.permits(in_flight, SMSS));
+        assert_eq!(permitted, [true, true, true, false, false]);
+        assert!(self::window(500, 5000).permits(0, SMSS));
+    }
+
+    #[test]
+    fn in_slow_start_it_grows_by_what_is_acknowledged_up_to_two_segments() {
+        grows((10_000, u32::MAX), 700, 10_000, 10_700);
+        grows((10_000, u32::MAX), 5000, 10_000, 12_000);
+    }
+
+    #[test]
+    fn at_the_threshold_it_grows_by_a_segment_for_each_window_and_by_a_byte_at_least() {
+        grows((10_000, 10_000), 1000, 10_000, 10_100);
+        grows((10_000, 10_000), 10_000, 10_000, 11_000);
+        grows((10_000, 10_000), 1, 10_000, 10_001);
+        grows((9999, 10_000), 1000, 9999, 10_999);
+    }
+
+    #[test]
+    fn a_window_that_is_half_unused_does_not_grow() {
+        grows((10_000, u32::MAX), 1000, 4000, 10_000);
+        grows((10_000, u32::MAX), 1000, 4001, 11_000);
+    }
+
+    #[test]
+    fn a_loss_halves_what_is_in_flight_and_leaves_two_segments() {
+        for (in_flight, bytes) in [(20_000, 10_000), (3000, 2000)] {
+            let mut window = CongestionWindow::initial(SMSS);
+            window.halve(in_flight, SMSS);
+            assert_eq!((window.bytes, window.threshold), (bytes, bytes));
+        }
+    }
+
+    #[test]
+    fn a_timeout_leaves_one_segment_and_only_the_first_lowers_the_threshold() {
+        let mut window = CongestionWindow::initial(SMSS);
+        window.collapse(20_000, SMSS, false);
+        assert_eq!((window.bytes, window.threshold), (1000, 10_000));
+        window.collapse(8000, SMSS, true);
+        assert_eq!((window.bytes, window.threshold), (1000, 10_000));
+    }
+}

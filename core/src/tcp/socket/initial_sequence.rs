@@ -70,6 +70,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_seed_is_found_for_a_number_whose_predecessor_would_be_drawn_again() {
+        let step = |state: u64| state.wrapping_mul(MULTIPLIER).wrapping_add(INCREMENT);
+        let is_drawn_again = |wanted: &u32| output_u16(step_back(u64::from(*wanted) << 29)) == 0;
+        let wanted = (0..u32::MAX).find(is_drawn_again).unwrap();
+        let first = step(seed(Seq(wanted)));
+        assert_ne!(output_u16(first), 0);
+        assert_eq!(step(first) >> 29, u64::from(wanted));
+    }
+
+    #[test]
     fn the_inverse_undoes_a_step() {
         let state = 0x0123_4567_89ab_cdef_u64;
         assert_eq!(step_back(state.wrapping_mul(MULTIPLIER).wrapping_add(INCREMENT)), state);
