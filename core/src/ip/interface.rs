@@ -1,7 +1,5 @@
 //! smoltcp's `Interface`, which every socket set takes turns with.
 
-use core::fmt;
-
 use heapless::Vec;
 use smoltcp::iface::{self, SocketSet};
 use smoltcp::phy::{Device, DeviceCapabilities, TxToken};
@@ -293,12 +291,6 @@ impl Interface {
     /// True if a packet was sent in part: the rest has to leave before anything else is fragmented.
     pub(crate) fn sends_fragments(&mut self, now: Instant, no_sockets: &SocketSet<'_>) -> bool {
         cfg!(feature = "fragments") && self.poll_at(now, no_sockets) < NEVER
-    }
-}
-
-impl fmt::Debug for Interface {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Interface").field("addresses", &self.addresses).finish_non_exhaustive()
     }
 }
 

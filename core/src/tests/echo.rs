@@ -123,18 +123,6 @@ fn a_message_comes_back_in_one_segment_in_a_conversation_and_in_a_stream() {
     assert_eq!(peer.edge - peer.next, 2047);
 }
 
-/// Two segments are acknowledged at once, one is not.
-#[test]
-fn what_comes_before_the_last_echo_is_acknowledged_goes_back_in_halves_of_a_buffer() {
-    let (mut net, mut peer) = open();
-    peer.send(&mut net, Psh, &letters(300));
-    assert_eq!(peer.take(&mut net).data.len(), 300);
-    net.arrive(peer.segment(Psh, peer.next, Some(1), &letters(700)));
-    peer.next += 700;
-    assert_eq!([peer.take(&mut net).data.len(), peer.take(&mut net).data.len()], [512, 188]);
-    net.nothing_sent();
-}
-
 #[test]
 fn many_conversations_at_once_do_not_mix() {
     let mut net = net_with::<16>(|_| {});
