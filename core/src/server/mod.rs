@@ -248,3 +248,15 @@ fn secrets(entropy: [u8; 16]) -> ([SipHasher13; 2], [[u8; 16]; 2], u64) {
         .map(|(low, high)| (u128::from(hash(low)) << 64 | u128::from(hash(high))).to_ne_bytes());
     (hashers, keys, hash(4))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_halves_of_each_key_depend_on_the_entropy() {
+        let ([one, other], [of_another, _]) = (secrets([1; 16]).1, secrets([2; 16]).1);
+        assert_ne!(one, other);
+        assert!(one[..8] != of_another[..8] && one[8..] != of_another[8..]);
+    }
+}

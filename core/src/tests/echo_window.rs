@@ -199,17 +199,22 @@ fn what_comes_behind_a_hole_within_the_window_need_not_come_again() {
 #[test]
 fn a_scaled_window_is_never_more_than_both_buffers_have_room_for() {
     const BUFFER: usize = 100_000;
-    let (mut net, mut peer) = (net_from(storage(1, BUFFER, 0), 1500, |_| {}), peer(40_000));
-    peer.scale = Some(7);
-    peer.connect(&mut net);
-    for part in letters(150_000).chunks(1460) {
-        net.arrive(peer.segment(Psh, peer.next, Some(1), part));
-        peer.next += i32::try_from(part.len()).unwrap();
-        for packet in net.wire.sent.drain(..) {
-            let segment = TcpPacket::new_unchecked(&packet[20..]);
-            let ack = usize::try_from(segment.ack_number().0.wrapping_sub(peer.iss)).unwrap();
-            let edge = ack + (usize::from(segment.window_len()) << peer.shift);
-            assert!(edge <= 1 + 2 * BUFFER, "{edge}");
+    // With the smaller one, the peer is asked for an acknowledgement as the buffers fill.
+    for window in [60_000, 10] {
+        let (mut net, mut peer) = (net_from(storage(1, BUFFER, 0), 1500, |_| {}), peer(40_000));
+        peer.scale = Some(7);
+        peer.syn(&mut net);
+        peer.window = window;
+        peer.ack(&mut net);
+        for part in letters(150_000).chunks(1460) {
+            net.arrive(peer.segment(Psh, peer.next, Some(1), part));
+            peer.next += i32::try_from(part.len()).unwrap();
+            for packet in net.wire.sent.drain(..) {
+                let segment = TcpPacket::new_unchecked(&packet[20..]);
+                let ack = usize::try_from(segment.ack_number().0.wrapping_sub(peer.iss)).unwrap();
+                let edge = ack + (usize::from(segment.window_len()) << peer.shift);
+                assert!(edge <= 1 + 2 * BUFFER, "{edge}");
+            }
         }
     }
 }

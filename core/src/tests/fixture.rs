@@ -180,7 +180,7 @@ pub(super) fn config(medium: Medium) -> Config {
     config
 }
 
-fn net_on(wire: Wire, storage: Storage<'static>, change: impl FnOnce(&mut Config)) -> Net {
+pub(super) fn net_on(wire: Wire, storage: Storage<'static>, change: impl FnOnce(&mut Config)) -> Net {
     let net = net_of(Uppercase, wire, storage, change);
     Net { byte_for_byte: true, ..net }
 }

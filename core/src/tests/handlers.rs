@@ -360,3 +360,14 @@ fn what_a_handler_says_in_several_pieces_leaves_in_one_segment() {
     let said = peer.take(&mut net);
     assert_eq!((said.control, said.data), (Fin, b"a piece".repeat(10)));
 }
+
+#[test]
+fn a_handler_with_more_to_say_is_not_called_again_without_room() {
+    let mut net = script(|_, stream| {
+        assert!(stream.room() > 0);
+        stream.write(&letters(2000));
+        Next::More
+    });
+    let mut peer = established(&mut net);
+    assert_eq!(peer.take_data(&mut net).len(), 1024);
+}

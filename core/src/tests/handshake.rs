@@ -139,7 +139,7 @@ fn a_segment_size_of_0_counts_as_none() {
     peer.mss = Some(0);
     peer.connect(&mut net);
     peer.send(&mut net, Psh, &letters(1000));
-    assert_eq!(peer.take(&mut net).data.len(), 536);
+    assert_eq!([peer.take(&mut net).data.len(), peer.take(&mut net).data.len()], [536, 464]);
 }
 
 #[test]
@@ -285,4 +285,11 @@ fn initial_sequence_numbers_of_one_peer_follow_the_clock() {
     // RFC 6528: one every 4 µs, 250,000 a second; the clock advances by 8192 at a time.
     let ahead = again.irs.wrapping_sub(first.irs);
     assert!((500_000 - 8192..=500_000 + 8192).contains(&ahead), "{ahead}");
+}
+
+#[test]
+fn a_segment_outside_the_window_opens_nothing() {
+    let (mut net, peer) = half_open();
+    net.arrive(peer.segment(Psh, peer.edge, Some(1), b"x"));
+    assert_eq!(net.stats().opened, 0);
 }

@@ -233,13 +233,3 @@ fn errors_about_icmp_of_the_other_version_are_limited_too() {
         net.dropped_only(DropReason::AnswerLimit, 1);
     }
 }
-
-#[test]
-fn an_answered_ping_leaves_nothing_that_waits_for_room() {
-    let mut net = net();
-    net.wire.room = 1;
-    net.wire.arriving.push_back(ping(CLIENT, SERVER, b"x"));
-    net.poll();
-    assert_eq!(icmp(&net.next_sent()).2, Icmp::EchoReply(b"x".to_vec()));
-    assert!(!net.last.blocked);
-}

@@ -210,15 +210,14 @@ fn sack_blocks_before_a_malformed_option_count() {
 
 /// Nobody could be answered there (RFC 9293, section 3.1 has no such port).
 #[test]
-fn a_syn_from_port_0_is_dropped_with_malformed_options_too() {
-    let mut net = net();
-    let syn = peer(40_000).segment(Syn, 0, None, &[]);
-    net.arrive(retouched(syn, |tcp| {
-        tcp[..2].fill(0);
-        tcp[20..24].copy_from_slice(&[2, 3, 0, 0]);
-    }));
+fn a_segment_from_port_0_is_dropped_with_malformed_options_too() {
+    let (mut net, peer) = (net(), peer(40_000));
+    let syn = retouched(peer.segment(Syn, 0, None, &[]), |tcp| tcp[20..24].copy_from_slice(&[2, 3, 0, 0]));
+    for segment in [syn, with_option(&peer, [2, 3, 0, 0], b"data")] {
+        net.arrive(retouched(segment, |tcp| tcp[..2].fill(0)));
+    }
     net.nothing_sent();
-    net.dropped_only(DropReason::Malformed, 1);
+    net.dropped_only(DropReason::Malformed, 2);
 }
 
 #[test]

@@ -68,3 +68,9 @@ fn packets_without_an_answer_are_counted_too() {
     assert_eq!((net.stats().packets_in, net.stats().packets_out), (6, 3));
     net.dropped_only(DropReason::Malformed, 3);
 }
+
+#[test]
+fn a_server_shows_its_counters_to_a_debugger() {
+    let shown = std::format!("{:?}", net().server);
+    assert!(shown.starts_with("Server {") && shown.contains("packets_in: 0"), "{shown}");
+}

@@ -2,6 +2,7 @@
 
 use std::vec::Vec;
 
+use smoltcp::phy::Medium;
 use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{Psh, Syn};
 use smoltcp::wire::{
@@ -9,7 +10,7 @@ use smoltcp::wire::{
 };
 
 use super::ethernet::{arp, take_arp_request};
-use super::fixture::{CLIENT, CLIENT_MAC, Net, SERVER, SERVER_MAC, TICK, ethernet};
+use super::fixture::{CLIENT, CLIENT_MAC, Net, SERVER, SERVER_MAC, TICK, Wire, ethernet, net_on, storage};
 use super::packets::{Icmp, frame, icmp, ip, ping, tcp_packet, udp_packet, unframe};
 use super::peer::{Peer, letters, peer, peer_from};
 use super::udp::{question, take_reply};
@@ -204,6 +205,21 @@ fn a_datagram_of_a_host_that_has_moved_is_answered_there_where_nothing_better_is
         net.arrive(question(CLIENT, 50_000, SERVER, b"hello"));
         assert_eq!(take_reply(&mut net, CLIENT, 50_000, SERVER), b"HELLO");
     }
+}
+
+#[test]
+fn a_delayed_reply_waits_for_its_neighbour_for_a_second() {
+    let mut net = net_on(Wire::new(Medium::Ethernet, 1514), storage(2, 1024, 4), |config| {
+        config.delay = Some(Duration::from_secs(5));
+        config.gateways.push(OTHER).unwrap();
+    });
+    net.pass(Duration::from_secs(4));
+    net.wire.sent.clear();
+    net.arrive(question(IpAddress::v4(203, 0, 113, 7), 50_000, SERVER, b"far"));
+    net.pass(Duration::from_secs(5));
+    take_arp_request(&mut net, OTHER);
+    net.pass_in_silence(Duration::from_secs(1));
+    net.dropped_only(DropReason::Neighbour, 1);
 }
 
 #[cfg(feature = "ipv6")]

@@ -212,20 +212,3 @@ fn the_port_is_configured() {
     net.arrive(udp_packet(IpEndpoint::new(CLIENT, 7), IpEndpoint::new(SERVER, 7), b"x"));
     net.dropped_only(DropReason::EchoLoop, 1);
 }
-
-#[test]
-fn a_delayed_reply_that_is_due_wakes_nobody_while_another_waits_for_room() {
-    let mut net = delaying(Duration::from_secs(1), 4);
-    for text in [b"a", b"b"] {
-        net.arrive(question(CLIENT, CLIENT_PORT, SERVER, text));
-        net.now += Duration::from_millis(500);
-    }
-    net.wire.room = 0;
-    net.pass(Duration::from_secs(2));
-    assert_eq!((net.last.blocked, net.last.deadline), (true, None));
-    net.wire.room = usize::MAX;
-    net.poll();
-    for text in [b"A", b"B"] {
-        assert_eq!(take_reply(&mut net, CLIENT, CLIENT_PORT, SERVER), text);
-    }
-}
