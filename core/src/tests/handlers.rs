@@ -365,7 +365,7 @@ fn what_a_handler_says_in_several_pieces_leaves_in_one_segment() {
 fn a_handler_with_more_to_say_is_not_called_again_without_room() {
     let mut net = script(|_, stream| {
         assert!(stream.room() > 0);
-        stream.write(&letters(2000));
+        assert!(stream.write(&letters(2000)) > 0);
         Next::More
     });
     let mut peer = established(&mut net);
