@@ -10,7 +10,7 @@ SLOTS = 8
 HARDWARE_ADDRESS = bytes.fromhex("020000000015")
 
 # The images that test a part each: whether they end QEMU with success, and what is in their log's lines.
-PARTS = {"driver": (True, b""), "panics": (False, b"on purpose"), "faults": (False, b"fault at"), "overflows": (False, b"")}
+PARTS = {"copies": (True, b""), "driver": (True, b""), "panics": (False, b"on purpose"), "faults": (False, b"fault at"), "overflows": (False, b"")}
 
 
 def command(network):

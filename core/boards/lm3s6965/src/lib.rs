@@ -7,6 +7,7 @@
 
 pub mod alarm;
 pub mod clock;
+mod copy;
 mod crash;
 #[cfg(feature = "embassy")]
 pub mod embassy;
