@@ -14,7 +14,10 @@ use crate::ip::address;
 pub const MAX_ADDRESSES: usize = 8;
 
 /// The configuration of a [`Server`](crate::Server).
+///
+/// [`Config::new`] has the defaults; what is to be otherwise is assigned to its fields.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Config {
     /// The server's own address on the link: [`HardwareAddress::Ip`] for a device without one, such as TUN.
     pub hardware_addr: HardwareAddress,
@@ -26,10 +29,12 @@ pub struct Config {
     pub port: u16,
     /// The most connections, open and half-open, that one source may have at once: an IPv4 address, or an IPv6 /64. A SYN
     /// above that is dropped. `None`: no limit. With one, [`Storage::sources`](crate::Storage::sources) is needed.
+    #[cfg(feature = "per-source")]
     pub per_source: Option<NonZeroU16>,
     /// Close a connection that carried no payload byte in either direction for this long. `None`: never.
     pub idle_timeout: Option<Duration>,
     /// Send each UDP reply this long after its request came. `None`: at once.
+    #[cfg(feature = "delay")]
     pub delay: Option<Duration>,
     /// Unpredictable bytes, different ones each time a server is made. They key the hash of the connection index and the
     /// initial sequence numbers (RFC 6528): an attacker who knows them can predict both.
@@ -44,11 +49,29 @@ impl Config {
             addresses: Vec::new(),
             gateways: Vec::new(),
             port: 8080,
+            #[cfg(feature = "per-source")]
             per_source: None,
             idle_timeout: None,
+            #[cfg(feature = "delay")]
             delay: None,
             entropy,
         }
+    }
+
+    /// The limit for each source, if there is one.
+    pub(crate) fn limit_per_source(&self) -> Option<NonZeroU16> {
+        #[cfg(feature = "per-source")]
+        return self.per_source;
+        #[cfg(not(feature = "per-source"))]
+        None
+    }
+
+    /// The delay of UDP replies, if there is one.
+    pub(crate) fn reply_delay(&self) -> Option<Duration> {
+        #[cfg(feature = "delay")]
+        return self.delay;
+        #[cfg(not(feature = "delay"))]
+        None
     }
 
     /// Checks everything that smoltcp would panic over, or that could never work.
@@ -57,6 +80,7 @@ impl Config {
             return Err(ConfigError::NoPort);
         }
         let link_header = match (self.hardware_addr, device.medium) {
+            #[cfg(feature = "medium-ip")]
             (HardwareAddress::Ip, Medium::Ip) => 0,
             (HardwareAddress::Ethernet(address), Medium::Ethernet) if address.is_unicast() => {
                 ETHERNET_HEADER_LEN

@@ -17,12 +17,11 @@ use core::task::{Context, Poll, Waker};
 
 use embassy_net_driver::{self as driver, Driver, LinkState};
 use embassy_time::{TICK_HZ, Timer};
-use log::info;
 use smoltcp::phy::{self, Checksum, DeviceCapabilities, Medium};
 use smoltcp::time::Instant;
 use smoltcp::wire::{EthernetAddress, HardwareAddress};
 
-use crate::{ConfigError, Handler, Server};
+use crate::{ConfigError, Handler, Server, events};
 
 /// A driver of embassy's as smoltcp's device.
 ///
@@ -46,6 +45,7 @@ impl<D: Driver> Adapter<D> {
     pub fn new(driver: D) -> Result<Adapter<D>, ConfigError> {
         let hardware_addr = match driver.hardware_address() {
             driver::HardwareAddress::Ethernet(address) => HardwareAddress::Ethernet(EthernetAddress(address)),
+            #[cfg(feature = "medium-ip")]
             driver::HardwareAddress::Ip => HardwareAddress::Ip,
             _ => return Err(ConfigError::HardwareAddress),
         };
@@ -63,7 +63,7 @@ impl<D: Driver> Adapter<D> {
         let is_up = self.driver.link_state(context) == LinkState::Up;
         if is_up != self.link_is_up {
             self.link_is_up = is_up;
-            info!("the link is {}", if is_up { "up" } else { "down" });
+            events::link(is_up);
         }
     }
 }
@@ -132,6 +132,7 @@ impl<D: Driver> phy::Device for Adapter<D> {
         let mut capabilities = DeviceCapabilities::default();
         capabilities.medium = match self.hardware_addr {
             HardwareAddress::Ethernet(_) => Medium::Ethernet,
+            #[cfg(feature = "medium-ip")]
             HardwareAddress::Ip => Medium::Ip,
         };
         // Both count an Ethernet header, and no checksum behind the frame.

@@ -158,6 +158,12 @@ pub(crate) fn dropped_reply() {
     trace!("dropped: {}: a reply over UDP", DropReason::Neighbour.name());
 }
 
+/// Logs that the link went down or up.
+#[cfg(feature = "embassy")]
+pub(crate) fn link(is_up: bool) {
+    info!("the link is {}", if is_up { "up" } else { "down" });
+}
+
 /// A packet in a few words, as far as it can be understood.
 struct Described<'a> {
     packet: &'a [u8],

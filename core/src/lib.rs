@@ -72,6 +72,26 @@
 //! connection has a socket set of its own, and the demultiplexer decides which one sees a packet. So the cost of a packet does
 //! not grow with the number of connections, a duplicate SYN cannot take over a live connection, and the backlog is the
 //! server's to define.
+//!
+//! # Features
+//!
+//! All but `embassy` are on by default. A small machine takes none and adds what it needs; the crate's page has what each takes.
+//!
+//! | feature | |
+//! |---|---|
+//! | `delay` | [`Config::delay`]: replies over UDP that leave some time after their requests came |
+//! | `embassy` | the server as a task behind any driver of embassy's network stack |
+//! | `ethernet-duties` | announcements, answers to probes (RFC 5227, RFC 4861), MLD (RFC 3810); a packet waits for its neighbour (RFC 1122) |
+//! | `fast` | the way of most segments is compiled on its own |
+//! | `fragments` | IPv4 fragments are put together |
+//! | `ipv6` | IPv6 beside IPv4 |
+//! | `log` | lines about connections and dropped packets, through the crate `log` |
+//! | `many-holes` | more data out of order is kept, and more of it told of (RFC 2018) |
+//! | `medium-ip` | devices without frames, such as TUN, beside Ethernet |
+//! | `per-source` | [`Config::per_source`]: a limit of connections for each source |
+//! | `recovery` | recovery from loss, congestion control (RFC 5681, RFC 6298, RFC 6675, RFC 8985), path MTU discovery |
+//!
+//! Where a feature is off, a file of a folder `without` stands in for its module.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -84,6 +104,7 @@ mod config;
 mod cx;
 #[cfg(feature = "embassy")]
 pub mod embassy;
+#[cfg_attr(not(feature = "log"), path = "without/events.rs")]
 mod events;
 mod handler;
 mod ip;
@@ -107,5 +128,5 @@ pub use tcp::demux::{Bucket, DemuxEntry};
 pub use tcp::per_source::SourceEntry;
 pub use tcp::slots::Slot;
 pub use tcp::socket::stream::Stream;
-pub use udp::DelayedMetadata;
+pub use udp::delayed::DelayedMetadata;
 pub use uppercase::Uppercase;

@@ -11,7 +11,7 @@ use crate::config::ConfigError;
 use crate::tcp::demux::{Bucket, DemuxEntry};
 use crate::tcp::per_source::SourceEntry;
 use crate::tcp::slots::Slot;
-use crate::udp::DelayedMetadata;
+use crate::udp::delayed::DelayedMetadata;
 
 /// The default size in bytes of a TCP send or receive buffer, and the longest payload of a UDP reply: the `recv(1024)` of the
 /// programs that this server grew from.
@@ -21,7 +21,7 @@ pub const BUFFER_SIZE: usize = 1024;
 pub(crate) const MIN_BUFFER_SIZE: usize = 64;
 
 /// A frame with an IP packet that every host takes (RFC 1122, section 3.3.2): any RST, and a ping of the usual length.
-const UNANSWERED: usize = 14 + 576;
+const UNANSWERED: usize = if cfg!(feature = "ethernet-duties") { 14 + 576 } else { 0 };
 
 /// The longest payload of a packet that is put together from fragments.
 pub(crate) fn longest_reassembled() -> usize {
@@ -34,8 +34,10 @@ pub(crate) fn longest_reassembled() -> usize {
 /// All memory of a [`Server`](crate::Server), borrowed for as long as it lives; `S` is what the handler keeps of a connection
 /// ([`Handler::State`](crate::Handler::State)).
 ///
-/// The number of slots is the length of `slots`, 1 to 65535. Use [`Memory`] where it is a constant.
+/// The number of slots is the length of `slots`, 1 to 65535. Use [`Memory`] where it is a constant. Otherwise begin with
+/// [`Storage::new`], and assign to its fields; a slice that is too short is a [`ConfigError::Storage`].
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Storage<'a, S = ()> {
     /// One for each TCP connection.
     pub slots: &'a mut [Slot<'a, S>],
@@ -60,9 +62,10 @@ pub struct Storage<'a, S = ()> {
 
 /// The part of [`Storage`] that UDP uses.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct UdpStorage<'a> {
-    /// The socket that all datagrams share.
-    pub socket: &'a mut SocketStorage<'a>,
+    /// One, which all datagrams share.
+    pub sockets: &'a mut [SocketStorage<'a>],
     /// At least two.
     pub rx_metadata: &'a mut [udp::PacketMetadata],
     /// Must hold the longest datagram whole: the MTU less 28, and 2048 with the feature `fragments`.
@@ -78,6 +81,29 @@ pub struct UdpStorage<'a> {
 }
 
 impl<S> Storage<'_, S> {
+    /// No memory yet: all slices are empty.
+    pub const fn new() -> Self {
+        Storage {
+            slots: &mut [],
+            sockets: &mut [],
+            demux: &mut [],
+            buckets: &mut [],
+            deadlines: &mut [],
+            sources: &mut [],
+            tcp_buffers: &mut [],
+            udp: UdpStorage {
+                sockets: &mut [],
+                rx_metadata: &mut [],
+                rx: &mut [],
+                tx_metadata: &mut [],
+                tx: &mut [],
+                delayed_metadata: &mut [],
+                delayed: &mut [],
+            },
+            unanswered: &mut [],
+        }
+    }
+
     /// Checks the lengths of all slices; gives the size of a TCP buffer.
     pub(crate) fn buffer_size(
         &self,
@@ -97,6 +123,7 @@ impl<S> Storage<'_, S> {
         need("buckets", self.buckets.len(), slots, !self.buckets.is_empty())?;
         need("deadlines", self.deadlines.len(), slots, self.deadlines.len() == slots)?;
         need("sources", self.sources.len(), slots, !counts_sources || self.sources.len() == slots)?;
+        need("udp.sockets", udp.sockets.len(), 1, !udp.sockets.is_empty())?;
         need("udp.rx_metadata", udp.rx_metadata.len(), 2, udp.rx_metadata.len() >= 2)?;
         need("udp.rx", udp.rx.len(), longest_datagram, udp.rx.len() >= longest_datagram)?;
         need("udp.tx_metadata", udp.tx_metadata.len(), 2, udp.tx_metadata.len() >= 2)?;
@@ -108,6 +135,12 @@ impl<S> Storage<'_, S> {
         // Even, as Linux sends segments of half the window: an odd byte would travel in a segment of its own, and in
         // another on its way back.
         Ok(size & !1)
+    }
+}
+
+impl<S> Default for Storage<'_, S> {
+    fn default() -> Self {
+        Self::new()
     }
 }
 
@@ -181,7 +214,7 @@ impl<'a, const SLOTS: usize, const BUFFER: usize, const DATAGRAM: usize, S>
             sources: &mut self.sources,
             tcp_buffers: self.tcp_buffers.as_flattened_mut().as_flattened_mut(),
             udp: UdpStorage {
-                socket: &mut self.udp_socket[0],
+                sockets: &mut self.udp_socket,
                 rx_metadata: rx_metadata.as_flattened_mut(),
                 rx: &mut self.udp_rx,
                 tx_metadata: tx_metadata.as_flattened_mut(),

@@ -149,6 +149,7 @@ impl Stats {
         self.drops[reason as usize]
     }
 
+    #[cfg(feature = "log")]
     pub(crate) fn drops(&self) -> Drops {
         self.drops
     }

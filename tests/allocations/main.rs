@@ -156,7 +156,7 @@ impl Net<'_> {
             }
         }
         for _ in 0..100 {
-            let Poll { deadline, blocked } = self.poll();
+            let Poll { deadline, blocked, .. } = self.poll();
             if blocked || deadline.is_none_or(|at| at > self.now) {
                 break;
             }

@@ -1,6 +1,6 @@
 //! Memory of any size, for servers and for clients that use smoltcp's sockets.
 
-use shout_core::{BUFFER_SIZE, Bucket, DelayedMetadata, DemuxEntry, Slot, SourceEntry, Storage, UdpStorage};
+use shout_core::{BUFFER_SIZE, Bucket, DelayedMetadata, DemuxEntry, Slot, SourceEntry, Storage};
 use smoltcp::iface::SocketStorage;
 use smoltcp::socket::udp::PacketMetadata;
 use smoltcp::time::Instant;
@@ -48,25 +48,21 @@ impl<'a> ServerMemory<'a> {
     pub fn storage(&'a mut self) -> Storage<'a> {
         let [rx_metadata, tx_metadata] = &mut self.udp_metadata;
         let [rx, tx] = &mut self.udp_buffers;
-        Storage {
-            slots: &mut self.slots,
-            sockets: &mut self.sockets,
-            demux: &mut self.demux,
-            buckets: &mut self.buckets,
-            deadlines: &mut self.deadlines,
-            sources: &mut self.sources,
-            tcp_buffers: &mut self.tcp_buffers,
-            udp: UdpStorage {
-                socket: &mut self.udp_socket,
-                rx_metadata,
-                rx,
-                tx_metadata,
-                tx,
-                delayed_metadata: &mut self.delayed_metadata,
-                delayed: &mut self.delayed,
-            },
-            unanswered: &mut self.unanswered,
-        }
+        let mut storage = Storage::new();
+        storage.slots = &mut self.slots;
+        storage.sockets = &mut self.sockets;
+        storage.demux = &mut self.demux;
+        storage.buckets = &mut self.buckets;
+        storage.deadlines = &mut self.deadlines;
+        storage.sources = &mut self.sources;
+        storage.tcp_buffers = &mut self.tcp_buffers;
+        storage.udp.sockets = core::slice::from_mut(&mut self.udp_socket);
+        (storage.udp.rx_metadata, storage.udp.rx) = (rx_metadata, rx);
+        (storage.udp.tx_metadata, storage.udp.tx) = (tx_metadata, tx);
+        storage.udp.delayed_metadata = &mut self.delayed_metadata;
+        storage.udp.delayed = &mut self.delayed;
+        storage.unanswered = &mut self.unanswered;
+        storage
     }
 }
 

@@ -1,9 +1,9 @@
 //! What the server itself answers to a packet that nothing here takes, and how often.
 
-use smoltcp::phy::TxToken;
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{IpAddress, IpProtocol, IpRepr};
 
+use crate::ip::device::Room;
 use crate::ip::interface::Interface;
 use crate::ip::token_bucket::{PerSource, Rate, TokenBucket};
 use crate::ip::{closed_port, icmp};
@@ -61,7 +61,7 @@ impl Unwanted<'_> {
     ///
     /// Do not be tempted to let it be inlined: every packet would pay.
     #[inline(never)]
-    pub(crate) fn send_answer(&self, frame: &[u8], tx: impl TxToken, interface: &mut Interface) {
+    pub(crate) fn send_answer(&self, frame: &[u8], tx: &mut dyn Room, interface: &mut Interface) {
         match self.answer {
             Answer::Reset => closed_port::reset(self, tx, interface),
             _ => icmp::error(&frame[self.link_header.len()..], self, tx, interface),
@@ -75,9 +75,9 @@ impl Unwanted<'_> {
     pub(crate) fn reply(
         &self,
         (protocol, length): (IpProtocol, usize),
-        tx: impl TxToken,
+        tx: &mut dyn Room,
         interface: &mut Interface,
-        emit: impl FnOnce(&mut [u8], usize),
+        emit: impl Fn(&mut [u8], usize),
     ) {
         let ip = IpRepr::new(self.destination, self.source, protocol, length, 64);
         let link = self.link_header.len();

@@ -47,6 +47,9 @@ pub(crate) struct Seal {
 }
 
 impl Seal {
+    /// None at all.
+    pub(crate) const NONE: Seal = Seal { ipv4: false, tcp: false };
+
     /// Those that the device does not write.
     pub(crate) fn new(device: &ChecksumCapabilities) -> Seal {
         Seal { ipv4: device.ipv4.tx(), tcp: device.tcp.tx() }

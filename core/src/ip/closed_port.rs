@@ -1,9 +1,9 @@
 //! What a segment to a closed port draws: a RST.
 
-use smoltcp::phy::TxToken;
 use smoltcp::wire::{IpProtocol, TCP_HEADER_LEN, TcpPacket, TcpSeqNumber};
 
 use crate::ip::answer::{Answer, Unwanted};
+use crate::ip::device::Room;
 use crate::ip::interface::Interface;
 use crate::stats::DropReason;
 
@@ -21,7 +21,7 @@ pub(crate) fn answer(tcp: &TcpPacket<&[u8]>) -> Result<Answer, DropReason> {
 
 /// RFC 9293, section 3.10.7.1. smoltcp's answer lacks the ACK where the segment has neither SYN nor ACK, and no peer
 /// takes such a RST.
-pub(crate) fn reset(unwanted: &Unwanted<'_>, tx: impl TxToken, interface: &mut Interface) {
+pub(crate) fn reset(unwanted: &Unwanted<'_>, tx: &mut dyn Room, interface: &mut Interface) {
     let segment = TcpPacket::new_unchecked(unwanted.payload);
     let acknowledgement = segment.seq_number() + segment.segment_len();
     unwanted.reply((IpProtocol::Tcp, TCP_HEADER_LEN), tx, interface, |packet, header| {

@@ -1,6 +1,7 @@
 //! The devices that smoltcp is shown in place of the caller's: one packet in, one packet out.
 
 use heapless::Vec;
+use smoltcp::iface::{self, SocketSet};
 use smoltcp::phy::{Checksum, Device, DeviceCapabilities, RxToken, TxToken};
 use smoltcp::time::Instant;
 
@@ -13,6 +14,9 @@ pub(crate) fn behind_the_filter(device: &DeviceCapabilities) -> DeviceCapabiliti
     behind.checksum.tcp = Checksum::None;
     behind
 }
+
+/// Some packets are edited before they leave: acknowledgements with several SACK blocks.
+const EDITS: bool = cfg!(feature = "many-holes");
 
 /// Whoever wants to know what smoltcp sends.
 pub(crate) trait Watch {
@@ -41,37 +45,122 @@ impl Watch for () {
     fn departs(&mut self, _packet: &mut [u8]) {}
 }
 
-/// A device with one packet to receive, and a token to answer it at once.
+/// Room for one packet in the caller's device.
+pub(crate) trait Room {
+    /// Sends a packet of this length, once it has been written. After the first one, `write` writes for nothing.
+    ///
+    /// `write` is called exactly once.
+    fn send(&mut self, length: usize, write: &mut dyn FnMut(&mut [u8]));
+
+    /// True if no packet was sent.
+    fn is_left(&self) -> bool;
+
+    /// Without its type, for what is not every packet's way: it is compiled once for all types.
+    fn erased(&mut self) -> &mut dyn Room;
+}
+
+/// A token of the caller's, until it has been used.
+impl<T: TxToken> Room for Option<T> {
+    fn send(&mut self, length: usize, write: &mut dyn FnMut(&mut [u8])) {
+        match self.take() {
+            Some(token) => token.consume(length, write),
+            None => Discard.send(length, write),
+        }
+    }
+
+    fn is_left(&self) -> bool {
+        self.is_some()
+    }
+
+    fn erased(&mut self) -> &mut dyn Room {
+        self
+    }
+}
+
+/// The room as every packet's way is compiled for it: with the feature `fast` for its own type.
+#[cfg(feature = "fast")]
+#[inline(always)]
+pub(crate) fn as_room<R: Room>(room: &mut R) -> &mut R {
+    room
+}
+
+/// The room as every packet's way is compiled for it: without the feature `fast` for one type in place of all.
+#[cfg(not(feature = "fast"))]
+pub(crate) fn as_room(room: &mut impl Room) -> &mut dyn Room {
+    room
+}
+
+/// The longest answer to a segment without payload: an Ethernet header, an IPv6 header, and TCP's with all its options.
+const LONGEST_ANSWER: usize = 128;
+
+/// Throws the packet away.
+///
+/// Panics if it is longer than [`LONGEST_ANSWER`]; answers to segments without payload are not.
+pub(crate) struct Discard;
+
+impl Room for Discard {
+    fn send(&mut self, length: usize, write: &mut dyn FnMut(&mut [u8])) {
+        write(&mut [0; LONGEST_ANSWER][..length]);
+    }
+
+    fn is_left(&self) -> bool {
+        false
+    }
+
+    fn erased(&mut self) -> &mut dyn Room {
+        self
+    }
+}
+
+/// The device that smoltcp is shown: with one packet to receive or none, and room for exactly one. So smoltcp never begins a
+/// packet that it cannot send: a fast retransmission that the device refuses is lost, and the retransmission timer with it.
 ///
 /// smoltcp is lent the token: it is large, and would be moved from function to function.
-pub(crate) struct OnePacket<'p, T> {
+pub(crate) struct OnePacket<'p, R: ?Sized = Discard> {
     packet: Option<&'p [u8]>,
-    token: Option<T>,
+    token: Option<Watched<'p, R>>,
     capabilities: &'p DeviceCapabilities,
 }
 
-impl<'p, T> OnePacket<'p, T> {
-    pub(crate) fn new(packet: &'p [u8], token: T, capabilities: &'p DeviceCapabilities) -> OnePacket<'p, T> {
+impl<'p, R: Room + ?Sized> OnePacket<'p, R> {
+    /// With a packet to receive, and a token to answer it at once.
+    pub(crate) fn incoming(
+        packet: &'p [u8],
+        token: Watched<'p, R>,
+        capabilities: &'p DeviceCapabilities,
+    ) -> OnePacket<'p, R> {
         OnePacket { packet: Some(packet), token: Some(token), capabilities }
+    }
+
+    /// With nothing to receive.
+    pub(crate) fn outgoing(token: Watched<'p, R>, capabilities: &'p DeviceCapabilities) -> OnePacket<'p, R> {
+        OnePacket { packet: None, token: Some(token), capabilities }
     }
 }
 
-impl<T: TxToken> Device for OnePacket<'_, T> {
+impl<'p> OnePacket<'p> {
+    /// To be asked what it can do.
+    pub(crate) fn idle(capabilities: &'p DeviceCapabilities) -> OnePacket<'p> {
+        OnePacket { packet: None, token: None, capabilities }
+    }
+}
+
+impl<'p, R: Room + ?Sized> Device for OnePacket<'p, R> {
     type RxToken<'a>
-        = Received<'a>
+        = Received<'p>
     where
         Self: 'a;
     type TxToken<'a>
-        = Lent<'a, T>
+        = &'a mut Watched<'p, R>
     where
         Self: 'a;
 
-    fn receive(&mut self, _now: Instant) -> Option<(Received<'_>, Lent<'_, T>)> {
-        self.packet.take().map(|packet| (Received(packet), Lent(&mut self.token)))
+    fn receive(&mut self, _now: Instant) -> Option<(Received<'p>, &mut Watched<'p, R>)> {
+        Some((Received(self.packet.take()?), self.token.as_mut()?))
     }
 
-    fn transmit(&mut self, _now: Instant) -> Option<Lent<'_, T>> {
-        None
+    fn transmit(&mut self, _now: Instant) -> Option<&mut Watched<'p, R>> {
+        self.token.as_mut().filter(|token| token.room.is_left())
     }
 
     fn capabilities(&self) -> DeviceCapabilities {
@@ -87,71 +176,9 @@ impl RxToken for Received<'_> {
     }
 }
 
-/// The longest answer to a segment without payload: an Ethernet header, an IPv6 header, and TCP's with all its options.
-const LONGEST_ANSWER: usize = 128;
-
-/// A token that throws the answer away.
-///
-/// Panics if the answer is longer than [`LONGEST_ANSWER`]; those to segments without payload are not.
-pub(crate) struct Discard;
-
-impl TxToken for Discard {
-    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, f: F) -> R {
-        f(&mut [0; LONGEST_ANSWER][..length])
-    }
-}
-
-/// A token of which is to be known whether it was used. What is sent after the first packet is thrown away.
-pub(crate) struct Lent<'t, T>(pub(crate) &'t mut Option<T>);
-
-impl<T: TxToken> TxToken for Lent<'_, T> {
-    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, f: F) -> R {
-        match self.0.take() {
-            Some(token) => token.consume(length, f),
-            None => Discard.consume(length, f),
-        }
-    }
-}
-
-/// A device with room for exactly one packet, so that smoltcp never begins a packet that it cannot send: a fast
-/// retransmission that the device refuses is lost, and the retransmission timer with it. The caller's token is there first.
-pub(crate) struct OneTransmit<'o, T> {
-    token: Option<T>,
-    capabilities: &'o DeviceCapabilities,
-}
-
-impl<'o, T> OneTransmit<'o, T> {
-    pub(crate) fn new(token: T, capabilities: &'o DeviceCapabilities) -> OneTransmit<'o, T> {
-        OneTransmit { token: Some(token), capabilities }
-    }
-}
-
-impl<T: TxToken> Device for OneTransmit<'_, T> {
-    type RxToken<'a>
-        = Received<'a>
-    where
-        Self: 'a;
-    type TxToken<'a>
-        = Lent<'a, T>
-    where
-        Self: 'a;
-
-    fn receive(&mut self, _now: Instant) -> Option<(Received<'_>, Lent<'_, T>)> {
-        None
-    }
-
-    fn transmit(&mut self, _now: Instant) -> Option<Lent<'_, T>> {
-        self.token.is_some().then_some(Lent(&mut self.token))
-    }
-
-    fn capabilities(&self) -> DeviceCapabilities {
-        self.capabilities.clone()
-    }
-}
-
 /// A transmit token for smoltcp: what leaves through it is counted, shown to somebody, and given its checksums.
-pub(crate) struct Watched<'s, T> {
-    pub(crate) token: T,
+pub(crate) struct Watched<'s, R: ?Sized> {
+    pub(crate) room: &'s mut R,
     pub(crate) sent: &'s mut u64,
     /// Do not be tempted to make this a type parameter: all that smoltcp does with a token would be compiled once for each.
     pub(crate) watch: &'s mut dyn Watch,
@@ -160,31 +187,62 @@ pub(crate) struct Watched<'s, T> {
     pub(crate) link_header: usize,
 }
 
-impl<T: TxToken> TxToken for Watched<'_, T> {
-    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, f: F) -> R {
-        let Watched { token, sent, watch, seal, link_header } = self;
-        let mut draft = Draft::new();
-        if watch.edits() && draft.resize(length, 0).is_ok() {
-            let result = f(&mut draft);
-            watch.edit(&mut draft);
-            *sent += 1;
-            token.consume(draft.len(), |packet| {
-                packet.copy_from_slice(&draft);
-                watch.departs(packet);
-                if let Some(packet) = packet.get_mut(link_header..) {
-                    seal.seal(packet);
-                }
-            });
-            return result;
-        }
-        token.consume(length, |packet| {
-            let result = f(packet);
-            *sent += 1;
-            watch.departs(packet);
-            if let Some(packet) = packet.get_mut(link_header..) {
-                seal.seal(packet);
-            }
-            result
-        })
+impl<R: Room + ?Sized> TxToken for &mut Watched<'_, R> {
+    #[inline]
+    fn consume<T, F: FnOnce(&mut [u8]) -> T>(self, length: usize, f: F) -> T {
+        let (mut f, mut result) = (Some(f), None);
+        self.send(length, &mut |packet| result = f.take().map(|f| f(packet)));
+        // A device's own `consume` has no result but what `f` returns.
+        result.unwrap_or_else(|| unreachable!("a packet is written once"))
     }
+}
+
+impl<R: Room + ?Sized> Watched<'_, R> {
+    #[cfg_attr(feature = "fast", inline(always))]
+    fn send(&mut self, length: usize, write: &mut dyn FnMut(&mut [u8])) {
+        let Watched { room, sent, watch, seal, link_header } = self;
+        **sent += 1;
+        let mut draft = Draft::new();
+        if EDITS && watch.edits() && draft.resize(length, 0).is_ok() {
+            write(&mut draft);
+            watch.edit(&mut draft);
+            room.send(draft.len(), &mut |packet| {
+                packet.copy_from_slice(&draft);
+                finish(packet, *watch, *seal, *link_header);
+            });
+        } else {
+            room.send(length, &mut |packet| {
+                write(packet);
+                finish(packet, *watch, *seal, *link_header);
+            });
+        }
+    }
+}
+
+/// Shows a packet that leaves to who watches, and writes its checksums.
+#[cfg_attr(feature = "fast", inline(always))]
+fn finish(packet: &mut [u8], watch: &mut dyn Watch, seal: Seal, link_header: usize) {
+    watch.departs(packet);
+    if let Some(packet) = packet.get_mut(link_header..) {
+        seal.seal(packet);
+    }
+}
+
+/// Lets smoltcp process a packet with this interface, and discards the answer.
+pub(crate) fn inject(
+    interface: &mut iface::Interface,
+    now: Instant,
+    packet: &[u8],
+    capabilities: &DeviceCapabilities,
+    sockets: &mut SocketSet<'_>,
+) {
+    let mut discard = Discard;
+    let token = Watched {
+        room: as_room(&mut discard),
+        sent: &mut 0,
+        watch: &mut (),
+        seal: Seal::NONE,
+        link_header: 0,
+    };
+    interface.poll_ingress_single(now, &mut OnePacket::incoming(packet, token, capabilities), sockets);
 }

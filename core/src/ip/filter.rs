@@ -99,9 +99,10 @@ impl Filter {
         filter
     }
 
-    #[inline(always)]
+    #[cfg_attr(feature = "fast", inline(always))]
     pub(crate) fn admit<'p>(&self, packet: &'p [u8]) -> Result<Admitted<'p>, DropReason> {
         match self.hardware_addr {
+            #[cfg(feature = "medium-ip")]
             HardwareAddress::Ip => self.ip(&[], packet, true),
             HardwareAddress::Ethernet(own) => self.ethernet(own, packet),
         }
@@ -270,7 +271,7 @@ impl Filter {
         }
     }
 
-    #[inline(always)]
+    #[cfg_attr(feature = "fast", inline(always))]
     fn segment<'p>(
         &self,
         source: IpAddress,
@@ -325,7 +326,7 @@ impl Filter {
         }
     }
 
-    #[inline(always)]
+    #[cfg_attr(feature = "fast", inline(always))]
     fn sane_ipv4_source(&self, source: Ipv4Address) -> Result<(), DropReason> {
         if !address::is_ipv4_host(source) {
             return Err(DropReason::Source);

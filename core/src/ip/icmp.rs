@@ -3,7 +3,6 @@
 //! smoltcp's quote a header that it rebuilt, without identification, type of service, options and flow label, and RFC
 //! 1122, section 3.2.2 wants the one that came.
 
-use smoltcp::phy::TxToken;
 #[cfg(feature = "ipv6")]
 use smoltcp::wire::Icmpv6Packet;
 use smoltcp::wire::{IPV4_HEADER_LEN, IPV4_MIN_MTU, Icmpv4Packet, IpAddress, IpProtocol, Ipv4Packet};
@@ -11,6 +10,7 @@ use smoltcp::wire::{IPV4_HEADER_LEN, IPV4_MIN_MTU, Icmpv4Packet, IpAddress, IpPr
 use smoltcp::wire::{IPV6_HEADER_LEN, IPV6_MIN_MTU, Ipv6Packet};
 
 use crate::ip::answer::{Answer, Unwanted};
+use crate::ip::device::Room;
 use crate::ip::interface::Interface;
 
 /// Type, code, checksum, and a pointer or 4 unused bytes, in ICMP and ICMPv6 alike.
@@ -22,7 +22,7 @@ const PRECEDENCE: u8 = 0xc0;
 /// Sends the error that the packet's [`Answer`] names; behind the packet there may be the rest of its frame. No error is sent about an ICMP error, a fragment other than the first,
 /// and what came from or to more than one host (RFC 1122, section 3.2.2; RFC 4443, section 2.4(e)): the filter sees to
 /// that.
-pub(crate) fn error(packet: &[u8], unwanted: &Unwanted<'_>, tx: impl TxToken, interface: &mut Interface) {
+pub(crate) fn error(packet: &[u8], unwanted: &Unwanted<'_>, tx: &mut dyn Room, interface: &mut Interface) {
     let (protocol, least_mtu, header_len, length) = match unwanted.source {
         IpAddress::Ipv4(_) => {
             let length = usize::from(Ipv4Packet::new_unchecked(packet).total_len());

@@ -1,8 +1,8 @@
 //! smoltcp's `Interface`, which every socket set takes turns with.
 
 use heapless::Vec;
-use smoltcp::iface::{self, SocketSet};
-use smoltcp::phy::{Device, DeviceCapabilities, TxToken};
+use smoltcp::iface::{self, Route, SocketSet};
+use smoltcp::phy::{Device, DeviceCapabilities};
 use smoltcp::time::Instant;
 use smoltcp::wire::{
     ETHERNET_HEADER_LEN, EthernetFrame, EthernetProtocol, EthernetRepr, HardwareAddress, IpAddress, IpCidr,
@@ -10,8 +10,8 @@ use smoltcp::wire::{
 
 use crate::config::{Config, MAX_ADDRESSES};
 use crate::ip::checksum::Seal;
-use crate::ip::device::{Discard, OnePacket, OneTransmit, Watch, Watched, behind_the_filter};
-use crate::ip::link::{Answered, Link};
+use crate::ip::device::{OnePacket, Room, Watch, Watched, as_room, behind_the_filter, inject};
+use crate::ip::link::Link;
 use crate::ip::neighbours::Evidence;
 use crate::tcp::timers::NEVER;
 
@@ -21,7 +21,7 @@ const PACKETS_A_TURN: usize = 64;
 /// smoltcp's interface, and what is needed to make others like it.
 pub(crate) struct Interface {
     interface: iface::Interface,
-    addresses: Vec<IpCidr, MAX_ADDRESSES>,
+    pub(super) addresses: Vec<IpCidr, MAX_ADDRESSES>,
     hardware_addr: HardwareAddress,
     /// Less the checksums that the filter has verified, and that the seal will write.
     capabilities: DeviceCapabilities,
@@ -29,9 +29,7 @@ pub(crate) struct Interface {
     link_header: usize,
     packets_sent: u64,
     /// None on a device without frames.
-    link: Option<Link>,
-    /// What became of the packet that was last to be answered, if it was not: was its neighbour asked for?
-    unanswered: Option<bool>,
+    pub(super) link: Option<Link>,
 }
 
 /// What became of what a socket set had to send.
@@ -55,6 +53,7 @@ impl Interface {
         now: Instant,
     ) -> Interface {
         let link = match config.hardware_addr {
+            #[cfg(feature = "medium-ip")]
             HardwareAddress::Ip => None,
             HardwareAddress::Ethernet(own) => Some(Link::new(own, now, seed)),
         };
@@ -69,7 +68,6 @@ impl Interface {
             link_header: if link.is_some() { ETHERNET_HEADER_LEN } else { 0 },
             packets_sent: 0,
             link,
-            unanswered: None,
         }
     }
 
@@ -97,78 +95,63 @@ impl Interface {
     }
 
     /// Lets smoltcp process a packet with these sockets; `tx` is for what it answers at once, which `watch` sees.
-    #[inline(always)]
+    #[cfg_attr(feature = "fast", inline(always))]
     pub(crate) fn process(
         &mut self,
         now: Instant,
-        (packet, tx): (&[u8], impl TxToken),
+        (packet, tx): (&[u8], &mut (impl Room + ?Sized)),
         sockets: &mut SocketSet<'_>,
         watch: &mut dyn Watch,
     ) {
         let Interface { interface, capabilities, seal, link_header, packets_sent: sent, .. } = self;
-        let token = Watched { token: tx, sent, watch, seal: *seal, link_header: *link_header };
-        let mut device = OnePacket::new(packet, token, capabilities);
+        let token = Watched { room: tx, sent, watch, seal: *seal, link_header: *link_header };
+        let mut device = OnePacket::incoming(packet, token, capabilities);
         interface.poll_ingress_single(now, &mut device, sockets);
     }
 
     /// Sends a packet of this length that smoltcp has no part in; `emit` writes it.
-    pub(crate) fn emit(&mut self, tx: impl TxToken, length: usize, emit: impl FnOnce(&mut [u8])) {
+    pub(crate) fn emit(&mut self, tx: &mut dyn Room, length: usize, mut emit: impl FnMut(&mut [u8])) {
         self.packets_sent += 1;
-        tx.consume(length, emit);
-    }
-
-    /// Lets smoltcp answer a packet that is for no socket, and does not come again if the answer is lost.
-    pub(crate) fn answer(&mut self, now: Instant, packet: &[u8], tx: impl TxToken) {
-        if self.link.is_none() {
-            return self.process_without_sockets(now, packet, tx);
-        }
-        let mut answered = Answered::default();
-        self.process(now, (packet, tx), &mut SocketSet::new(&mut [][..]), &mut answered);
-        self.unanswered = (!answered.with_an_answer).then_some(answered.with_a_question);
-    }
-
-    /// Some if the last packet that was to be [answered](Self::answer) was not: true if its neighbour was asked for,
-    /// false if it wants no answer, or if another neighbour was asked for within the last second.
-    pub(crate) fn take_unanswered(&mut self) -> Option<bool> {
-        self.unanswered.take()
+        tx.send(length, &mut emit);
     }
 
     /// Lets smoltcp process a packet that is for no socket.
-    pub(crate) fn process_without_sockets(&mut self, now: Instant, packet: &[u8], tx: impl TxToken) {
+    pub(crate) fn process_without_sockets(&mut self, now: Instant, packet: &[u8], tx: &mut dyn Room) {
         self.process(now, (packet, tx), &mut SocketSet::new(&mut [][..]), &mut ());
     }
 
     /// Lets smoltcp process a segment without payload that the server built, and discards the answer.
     pub(crate) fn inject(&mut self, now: Instant, packet: &[u8], sockets: &mut SocketSet<'_>) {
-        let mut device = OnePacket::new(packet, Discard, &self.capabilities);
-        self.interface.poll_ingress_single(now, &mut device, sockets);
+        inject(&mut self.interface, now, packet, &self.capabilities, sockets);
     }
 
-    /// Sends one packet of what these sockets have to send, through this token.
-    #[inline]
+    /// Sends one packet of what these sockets have to send, into this room.
+    ///
+    /// Do not be tempted to let it be inlined: smoltcp's part has one caller, and so is a part of this function.
+    #[inline(never)]
     pub(crate) fn send_one(
         &mut self,
         now: Instant,
-        token: impl TxToken,
+        tx: &mut (impl Room + ?Sized),
         sockets: &mut SocketSet<'_>,
         watch: &mut dyn Watch,
     ) {
         let Interface { interface, capabilities, seal, link_header, packets_sent: sent, .. } = self;
-        let token = Watched { token, sent, watch, seal: *seal, link_header: *link_header };
-        let mut out = OneTransmit::new(token, capabilities);
-        interface.poll_egress(now, &mut out, sockets);
+        let token = Watched { room: tx, sent, watch, seal: *seal, link_header: *link_header };
+        interface.poll_egress(now, &mut OnePacket::outgoing(token, capabilities), sockets);
     }
 
-    /// Has smoltcp write one packet of what these sockets have to send, as if it left through this token.
+    /// Has smoltcp write one packet of what these sockets have to send, as if it left into this room.
+    #[cfg(feature = "recovery")]
     pub(crate) fn throw_away(
         &mut self,
         now: Instant,
-        token: impl TxToken,
+        tx: &mut (impl Room + ?Sized),
         sockets: &mut SocketSet<'_>,
         watch: &mut dyn Watch,
     ) {
         let sent = self.packets_sent;
-        self.send_one(now, token, sockets, watch);
+        self.send_one(now, tx, sockets, watch);
         self.packets_sent = sent;
     }
 
@@ -196,35 +179,14 @@ impl Interface {
             let Some(token) = device.transmit(now) else {
                 return Sent::Blocked;
             };
-            self.send_one(now, token, sockets, watch);
+            self.send_one(now, as_room(&mut Some(token)), sockets, watch);
         }
         Sent::All(now)
     }
 
     /// True if the device has frames.
     pub(crate) fn has_frames(&self) -> bool {
-        self.link.is_some()
-    }
-
-    /// Deals with a frame by which others look for us, without smoltcp.
-    ///
-    /// # Errors
-    ///
-    /// It is another frame, or there are none: it goes the way of all packets, with the token.
-    pub(crate) fn discover<T: TxToken>(&mut self, now: Instant, frame: &[u8], tx: T) -> Result<(), T> {
-        let Some(link) = &mut self.link else {
-            return Err(tx);
-        };
-        let Some(discovery) = link.discover(now, frame, &self.addresses) else {
-            return Err(tx);
-        };
-        if let Some(announcement) = discovery.announcement {
-            self.inject(now, &announcement, &mut SocketSet::new(&mut [][..]));
-        }
-        if let Some(answer) = discovery.answer {
-            self.emit(tx, answer.len(), |room| room.copy_from_slice(&answer));
-        }
-        Ok(())
+        cfg!(not(feature = "medium-ip")) || self.link.is_some()
     }
 
     /// Takes note of where a neighbour is, which sent this frame with a packet to our address `own`.
@@ -244,41 +206,27 @@ impl Interface {
         }
     }
 
-    /// Sends what our neighbours are to be told unasked.
-    pub(crate) fn announce<D: Device + ?Sized>(&mut self, now: Instant, device: &mut D) -> Sent {
-        while self.announce_at() <= now {
-            // Room comes first: a message that is made is over.
-            let Some(token) = device.transmit(now) else {
-                return Sent::Blocked;
-            };
-            if let Some(link) = &mut self.link
-                && let Some(frame) = link.announce(now, &self.addresses)
-            {
-                self.emit(token, frame.len(), |room| room.copy_from_slice(&frame));
-            }
-        }
-        Sent::All(self.announce_at())
-    }
-
-    /// When [`announce`](Self::announce) has something to send.
-    pub(crate) fn announce_at(&self) -> Instant {
-        self.link.as_ref().map_or(NEVER, Link::deadline)
-    }
-
     /// The link header of a packet that this server builds for itself: nothing, or an Ethernet header.
     pub(crate) fn link_header(&self, to: IpAddress) -> Vec<u8, ETHERNET_HEADER_LEN> {
         let mut header = Vec::new();
-        if let HardwareAddress::Ethernet(own) = self.hardware_addr {
-            let ethertype = match to {
-                IpAddress::Ipv4(_) => EthernetProtocol::Ipv4,
-                #[cfg(feature = "ipv6")]
-                IpAddress::Ipv6(_) => EthernetProtocol::Ipv6,
-            };
-            let repr = EthernetRepr { src_addr: own, dst_addr: own, ethertype };
-            // Cannot fail: the capacity is that of the header.
-            if header.resize(ETHERNET_HEADER_LEN, 0).is_ok() {
-                repr.emit(&mut EthernetFrame::new_unchecked(&mut header[..]));
-            }
+        #[cfg_attr(
+            not(feature = "medium-ip"),
+            expect(clippy::infallible_destructuring_match, reason = "there is one medium")
+        )]
+        let own = match self.hardware_addr {
+            #[cfg(feature = "medium-ip")]
+            HardwareAddress::Ip => return header,
+            HardwareAddress::Ethernet(own) => own,
+        };
+        let ethertype = match to {
+            IpAddress::Ipv4(_) => EthernetProtocol::Ipv4,
+            #[cfg(feature = "ipv6")]
+            IpAddress::Ipv6(_) => EthernetProtocol::Ipv6,
+        };
+        let repr = EthernetRepr { src_addr: own, dst_addr: own, ethertype };
+        // Cannot fail: the capacity is that of the header.
+        if header.resize(ETHERNET_HEADER_LEN, 0).is_ok() {
+            repr.emit(&mut EthernetFrame::new_unchecked(&mut header[..]));
         }
         header
     }
@@ -303,16 +251,18 @@ fn make(
 ) -> iface::Interface {
     let mut config = iface::Config::new(hardware_addr);
     config.random_seed = seed;
-    let mut interface = iface::Interface::new(config, &mut OnePacket::new(&[], Discard, capabilities), now);
+    let mut interface = iface::Interface::new(config, &mut OnePacket::idle(capabilities), now);
     interface.update_ip_addrs(|own| own.clone_from(addresses));
-    for gateway in gateways {
-        let routes = interface.routes_mut();
-        // Cannot fail: smoltcp keeps two routes by default, and a server has two gateways at most.
-        let _ = match *gateway {
-            IpAddress::Ipv4(gateway) => routes.add_default_ipv4_route(gateway),
-            #[cfg(feature = "ipv6")]
-            IpAddress::Ipv6(gateway) => routes.add_default_ipv6_route(gateway),
-        };
-    }
+    interface.routes_mut().update(|routes| {
+        for gateway in gateways {
+            let route = match *gateway {
+                IpAddress::Ipv4(gateway) => Route::new_ipv4_gateway(gateway),
+                #[cfg(feature = "ipv6")]
+                IpAddress::Ipv6(gateway) => Route::new_ipv6_gateway(gateway),
+            };
+            // Cannot fail: smoltcp keeps two routes by default, and a server has two gateways at most.
+            let _ = routes.push(route);
+        }
+    });
     interface
 }

@@ -6,12 +6,19 @@ use heapless::Vec;
 use smoltcp::wire::ETHERNET_HEADER_LEN;
 
 pub(crate) mod address;
+#[cfg(feature = "ethernet-duties")]
 pub(crate) mod announce;
 pub(crate) mod answer;
+#[cfg_attr(
+    not(feature = "ethernet-duties"),
+    expect(dead_code, reason = "without it, only the frame is used by which smoltcp is told of a neighbour")
+)]
 pub(crate) mod arp;
 pub(crate) mod checksum;
 mod closed_port;
 pub(crate) mod device;
+#[cfg_attr(not(feature = "ethernet-duties"), path = "without/duties.rs")]
+mod duties;
 #[cfg(feature = "ipv6")]
 pub(crate) mod extension_headers;
 pub(crate) mod filter;
@@ -22,14 +29,19 @@ pub(crate) mod housekeeping;
 mod icmp;
 pub(crate) mod interface;
 pub(crate) mod link;
-#[cfg(feature = "ipv6")]
+#[cfg(all(feature = "ipv6", feature = "ethernet-duties"))]
 pub(crate) mod mld;
 #[cfg(feature = "ipv6")]
+#[cfg_attr(
+    not(feature = "ethernet-duties"),
+    expect(dead_code, reason = "without it, only the frame is used by which smoltcp is told of a neighbour")
+)]
 pub(crate) mod ndisc;
 pub(crate) mod neighbours;
 #[cfg(feature = "fragments")]
 pub(crate) mod reassembly;
 pub(crate) mod token_bucket;
+#[cfg_attr(not(feature = "ethernet-duties"), path = "without/unanswered.rs")]
 pub(crate) mod unanswered;
 
 /// The longest payload of a fragmented packet, and the longest IPv6 packet with extension headers, that are rebuilt.

@@ -37,7 +37,7 @@ impl<H: Handler> Server<'_, H> {
             self.blocked = true;
             return;
         };
-        self.interface.answer(now, packet, token);
+        self.interface.answer(now, packet, &mut Some(token));
         if self.interface.take_unanswered().is_none() {
             self.unanswered.answered();
         }

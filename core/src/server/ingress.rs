@@ -1,12 +1,13 @@
 //! A packet comes in: to whom it is given, and whose turn it is then.
 
-use smoltcp::phy::{Device, RxToken, TxToken};
+use smoltcp::phy::{Device, RxToken};
 use smoltcp::time::Instant;
 
 use crate::events;
 use crate::handler::Handler;
 #[cfg(any(feature = "ipv6", feature = "fragments"))]
 use crate::ip::Rebuilt;
+use crate::ip::device::{Room, as_room};
 use crate::ip::filter::Admitted;
 use crate::ip::interface::Sent;
 use crate::ip::neighbours::Evidence;
@@ -29,10 +30,11 @@ impl<H: Handler> Server<'_, H> {
     /// Takes one packet from the device; None if there is none.
     pub(super) fn ingress<D: Device + ?Sized>(&mut self, now: Instant, device: &mut D) -> Option<Turn> {
         let (rx, tx) = device.receive(now)?;
+        let mut tx = Some(tx);
         self.stats.packets_in += 1;
         Some(rx.consume(|packet| {
             let before = events::drops(&self.stats);
-            let turn = self.admit(now, packet, tx);
+            let turn = self.admit(now, packet, &mut tx);
             events::dropped(before, &self.stats, packet, self.interface.has_frames());
             if let Some(asked) = self.interface.take_unanswered() {
                 self.unanswered.keep(now, packet, asked);
@@ -42,20 +44,26 @@ impl<H: Handler> Server<'_, H> {
     }
 
     /// Hands a packet to whom it is for; returns whose turn it is then.
-    #[inline(always)]
-    fn admit(&mut self, now: Instant, packet: &[u8], tx: impl TxToken) -> Turn {
-        match self.interface.discover(now, packet, tx) {
-            Ok(()) => Turn::Neighbours,
-            Err(tx) => match &self.filter.admit(packet) {
-                Ok(Admitted::Segment(raw)) => self.segment(now, packet, raw, tx),
-                admitted => self.admit_other(now, packet, admitted, tx),
-            },
+    #[cfg_attr(feature = "fast", inline(always))]
+    fn admit(&mut self, now: Instant, packet: &[u8], tx: &mut impl Room) -> Turn {
+        if self.interface.discover(now, packet, tx) {
+            return Turn::Neighbours;
+        }
+        match &self.filter.admit(packet) {
+            Ok(Admitted::Segment(raw)) => self.segment(now, packet, raw, as_room(tx)),
+            admitted => self.admit_other(now, packet, admitted, tx),
         }
     }
 
     /// Hands a segment to its connection.
-    #[inline(always)]
-    fn segment(&mut self, now: Instant, packet: &[u8], raw: &RawSegment<'_>, tx: impl TxToken) -> Turn {
+    #[cfg_attr(feature = "fast", inline(always))]
+    fn segment(
+        &mut self,
+        now: Instant,
+        packet: &[u8],
+        raw: &RawSegment<'_>,
+        tx: &mut (impl Room + ?Sized),
+    ) -> Turn {
         let (connections, _, mut cx) = self.parts(now);
         let mut segment = Segment::new(packet, raw);
         if !segment.parse(raw) {
@@ -74,7 +82,7 @@ impl<H: Handler> Server<'_, H> {
         now: Instant,
         packet: &[u8],
         admitted: &Result<Admitted<'_>, DropReason>,
-        tx: impl TxToken,
+        tx: &mut dyn Room,
     ) -> Turn {
         #[cfg(any(feature = "ipv6", feature = "fragments"))]
         let mut rebuilt = self.rebuild(now, admitted);
@@ -119,7 +127,7 @@ impl<H: Handler> Server<'_, H> {
         now: Instant,
         packet: &[u8],
         admitted: &Result<Admitted<'_>, DropReason>,
-        tx: impl TxToken,
+        tx: &mut dyn Room,
     ) -> Turn {
         let (connections, datagrams, mut cx) = self.parts(now);
         match admitted {
@@ -157,7 +165,7 @@ impl<H: Handler> Server<'_, H> {
     }
 
     /// Lets whoever got the packet act on it.
-    #[inline(always)]
+    #[cfg_attr(feature = "fast", inline(always))]
     pub(super) fn take_turn<D: Device + ?Sized>(&mut self, turn: Turn, now: Instant, device: &mut D) {
         match turn {
             Turn::Nothing => {}

@@ -56,6 +56,7 @@ pub struct Server<'a, H: Handler = Uppercase> {
 
 /// What [`Server::poll`] waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Poll {
     /// Call again at this time, if nothing else happens before; at once if it is not after `now`, as the device may have more
     /// packets. None: only a packet is waited for.
@@ -64,6 +65,13 @@ pub struct Poll {
     pub deadline: Option<Instant>,
     /// The device refused a packet: call again as soon as it can send. Nothing is taken from it until then.
     pub blocked: bool,
+}
+
+impl Poll {
+    /// For tests of a loop around a server.
+    pub const fn new(deadline: Option<Instant>, blocked: bool) -> Poll {
+        Poll { deadline, blocked }
+    }
 }
 
 impl<'a> Server<'a> {
@@ -98,7 +106,7 @@ impl<'a, H: Handler> Server<'a, H> {
         let capabilities = device.capabilities();
         config.check(&capabilities)?;
         let longest_datagram = (capabilities.ip_mtu() - 28).max(memory::longest_reassembled());
-        let buffer_size = storage.buffer_size(longest_datagram, config.per_source.is_some())?;
+        let buffer_size = storage.buffer_size(longest_datagram, config.limit_per_source().is_some())?;
 
         let Storage { slots, sockets, demux, buckets, deadlines, sources, tcp_buffers, udp, unanswered } =
             storage;
@@ -112,7 +120,7 @@ impl<'a, H: Handler> Server<'a, H> {
             slots: Slots::new(slots),
             demux: Demux::new(demux, buckets, demux_hasher),
             // One key for two hashes: the one of 4-tuples has inputs of other lengths.
-            sources: Sources::new(sources, demux_hasher, config.per_source),
+            sources: Sources::new(sources, demux_hasher, config.limit_per_source()),
             timers: Timers::new(deadlines),
         };
         let sizes = Sizes::of(buffer_size, H::PASSES);
@@ -126,7 +134,7 @@ impl<'a, H: Handler> Server<'a, H> {
             #[cfg(feature = "fragments")]
             reassembly: Reassembly::new(),
             connections,
-            datagrams: Datagrams::new(udp, config.port, config.delay, echo_key),
+            datagrams: Datagrams::new(udp, config.port, config.reply_delay(), echo_key),
             unanswered: Unanswered::new(unanswered),
             stats: Stats::default(),
             abort_at: None,
@@ -243,10 +251,14 @@ impl<H: Handler> fmt::Debug for Server<'_, H> {
 /// Two hashes, two keys for others, and a seed from one secret, none of which tells another.
 fn secrets(entropy: [u8; 16]) -> ([SipHasher13; 2], [[u8; 16]; 2], u64) {
     let hash = |label: u8| SipHasher13::new_with_key(&entropy).hash(&[label]);
-    let hashers = [(0, 1), (2, 3)].map(|(low, high)| SipHasher13::new_with_keys(hash(low), hash(high)));
-    let keys = [(5, 6), (7, 8)]
-        .map(|(low, high)| (u128::from(hash(low)) << 64 | u128::from(hash(high))).to_ne_bytes());
-    (hashers, keys, hash(4))
+    let hasher = |label: u8| SipHasher13::new_with_keys(hash(label), hash(label + 1));
+    let key = |label: u8| {
+        let mut key = [0; 16];
+        key[..8].copy_from_slice(&hash(label).to_ne_bytes());
+        key[8..].copy_from_slice(&hash(label + 1).to_ne_bytes());
+        key
+    };
+    ([hasher(0), hasher(2)], [key(5), key(7)], hash(4))
 }
 
 #[cfg(test)]

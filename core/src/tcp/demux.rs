@@ -68,7 +68,7 @@ impl<'a> Demux<'a> {
         }
     }
 
-    #[inline(always)]
+    #[cfg_attr(feature = "fast", inline(always))]
     pub(crate) fn find(&self, tuple: &Tuple, hash: u32) -> Option<SlotId> {
         let mut at = self.buckets[self.bucket(hash)].0;
         while at != END {

@@ -1,9 +1,8 @@
 //! A segment's way to its connection.
 
-use smoltcp::phy::TxToken;
-
 use crate::cx::Cx;
 use crate::handler::{End, Handler};
+use crate::ip::device::Room;
 use crate::ip::neighbours::Evidence;
 use crate::stats::DropReason;
 use crate::tcp::Connections;
@@ -17,12 +16,12 @@ use crate::tcp::socket::path_mtu::TooBig;
 
 impl<S> Connections<'_, S> {
     /// Hands a segment to its connection; returns the slot whose turn it is then.
-    #[inline(always)]
+    #[cfg_attr(feature = "fast", inline(always))]
     pub(crate) fn segment<H: Handler<State = S>>(
         &mut self,
         cx: &mut Cx<'_, H>,
         segment: &Segment<'_>,
-        tx: impl TxToken,
+        tx: &mut (impl Room + ?Sized),
     ) -> Option<SlotId> {
         let hash = self.demux.hash(&segment.tuple);
         let found = self.demux.find(&segment.tuple, hash);
@@ -48,7 +47,7 @@ impl<S> Connections<'_, S> {
         found: Option<SlotId>,
         segment: &Segment<'_>,
         hash: u32,
-        tx: impl TxToken,
+        tx: &mut (impl Room + ?Sized),
     ) -> Option<SlotId> {
         let id = match found {
             Some(id) if self.slots[id].phase() != Phase::HalfOpen => id,
@@ -60,7 +59,7 @@ impl<S> Connections<'_, S> {
                 }
                 Found::Dropped => return None,
                 Found::Nothing => {
-                    segment.refuse(cx, tx);
+                    segment.refuse(cx, tx.erased());
                     return None;
                 }
             },
@@ -75,7 +74,7 @@ impl<S> Connections<'_, S> {
         id: SlotId,
         segment: &Segment<'_>,
         hash: u32,
-        tx: impl TxToken,
+        tx: &mut (impl Room + ?Sized),
     ) -> Option<SlotId> {
         if self.slots[id].socket.needs_room(segment) {
             self.make_room(cx, id, segment);
@@ -137,7 +136,7 @@ impl<S> Connections<'_, S> {
     }
 
     /// The same for a connection that is established, and was before.
-    #[inline(always)]
+    #[cfg_attr(feature = "fast", inline(always))]
     fn goes_on<H: Handler<State = S>>(
         &mut self,
         cx: &mut Cx<'_, H>,

@@ -75,9 +75,9 @@ impl Origin {
 }
 
 /// The clock, of 4 µs.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the clock wraps")]
+#[expect(clippy::cast_possible_truncation, reason = "the clock wraps")]
 fn clock(now: Instant) -> u32 {
-    (now.total_micros() / 4) as u32
+    (now.total_micros().cast_unsigned() / 4) as u32
 }
 
 /// The tag of a SYN: 13 bits computed from its IRS, from 0 to `TICK` - 2.

@@ -10,6 +10,7 @@ mod end;
 mod ingress;
 mod isn;
 pub(crate) mod malformed;
+#[cfg_attr(not(feature = "per-source"), path = "without/per_source.rs")]
 pub(crate) mod per_source;
 mod policy;
 pub(crate) mod segment;

@@ -162,7 +162,7 @@ impl<S> Slot<'_, S> {
 
     /// The same right after an acknowledgement of everything has come on an established connection: no timer runs, and the
     /// peer has just been heard, so that it is probed before it may be dead.
-    #[inline(always)]
+    #[cfg_attr(feature = "fast", inline(always))]
     pub(crate) fn deadline_at_rest(&self, idle_timeout: Option<Duration>) -> Instant {
         let deadline = self.deadlines.probe_at.min(self.idle_at(idle_timeout));
         debug_assert_eq!(deadline, self.deadline(idle_timeout));

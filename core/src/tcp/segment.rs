@@ -1,12 +1,13 @@
 //! TCP segments: those that come, those that smoltcp sends, and those that the server builds for smoltcp to receive.
 
 use heapless::Vec;
-use smoltcp::phy::{ChecksumCapabilities, TxToken};
+use smoltcp::phy::ChecksumCapabilities;
 use smoltcp::wire::{
     ETHERNET_HEADER_LEN, IpAddress, IpEndpoint, IpProtocol, IpRepr, TcpControl, TcpPacket, TcpRepr,
 };
 
 use crate::cx::Cx;
+use crate::ip::device::Room;
 use crate::ip::interface::Interface;
 use crate::tcp::demux::Tuple;
 use crate::tcp::malformed;
@@ -47,7 +48,7 @@ impl<'p> Segment<'p> {
     /// options. What it has beside, [`parse`](Self::parse) reads.
     ///
     /// Made in two steps, as it is large: it is never moved.
-    #[inline(always)]
+    #[cfg_attr(feature = "fast", inline(always))]
     pub(crate) fn new(packet: &'p [u8], raw: &RawSegment<'p>) -> Segment<'p> {
         // An array, so that each field is known to be there.
         let header = TcpPacket::new_unchecked(raw.header);
@@ -109,7 +110,7 @@ impl Segment<'_> {
     }
 
     /// Lets smoltcp answer a segment to no connection: with a RST, if one is due.
-    pub(crate) fn refuse<H>(&self, cx: &mut Cx<'_, H>, tx: impl TxToken) {
+    pub(crate) fn refuse<H>(&self, cx: &mut Cx<'_, H>, tx: &mut dyn Room) {
         if !self.packet.is_empty() {
             return cx.interface.answer(cx.now, self.packet, tx);
         }
@@ -134,6 +135,13 @@ pub(crate) fn segment_size(syn: &TcpRepr<'_>, largest: u16) -> u16 {
 /// RFC 9293, section 3.7.1: without the option, the peer takes 536 bytes (1220 with IPv6, but ours are fewer).
 pub(crate) fn default_size(largest: u16) -> u16 {
     largest.min(536)
+}
+
+/// SMSS of a connection with this SYN on a device with this MTU. smoltcp takes no smaller one than 48 from its peer, and 40
+/// bytes are headers.
+pub(crate) fn smss(syn: &TcpRepr<'_>, mtu: usize) -> u16 {
+    let longest = u16::try_from(mtu.saturating_sub(40)).unwrap_or(u16::MAX);
+    syn.max_seg_size.unwrap_or(536).max(48).min(longest)
 }
 
 /// The SYN as smoltcp is shown it: with this segment size and without data.
@@ -188,7 +196,7 @@ pub(crate) fn build<const N: usize>(way: &Segment<'_>, tcp: &TcpRepr<'_>) -> Vec
 }
 
 /// Sends a segment of the server's own back to where `to` came from.
-pub(crate) fn send_back(interface: &mut Interface, to: &Segment<'_>, tcp: &TcpRepr<'_>, tx: impl TxToken) {
+pub(crate) fn send_back(interface: &mut Interface, to: &Segment<'_>, tcp: &TcpRepr<'_>, tx: &mut dyn Room) {
     // Where the device writes its own, these do no harm.
     let checksums = ChecksumCapabilities::default();
     let ip = IpRepr::new(to.tuple.local, to.tuple.remote.addr, IpProtocol::Tcp, tcp.buffer_len(), 64);

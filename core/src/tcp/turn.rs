@@ -63,7 +63,7 @@ impl<S> Connections<'_, S> {
 impl<S> Slot<'_, S> {
     /// Gives the handler its turn on an open connection; `draining`: the server shuts down. None: the connection is to be
     /// aborted.
-    #[inline(always)]
+    #[cfg_attr(feature = "fast", inline(always))]
     pub(super) fn turn<H: Handler<State = S>>(
         &mut self,
         cx: &mut Cx<'_, H>,

@@ -216,7 +216,7 @@ pub(super) fn storage(slots: usize, buffer: usize, delayed: usize) -> Storage<'s
         sources: leak(|| SourceEntry::EMPTY, slots),
         tcp_buffers: leak(|| 0, slots * 2 * buffer),
         udp: UdpStorage {
-            socket: Box::leak(Box::new(SocketStorage::EMPTY)),
+            sockets: leak(|| SocketStorage::EMPTY, 1),
             rx_metadata: leak(|| udp::PacketMetadata::EMPTY, 4),
             rx: leak(|| 0, 65_535),
             tx_metadata: leak(|| udp::PacketMetadata::EMPTY, 4),

@@ -91,6 +91,7 @@ fn our_closed_window_does_not_keep_a_fin_out() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "recovery"), ignore = "it is about recovery from loss")]
 fn a_lost_fin_of_ours_is_sent_again_with_the_data_before_it() {
     let (mut net, mut peer) = last_ack();
     for timeouts in [1, 1, 2, 4] {
@@ -103,6 +104,7 @@ fn a_lost_fin_of_ours_is_sent_again_with_the_data_before_it() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "recovery"), ignore = "it is about recovery from loss")]
 fn the_data_may_be_acknowledged_before_the_fin() {
     let (mut net, mut peer) = last_ack();
     net.arrive(peer.segment(Plain, 5, Some(4), &[]));

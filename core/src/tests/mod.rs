@@ -24,6 +24,7 @@
 //! | closed windows, window updates, silly windows | `back_pressure`, `handshake` |
 //! | zero-window probes: ours, and answers to the peer's | `back_pressure`, `deadlines`, `stalls` |
 //! | retransmission: timer, tail loss probe, fast recovery, SACK | `loss`, `segments`, `stalls`, `refusing_device` |
+//! | retransmission without the feature `recovery` | `slow_timer` |
 //! | congestion window | `congestion` |
 //! | ICMP "fragmentation needed", "packet too big" | `path_mtu` |
 //! | FIN, half-close, simultaneous close, TIME-WAIT | `half_close` |
@@ -49,10 +50,12 @@
 //! | the table of deadlines | `timers` |
 
 mod acknowledgements;
+#[cfg(feature = "ethernet-duties")]
 mod announcements;
 mod back_pressure;
 mod closed_ports;
 mod config;
+#[cfg(feature = "recovery")]
 mod congestion;
 mod deadlines;
 mod drops;
@@ -62,6 +65,7 @@ mod echo_window;
 #[cfg(feature = "embassy")]
 mod embassy;
 mod ethernet;
+#[cfg(feature = "log")]
 mod events;
 #[cfg(feature = "ipv6")]
 mod extension_headers;
@@ -77,29 +81,37 @@ mod idle;
 mod illegal_flags;
 #[cfg(all(feature = "fragments", feature = "ipv6"))]
 mod ipv6_fragments;
+#[cfg(feature = "recovery")]
 mod loss;
 mod memory;
 #[cfg(feature = "ipv6")]
 mod ndisc;
+#[cfg(feature = "ethernet-duties")]
 mod neighbours;
 mod packets;
+#[cfg(feature = "recovery")]
 mod path_mtu;
 mod peer;
+#[cfg(feature = "per-source")]
 mod per_source;
 mod random_segments;
 mod refusing_device;
 mod repeated_segments;
 mod reset;
 mod reuse;
+#[cfg(feature = "many-holes")]
 mod sack_blocks;
 mod segments;
 mod sequence_numbers;
 mod shutdown;
 mod slots;
 mod slow_clients;
+#[cfg(not(feature = "recovery"))]
+mod slow_timer;
 mod stalls;
 mod states;
 mod syn_cookie;
 mod timers;
 mod udp;
+#[cfg(feature = "log")]
 mod verbose;

@@ -83,6 +83,7 @@ fn nothing_is_left_in_the_buffers() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "recovery"), ignore = "it is about recovery from loss")]
 fn nothing_is_left_of_the_peers_options_and_timers() {
     let mut net = net_with::<1>(|_| {});
     let mut old = peer(40_000);

@@ -88,6 +88,7 @@ fn a_fin_is_not_taken_with_data_that_does_not_fit() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "recovery"), ignore = "it is about recovery from loss")]
 fn what_is_not_acknowledged_is_sent_again_with_back_off() {
     let (mut net, mut peer) = open();
     peer.send(&mut net, Psh, b"lost");
@@ -105,6 +106,7 @@ fn what_is_not_acknowledged_is_sent_again_with_back_off() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "recovery"), ignore = "it is about recovery from loss")]
 fn the_third_duplicate_acknowledgement_brings_the_lost_segment_at_once() {
     let (mut net, mut peer) = open();
     peer.send(&mut net, Psh, &letters(1024));

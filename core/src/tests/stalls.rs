@@ -87,6 +87,7 @@ fn a_window_that_shrinks_stops_nothing_for_ever() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "recovery"), ignore = "it is about recovery from loss")]
 fn duplicate_acknowledgements_do_not_push_more_through_a_window_than_it_allows() {
     let (mut net, mut peer) = tail_lost();
     peer.window = 100;

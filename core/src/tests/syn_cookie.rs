@@ -392,6 +392,7 @@ fn a_window_scale_is_not_offered_where_it_has_no_use() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "recovery"), ignore = "it is about recovery from loss")]
 fn large_windows_keep_their_scale() {
     let data = letters(1_000_000);
     for (scale, offered) in

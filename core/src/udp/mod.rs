@@ -1,11 +1,12 @@
 //! UDP: one socket for everybody, and the replies that wait for their delay.
 
+#[cfg_attr(not(feature = "delay"), path = "without/delayed.rs")]
+pub(crate) mod delayed;
 mod echo_loop;
 
 use smoltcp::iface::{SocketHandle, SocketSet};
 use smoltcp::phy::PacketMeta;
 use smoltcp::socket::udp::{self, UdpMetadata};
-use smoltcp::storage::{PacketBuffer, PacketMetadata};
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{IpAddress, IpEndpoint};
 
@@ -15,18 +16,8 @@ use crate::handler::{self, Handler, Reply};
 use crate::memory::UdpStorage;
 use crate::stats::DropReason;
 use crate::tcp::timers::NEVER;
+use crate::udp::delayed::DelayedReplies;
 use crate::udp::echo_loop::EchoLoop;
-
-/// What is kept of each reply that waits for its delay.
-pub type DelayedMetadata = PacketMetadata<Delayed>;
-
-/// A reply's time and way.
-#[derive(Debug, Clone, Copy)]
-pub struct Delayed {
-    due: Instant,
-    to: IpEndpoint,
-    from: Option<IpAddress>,
-}
 
 /// A number of replies, and their payload bytes together.
 #[derive(Debug, Clone, Copy, Default)]
@@ -47,8 +38,7 @@ pub(crate) struct Datagrams<'a> {
     sockets: SocketSet<'a>,
     port: u16,
     echo_loop: EchoLoop,
-    delay: Option<Duration>,
-    delayed: PacketBuffer<'a, Delayed>,
+    delayed: DelayedReplies<'a>,
     /// Replies in the socket: none but while their neighbour is unknown or the device has no room.
     pending: Replies,
     clients: Clients,
@@ -64,17 +54,16 @@ impl<'a> Datagrams<'a> {
         delay: Option<Duration>,
         key: [u8; 16],
     ) -> Datagrams<'a> {
-        let mut sockets = SocketSet::new(core::slice::from_mut(storage.socket));
+        let mut sockets = SocketSet::new(storage.sockets);
         sockets.add(udp::Socket::new(
             udp::PacketBuffer::new(storage.rx_metadata, storage.rx),
             udp::PacketBuffer::new(storage.tx_metadata, storage.tx),
         ));
-        let delayed = PacketBuffer::new(storage.delayed_metadata, storage.delayed);
+        let delayed = DelayedReplies::new(storage.delayed_metadata, storage.delayed, delay);
         let mut datagrams = Datagrams {
             sockets,
             port,
             echo_loop: EchoLoop::new(port, key),
-            delay,
             delayed,
             pending: Replies::default(),
             clients: Clients::new(),
@@ -112,9 +101,9 @@ impl<'a> Datagrams<'a> {
                 events::dropped_datagram(from.endpoint, reason);
                 continue;
             }
-            let sent = match self.delay {
+            let sent = match self.delayed.put_off(cx.now, &reply, &from) {
                 None => self.send(&reply, from.endpoint, from.local_address),
-                Some(delay) => self.put_off(&reply, cx.now + delay, &from),
+                Some(is_kept) => is_kept,
             };
             if !sent {
                 cx.stats.drop(DropReason::ReplyQueue);
@@ -128,13 +117,9 @@ impl<'a> Datagrams<'a> {
         if self.pending.datagrams > 0 {
             return true;
         }
-        if self.delay.is_none() || !matches!(self.delayed.peek(), Ok((reply, _)) if reply.due <= now) {
-            return false;
-        }
-        let Ok((Delayed { to, from, .. }, reply)) = self.delayed.dequeue() else {
+        let Some((metadata, reply)) = self.delayed.next(now) else {
             return false;
         };
-        let metadata = UdpMetadata { endpoint: to, local_address: from, meta: PacketMeta::default() };
         let socket = self.sockets.get_mut::<udp::Socket<'_>>(SocketHandle::default());
         let sent = socket.send_slice(reply, metadata).is_ok();
         if sent {
@@ -166,10 +151,7 @@ impl<'a> Datagrams<'a> {
 
     /// When [`release`](Self::release) has something new to say.
     pub(crate) fn deadline(&mut self) -> Instant {
-        if self.pending.datagrams > 0 || self.delay.is_none() {
-            return self.waits_until;
-        }
-        self.delayed.peek().map_or(NEVER, |(reply, _)| reply.due)
+        if self.pending.datagrams > 0 { self.waits_until } else { self.delayed.deadline() }
     }
 
     fn send(&mut self, reply: &[u8], to: IpEndpoint, from: Option<IpAddress>) -> bool {
@@ -180,17 +162,6 @@ impl<'a> Datagrams<'a> {
             self.pending.add(reply);
         }
         sent
-    }
-
-    fn put_off(&mut self, reply: &[u8], due: Instant, from: &UdpMetadata) -> bool {
-        let delayed = Delayed { due, to: from.endpoint, from: from.local_address };
-        match self.delayed.enqueue(reply.len(), delayed) {
-            Ok(room) => {
-                room.copy_from_slice(reply);
-                true
-            }
-            Err(_) => false,
-        }
     }
 
     /// Opens the socket anew, its buffers empty.

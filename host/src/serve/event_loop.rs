@@ -214,8 +214,8 @@ mod tests {
         }
     }
 
-    const NOTHING: Poll = Poll { deadline: None, blocked: false };
-    const OVERDUE: Poll = Poll { deadline: Some(Instant::ZERO), blocked: false };
+    const NOTHING: Poll = Poll::new(None, false);
+    const OVERDUE: Poll = Poll::new(Some(Instant::ZERO), false);
 
     #[test]
     fn a_packet_ends_the_wait() {
@@ -240,7 +240,7 @@ mod tests {
             for _ in 0..2 {
                 looping.device.receive(looping.clock.now()).unwrap();
                 let late = looping.clock.now() + smoltcp::time::Duration::from_secs(20);
-                looping.wait(Poll { deadline: Some(late), blocked: false }).unwrap();
+                looping.wait(Poll::new(Some(late), false)).unwrap();
                 assert!(looping.clock.now() < late);
             }
             assert!(looping.device.has_packets());
@@ -256,7 +256,7 @@ mod tests {
             looping.device.receive(looping.clock.now()).unwrap();
             assert!(!looping.wait(OVERDUE).unwrap().device);
             let soon = looping.clock.now() + smoltcp::time::Duration::from_micros(500);
-            assert!(!looping.wait(Poll { deadline: Some(soon), blocked: false }).unwrap().device);
+            assert!(!looping.wait(Poll::new(Some(soon), false)).unwrap().device);
             assert!(looping.clock.now() >= soon);
         }
     }

@@ -5,7 +5,7 @@ use std::collections::TryReserveError;
 use std::{fs, io};
 
 use memmap2::MmapMut;
-use shout_core::{BUFFER_SIZE, Bucket, DelayedMetadata, DemuxEntry, Slot, SourceEntry, Storage, UdpStorage};
+use shout_core::{BUFFER_SIZE, Bucket, DelayedMetadata, DemuxEntry, Slot, SourceEntry, Storage};
 use smoltcp::iface::SocketStorage;
 use smoltcp::socket::udp::PacketMetadata;
 use smoltcp::time::Instant;
@@ -78,26 +78,24 @@ fn storage<S>(options: &ServeOptions) -> io::Result<Storage<'static, S>> {
         None => (0, 0),
     };
     let buffer = usize::try_from(options.buffer).map_err(io::Error::other)?;
-    Ok(Storage {
-        slots: array(slots, || Slot::EMPTY)?,
-        sockets: array(slots, || SocketStorage::EMPTY)?,
-        demux: array(slots, || DemuxEntry::EMPTY)?,
-        buckets: array(BUCKETS * slots, || Bucket::EMPTY)?,
-        deadlines: array(slots, || Instant::ZERO)?,
-        sources: array(if options.per_source.is_some() { slots } else { 0 }, || SourceEntry::EMPTY)?,
-        tcp_buffers: bytes(slots * 2 * buffer)?,
-        udp: UdpStorage {
-            socket: Box::leak(Box::new(SocketStorage::EMPTY)),
-            rx_metadata: array(2, || PacketMetadata::EMPTY)?,
-            // Any datagram that fits in an IP packet.
-            rx: bytes(usize::from(u16::MAX))?,
-            tx_metadata: array(WAITING_REPLIES, || PacketMetadata::EMPTY)?,
-            tx: bytes(WAITING_REPLIES * BUFFER_SIZE)?,
-            delayed_metadata: array(delayed_replies, || DelayedMetadata::EMPTY)?,
-            delayed: bytes(delayed_bytes)?,
-        },
-        unanswered: bytes(if options.tap { LONGEST_PACKET } else { 0 })?,
-    })
+    let mut storage = Storage::new();
+    storage.slots = array(slots, || Slot::EMPTY)?;
+    storage.sockets = array(slots, || SocketStorage::EMPTY)?;
+    storage.demux = array(slots, || DemuxEntry::EMPTY)?;
+    storage.buckets = array(BUCKETS * slots, || Bucket::EMPTY)?;
+    storage.deadlines = array(slots, || Instant::ZERO)?;
+    storage.sources = array(if options.per_source.is_some() { slots } else { 0 }, || SourceEntry::EMPTY)?;
+    storage.tcp_buffers = bytes(slots * 2 * buffer)?;
+    storage.udp.sockets = array(1, || SocketStorage::EMPTY)?;
+    storage.udp.rx_metadata = array(2, || PacketMetadata::EMPTY)?;
+    // Any datagram that fits in an IP packet.
+    storage.udp.rx = bytes(usize::from(u16::MAX))?;
+    storage.udp.tx_metadata = array(WAITING_REPLIES, || PacketMetadata::EMPTY)?;
+    storage.udp.tx = bytes(WAITING_REPLIES * BUFFER_SIZE)?;
+    storage.udp.delayed_metadata = array(delayed_replies, || DelayedMetadata::EMPTY)?;
+    storage.udp.delayed = bytes(delayed_bytes)?;
+    storage.unanswered = bytes(if options.tap { LONGEST_PACKET } else { 0 })?;
+    Ok(storage)
 }
 
 fn array<T>(length: usize, empty: impl FnMut() -> T) -> Result<&'static mut [T], TryReserveError> {

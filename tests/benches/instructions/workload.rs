@@ -1,6 +1,6 @@
 //! Request and reply of 64 bytes, each connection in turn, against the server and against bare smoltcp.
 
-use shout_core::{Bucket, Config, DemuxEntry, Server, Slot, Storage, UdpStorage};
+use shout_core::{Bucket, Config, DemuxEntry, Server, Slot, Storage};
 use smoltcp::iface::{self, Interface, SocketSet, SocketStorage};
 use smoltcp::socket::{tcp, udp};
 use smoltcp::time::{Duration, Instant};
@@ -113,26 +113,19 @@ fn server(slots: usize, wire: &mut Wire, now: Instant) -> Server<'static> {
     fn leak<T>(count: usize, empty: impl Fn() -> T) -> &'static mut [T] {
         (0..count).map(|_| empty()).collect::<Vec<T>>().leak()
     }
-    let storage = Storage {
-        slots: leak(slots, || Slot::EMPTY),
-        sockets: leak(slots, || SocketStorage::EMPTY),
-        demux: leak(slots, || DemuxEntry::EMPTY),
-        // As the program has it.
-        buckets: leak(2 * slots, || Bucket::EMPTY),
-        deadlines: leak(slots, || Instant::ZERO),
-        sources: &mut [],
-        tcp_buffers: leak(slots * 2048, || 0),
-        udp: UdpStorage {
-            socket: &mut leak(1, || SocketStorage::EMPTY)[0],
-            rx_metadata: leak(2, || udp::PacketMetadata::EMPTY),
-            rx: leak(2048, || 0),
-            tx_metadata: leak(2, || udp::PacketMetadata::EMPTY),
-            tx: leak(1024, || 0),
-            delayed_metadata: &mut [],
-            delayed: &mut [],
-        },
-        unanswered: &mut [],
-    };
+    let mut storage = Storage::new();
+    storage.slots = leak(slots, || Slot::EMPTY);
+    storage.sockets = leak(slots, || SocketStorage::EMPTY);
+    storage.demux = leak(slots, || DemuxEntry::EMPTY);
+    // As the program has it.
+    storage.buckets = leak(2 * slots, || Bucket::EMPTY);
+    storage.deadlines = leak(slots, || Instant::ZERO);
+    storage.tcp_buffers = leak(slots * 2048, || 0);
+    storage.udp.sockets = leak(1, || SocketStorage::EMPTY);
+    storage.udp.rx_metadata = leak(2, || udp::PacketMetadata::EMPTY);
+    storage.udp.rx = leak(2048, || 0);
+    storage.udp.tx_metadata = leak(2, || udp::PacketMetadata::EMPTY);
+    storage.udp.tx = leak(1024, || 0);
     let mut config = Config::new(HardwareAddress::Ip, *b"0123456789abcdef");
     config.addresses.push(IpCidr::new(IpAddress::Ipv4(SERVER), 24)).expect("there is room for one");
     Server::new(&config, storage, wire, now).expect("the configuration is right")

@@ -53,6 +53,7 @@ impl Interrupt {
 // The figures for this processor in core/README.md.
 const _: () = {
     use shout_core::{Memory, Server};
-    assert!(size_of::<Memory<'static, 2>>() - size_of::<Memory<'static, 1>>() <= 3000);
-    assert!(size_of::<Server<'static>>() + size_of::<Memory<'static, 0>>() <= 8800);
+    let log = if cfg!(feature = "log") { 500 } else { 0 };
+    assert!(size_of::<Memory<'static, 2>>() - size_of::<Memory<'static, 1>>() <= 2610);
+    assert!(size_of::<Server<'static>>() + size_of::<Memory<'static, 0>>() <= 6300 + log);
 };

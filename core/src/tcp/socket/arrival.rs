@@ -1,17 +1,15 @@
 //! SEGMENT ARRIVES (RFC 9293, section 3.10.7.4): what becomes of a segment, and what smoltcp makes of it.
 
-use smoltcp::phy::TxToken;
 use smoltcp::socket::tcp::State;
 use smoltcp::time::Instant;
 use smoltcp::wire::TcpControl;
 
 use crate::cx::Cx;
-use crate::ip::device::Lent;
+use crate::ip::device::Room;
 use crate::ip::neighbours::Evidence;
 use crate::tcp::segment::Segment;
 use crate::tcp::seq::wrapped;
 use crate::tcp::socket::recovery::Numbers;
-use crate::tcp::socket::tcb::Answers;
 use crate::tcp::socket::{
     Socket, cut_fin, far_segment, new_connection, old_window, rfc5961, scaled_syn_window, text_after_fin,
 };
@@ -57,12 +55,18 @@ pub(crate) struct Progress {
     pub(crate) at_rest: bool,
 }
 
+/// Without it, all segments go the way of any.
+const PREDICTS: bool = cfg!(feature = "fast");
+
 impl Socket<'_> {
     /// Header prediction, as in BSD (Jacobson, 1990): true of nearly all segments, those of an established connection that are the
     /// next ones in order and have data within the window or acknowledge something. Neither is such a segment to be refused,
     /// nor does smoltcp treat it wrongly: [`arrives_as_predicted`](Self::arrives_as_predicted) is enough.
-    #[inline(always)]
+    #[cfg_attr(feature = "fast", inline(always))]
     pub(crate) fn is_predicted(&self, segment: &Segment<'_>) -> bool {
+        if !PREDICTS {
+            return false;
+        }
         let (tcb, tcp) = (&self.tcb, &segment.tcp);
         let Some(ack) = segment.ack() else {
             return false;
@@ -80,12 +84,12 @@ impl Socket<'_> {
     }
 
     /// SEGMENT ARRIVES for a segment that [`is_predicted`](Self::is_predicted).
-    #[inline(always)]
+    #[cfg_attr(feature = "fast", inline(always))]
     pub(crate) fn arrives_as_predicted<H>(
         &mut self,
         cx: &mut Cx<'_, H>,
         segment: &Segment<'_>,
-        tx: impl TxToken,
+        tx: &mut (impl Room + ?Sized),
     ) -> Progress {
         debug_assert!(
             self.judge(segment).is_none() && !self.needs_room(segment),
@@ -96,8 +100,7 @@ impl Socket<'_> {
         if cx.interface.has_frames() {
             cx.learn_from(segment, Evidence::Accepted);
         }
-        let mut tx = Some(tx);
-        self.feed(cx, segment.packet, Lent(&mut tx));
+        self.feed(cx, segment.packet, tx);
         self.small_segment.forget_shown();
         let progress = self.progress(cx.now, segment, false, false);
         self.ask_for_ack_if_due(cx, segment, tx);
@@ -109,7 +112,7 @@ impl Socket<'_> {
         &mut self,
         cx: &mut Cx<'_, H>,
         segment: &Segment<'_>,
-        tx: impl TxToken,
+        tx: &mut (impl Room + ?Sized),
     ) -> Arrival {
         match self.judge(segment) {
             None => {
@@ -137,7 +140,7 @@ impl Socket<'_> {
     }
 
     /// What becomes of the segment for its flags and numbers, wherever its data ends.
-    #[inline(always)]
+    #[cfg_attr(feature = "fast", inline(always))]
     pub(super) fn judge_numbers(&self, segment: &Segment<'_>) -> Option<Verdict> {
         let (state, tcb) = (self.state(), &self.tcb);
         new_connection::judge(state, tcb, segment)
@@ -161,7 +164,7 @@ impl Socket<'_> {
         &mut self,
         cx: &mut Cx<'_, H>,
         segment: &Segment<'_>,
-        tx: impl TxToken,
+        tx: &mut (impl Room + ?Sized),
     ) -> Arrival {
         let rcv_nxt = self.tcb.rcv_nxt;
         let overtaken = self.is_overtaken(segment);
@@ -181,14 +184,12 @@ impl Socket<'_> {
             let update = self.window_update(segment, ack, segment.tcp.window_len);
             self.inject(cx, &update);
         }
-        let mut tx = Some(tx);
-        let lent = Lent(&mut tx);
         if !in_order && self.is_outside(segment) {
-            self.answer_outside(cx, segment, lent);
+            self.answer_outside(cx, segment, tx);
         } else if segment.packet.is_empty() {
-            self.feed_pieces(cx, segment, lent);
+            self.feed_pieces(cx, segment, tx);
         } else if !self.is_at_edge(segment) {
-            self.feed_apart(cx, segment.packet, lent);
+            self.feed_apart(cx, segment.packet, tx);
         }
         self.small_segment.forget_shown();
         if self.probes_without_end(segment) {
@@ -203,7 +204,7 @@ impl Socket<'_> {
     }
 
     /// Brings the TCB up to what smoltcp has made of a segment; `overtaken`: its acknowledgement says nothing.
-    #[inline(always)]
+    #[cfg_attr(feature = "fast", inline(always))]
     fn progress(&mut self, now: Instant, segment: &Segment<'_>, old: bool, overtaken: bool) -> Progress {
         let (rcv_nxt, snd_una, window) = (self.tcb.rcv_nxt, self.tcb.snd_una, self.tcb.peer_window);
         self.update();
@@ -244,13 +245,13 @@ impl Socket<'_> {
     }
 
     /// Shows smoltcp a packet, and takes note of what it answers.
-    #[inline(always)]
-    fn feed<H>(&mut self, cx: &mut Cx<'_, H>, packet: &[u8], tx: impl TxToken) {
+    #[cfg_attr(feature = "fast", inline(always))]
+    fn feed<H>(&mut self, cx: &mut Cx<'_, H>, packet: &[u8], tx: &mut (impl Room + ?Sized)) {
         let send_queue_empty = self.send_queue() == 0;
-        let (sockets, departures) = self.departures(cx, send_queue_empty);
-        let mut answers = Answers(departures);
-        cx.interface.process(cx.now, (packet, tx), sockets, &mut answers);
-        let last = answers.0.last;
+        let (sockets, mut departures) = self.departures(cx, send_queue_empty);
+        departures.answers = true;
+        cx.interface.process(cx.now, (packet, tx), sockets, &mut departures);
+        let last = departures.last;
         self.note(last);
         self.look();
     }
@@ -258,7 +259,7 @@ impl Socket<'_> {
     /// The same. On its own, as most segments do not come here.
     #[cold]
     #[inline(never)]
-    pub(super) fn feed_apart<H>(&mut self, cx: &mut Cx<'_, H>, packet: &[u8], tx: impl TxToken) {
+    pub(super) fn feed_apart<H>(&mut self, cx: &mut Cx<'_, H>, packet: &[u8], tx: &mut (impl Room + ?Sized)) {
         self.feed(cx, packet, tx);
     }
 

@@ -9,11 +9,11 @@
 //! `a_fin_that_comes_again_is_acknowledged_once_a_second`
 //! Kept by: core/src/tests/repeated_segments.rs
 
-use smoltcp::phy::TxToken;
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{TcpControl, TcpRepr};
 
 use crate::cx::Cx;
+use crate::ip::device::Room;
 use crate::tcp::segment::{Built, Segment, bare_ack, build};
 use crate::tcp::socket::Socket;
 
@@ -53,7 +53,12 @@ impl Socket<'_> {
 
     /// Answers a segment with an acknowledgement, within the limit.
     #[cold]
-    pub(super) fn challenge<H>(&mut self, cx: &mut Cx<'_, H>, segment: &Segment<'_>, tx: impl TxToken) {
+    pub(super) fn challenge<H>(
+        &mut self,
+        cx: &mut Cx<'_, H>,
+        segment: &Segment<'_>,
+        tx: &mut (impl Room + ?Sized),
+    ) {
         if self.challenge_rate.allows(cx.now) {
             self.answer(cx, segment, tx);
         }
@@ -61,7 +66,12 @@ impl Socket<'_> {
 
     /// Answers a segment for which [`is_outside`](Self::is_repeated) holds.
     #[cold]
-    pub(super) fn answer_outside<H>(&mut self, cx: &mut Cx<'_, H>, segment: &Segment<'_>, tx: impl TxToken) {
+    pub(super) fn answer_outside<H>(
+        &mut self,
+        cx: &mut Cx<'_, H>,
+        segment: &Segment<'_>,
+        tx: &mut (impl Room + ?Sized),
+    ) {
         if segment.tcp.control == TcpControl::Fin {
             self.answer(cx, segment, tx);
         } else {
@@ -70,7 +80,7 @@ impl Socket<'_> {
     }
 
     /// Has smoltcp send an acknowledgement: it answers a byte to the left of the window each time, and changes nothing.
-    fn answer<H>(&mut self, cx: &mut Cx<'_, H>, segment: &Segment<'_>, tx: impl TxToken) {
+    fn answer<H>(&mut self, cx: &mut Cx<'_, H>, segment: &Segment<'_>, tx: &mut (impl Room + ?Sized)) {
         let ports = (segment.tcp.src_port, segment.tcp.dst_port);
         let (left, window) = (self.tcb.rcv_nxt - 1, segment.tcp.window_len);
         let tcp = TcpRepr { payload: &[0], ..bare_ack(ports, left, self.tcb.snd_una, window) };

@@ -16,10 +16,11 @@
 //! Kept by: core/src/tests/echo_window.rs
 
 use heapless::Vec;
-use smoltcp::phy::{Device, TxToken};
+use smoltcp::phy::Device;
 use smoltcp::wire::{ETHERNET_HEADER_LEN, TcpControl, TcpRepr};
 
 use crate::cx::Cx;
+use crate::ip::device::Room;
 use crate::tcp::demux::Tuple;
 use crate::tcp::segment::{Built, Segment, SentSegment, bare_ack, build, send_back};
 use crate::tcp::seq::wrapped;
@@ -82,13 +83,10 @@ impl Socket<'_> {
         &mut self,
         cx: &mut Cx<'_, H>,
         segment: &Segment<'_>,
-        tx: Option<impl TxToken>,
+        tx: &mut (impl Room + ?Sized),
     ) {
-        if !segment.tcp.payload.is_empty()
-            && self.waits_for_each_other()
-            && let Some(tx) = tx
-        {
-            self.ask_for_ack(cx, segment, tx);
+        if !segment.tcp.payload.is_empty() && self.waits_for_each_other() && tx.is_left() {
+            self.ask_for_ack(cx, segment, tx.erased());
         }
     }
 
@@ -98,7 +96,7 @@ impl Socket<'_> {
     /// It goes back to where the segment came from. smoltcp's keep-alive would not do: it is sent when nothing is in flight, and
     /// has a byte that may not have arrived.
     #[cold]
-    fn ask_for_ack<H>(&mut self, cx: &mut Cx<'_, H>, segment: &Segment<'_>, tx: impl TxToken) {
+    fn ask_for_ack<H>(&mut self, cx: &mut Cx<'_, H>, segment: &Segment<'_>, tx: &mut dyn Room) {
         (self.tcb.asked, self.tcb.alone) = (self.tcb.snd_una, ALONE);
         let tcb = &self.tcb;
         let ahead = tcb.rcv_edge.ahead_of(tcb.rcv_nxt).max(0).cast_unsigned() >> tcb.rcv_shift;
@@ -121,7 +119,7 @@ impl Socket<'_> {
             && let Some(token) = device.transmit(cx.now)
         {
             let way = Segment { packet: &[], link_header: &[], tuple, tcp: self.last_ack(tuple) };
-            self.ask_for_ack(cx, &way, token);
+            self.ask_for_ack(cx, &way, &mut Some(token));
         }
     }
 
@@ -159,8 +157,11 @@ impl Socket<'_> {
         };
         let piece = &new[..new.len().min(PIECE)];
         let seq_number = self.tcb.rcv_nxt.into();
-        let tcp = if self.is_overtaken(segment) { self.with_present_ack(segment).tcp } else { segment.tcp };
-        let tcp = TcpRepr { control: TcpControl::None, seq_number, payload: piece, ..tcp };
+        let mut present = *segment;
+        if self.is_overtaken(segment) {
+            self.give_present_ack(&mut present);
+        }
+        let tcp = TcpRepr { control: TcpControl::None, seq_number, payload: piece, ..present.tcp };
         let packet: Vec<u8, { ETHERNET_HEADER_LEN + 40 + 60 + PIECE }> = build(segment, &tcp);
         self.inject(cx, &packet);
         self.update();

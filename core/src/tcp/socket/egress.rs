@@ -23,7 +23,7 @@ impl<'a> Socket<'a> {
         end: Option<Seq>,
     ) -> Sent {
         self.withhold_small_segment(cx);
-        if self.tcb.recovery.path_mtu > 0 {
+        if self.tcb.recovery.path_mtu() > 0 {
             return self.send_narrow(cx, device);
         }
         if let Some(end) = end
@@ -38,7 +38,7 @@ impl<'a> Socket<'a> {
     #[cold]
     #[inline(never)]
     fn send_narrow<H, D: Device + ?Sized>(&mut self, cx: &mut Cx<'_, H>, device: &mut D) -> Sent {
-        let wide = cx.interface.narrow(cx.now, self.tcb.recovery.path_mtu);
+        let wide = cx.interface.narrow(cx.now, self.tcb.recovery.path_mtu());
         let sent = self.send_all(cx, device);
         cx.interface.widen(wide);
         sent
@@ -76,7 +76,10 @@ impl<'a> Socket<'a> {
         let closed = self.state() == State::Closed;
         let Socket { sockets, tcb, .. } = self;
         let now = cx.now;
-        (set(sockets), Departures { tcb, now, link_header, send_queue_empty, closed, last: None })
+        (
+            set(sockets),
+            Departures { tcb, now, link_header, send_queue_empty, closed, answers: false, last: None },
+        )
     }
 
     pub(super) fn note(&mut self, last: Option<SentSegment>) {

@@ -8,7 +8,7 @@
 //! Kept by: core/src/tests/half_close.rs
 
 use smoltcp::socket::tcp::State;
-use smoltcp::wire::{TcpControl, TcpRepr};
+use smoltcp::wire::TcpControl;
 
 use crate::tcp::segment::Segment;
 use crate::tcp::socket::Socket;
@@ -23,9 +23,10 @@ impl Socket<'_> {
             && matches!(self.state(), State::Established | State::FinWait1 | State::FinWait2)
     }
 
-    /// The FIN without the data before it.
-    pub(super) fn fin_alone<'p>(&self, segment: &Segment<'p>) -> Segment<'p> {
-        let tcp = TcpRepr { seq_number: self.tcb.rcv_nxt.into(), payload: &[], ..segment.tcp };
-        Segment { packet: &[], tcp, ..*segment }
+    /// Takes away the data before the FIN.
+    pub(super) fn leave_fin_alone(&self, segment: &mut Segment<'_>) {
+        segment.packet = &[];
+        segment.tcp.seq_number = self.tcb.rcv_nxt.into();
+        segment.tcp.payload = &[];
     }
 }

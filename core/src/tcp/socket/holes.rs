@@ -12,12 +12,12 @@
 //! Kept by: core/src/tests/loss.rs
 
 use heapless::Vec;
-use smoltcp::phy::{Device, TxToken};
+use smoltcp::phy::Device;
 use smoltcp::time::Instant;
 use smoltcp::wire::ETHERNET_HEADER_LEN;
 
 use crate::cx::Cx;
-use crate::ip::device::Watch;
+use crate::ip::device::{Room, Watch, as_room};
 use crate::ip::interface::Sent;
 use crate::tcp::segment::SentSegment;
 use crate::tcp::seq::{Seq, wrapped};
@@ -32,15 +32,23 @@ const PACKET: usize = ETHERNET_HEADER_LEN + 40 + 20 + LONGEST;
 /// What is sent or thrown away in a turn: then others get theirs.
 const SEGMENTS_A_TURN: usize = 64;
 
-/// A token for a packet that does not leave.
+/// Room for a packet that does not leave.
 struct Thrown;
 
-impl TxToken for Thrown {
-    fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, length: usize, f: F) -> R {
+impl Room for Thrown {
+    fn send(&mut self, length: usize, write: &mut dyn FnMut(&mut [u8])) {
         let mut packet = Vec::<u8, PACKET>::new();
         // Cannot fail: `can_skip` has looked.
         let _ = packet.resize(length, 0);
-        f(&mut packet)
+        write(&mut packet);
+    }
+
+    fn is_left(&self) -> bool {
+        true
+    }
+
+    fn erased(&mut self) -> &mut dyn Room {
+        self
     }
 }
 
@@ -67,14 +75,14 @@ impl Socket<'_> {
 
     /// Has smoltcp go back to SND.UNA. The segment there leaves, unless it is under way. False if smoltcp did not go back: its
     /// timer does not run, or on Ethernet cannot be reached.
-    pub(super) fn go_back<H>(&mut self, cx: &mut Cx<'_, H>, token: impl TxToken) -> bool {
+    pub(super) fn go_back<H>(&mut self, cx: &mut Cx<'_, H>, tx: &mut (impl Room + ?Sized)) -> bool {
         let snd_una = self.tcb.snd_una;
         let timeout = self.timeout(cx);
         let at = self.tell(cx, timeout);
         if self.can_skip() && self.tcb.recovery.resume.is_after(snd_una) {
-            self.skip(cx, at, snd_una, token);
+            self.skip(cx, at, snd_una, tx);
         } else {
-            self.send_one(cx, at, token);
+            self.send_one(cx, at, tx);
         }
         self.tcb.recovery.back = self.tcb.recovery.snd_nxt.is_before(self.tcb.snd_max);
         self.tcb.recovery.wound |= self.tcb.recovery.back;
@@ -105,9 +113,9 @@ impl Socket<'_> {
                 return Some(Sent::Blocked);
             };
             if step == Step::Skip {
-                self.skip(cx, cx.now, before, token);
+                self.skip(cx, cx.now, before, as_room(&mut Some(token)));
             } else {
-                self.send_one(cx, cx.now, token);
+                self.send_one(cx, cx.now, as_room(&mut Some(token)));
             }
             if self.tcb.recovery.snd_nxt == before {
                 // The window has no room for it any more.
@@ -120,7 +128,7 @@ impl Socket<'_> {
     /// Throws away the segment from `from` on, but no byte that is to leave. Where the segment would reach beyond what is skipped,
     /// smoltcp is shown a window that ends there; or the segment leaves after all, where that is not possible: as smoltcp does
     /// not look at windows in LAST-ACK, or as the window is scaled.
-    fn skip<H>(&mut self, cx: &mut Cx<'_, H>, at: Instant, from: Seq, token: impl TxToken) {
+    fn skip<H>(&mut self, cx: &mut Cx<'_, H>, at: Instant, from: Seq, tx: &mut (impl Room + ?Sized)) {
         let numbers = self.numbers();
         let end = self.tcb.recovery.skip_to(numbers, from);
         let longest = from + u32::from(self.tcb.recovery.smss);
@@ -132,14 +140,14 @@ impl Socket<'_> {
             self.throw_away(cx, at);
             self.show_window(cx, wrapped(self.tcb.snd_wnd()));
         } else {
-            self.send_one(cx, at, token);
+            self.send_one(cx, at, tx);
         }
     }
 
     fn throw_away<H>(&mut self, cx: &mut Cx<'_, H>, at: Instant) {
         let link_header = if cx.interface.has_frames() { ETHERNET_HEADER_LEN } else { 0 };
         let Socket { sockets, tcb, .. } = self;
-        cx.interface.throw_away(at, Thrown, set(sockets), &mut Passed { tcb, link_header });
+        cx.interface.throw_away(at, as_room(&mut Thrown), set(sockets), &mut Passed { tcb, link_header });
         self.look();
     }
 }

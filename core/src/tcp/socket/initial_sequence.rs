@@ -10,7 +10,7 @@
 use smoltcp::iface::SocketSet;
 
 use crate::cx::Cx;
-use crate::ip::device::{Discard, OnePacket};
+use crate::ip::device::inject;
 use crate::tcp::segment::Built;
 use crate::tcp::seq::Seq;
 
@@ -19,8 +19,7 @@ use crate::tcp::seq::Seq;
 pub(super) fn open<H>(cx: &mut Cx<'_, H>, packets: &[Built], sockets: &mut SocketSet<'_>, iss: Seq) {
     let mut interface = cx.interface.seeded(seed(iss), cx.now);
     for packet in packets {
-        let mut device = OnePacket::new(packet, Discard, cx.interface.capabilities());
-        interface.poll_ingress_single(cx.now, &mut device, sockets);
+        inject(&mut interface, cx.now, packet, cx.interface.capabilities(), sockets);
     }
 }
 

@@ -42,19 +42,25 @@
 //! perfect stack, [`stream`] is the handler's view,
 //! [`pieces`] is how smoltcp is shown what did not come so, and
 //! [`shortcuts`] are for speed.
+//!
+//! The timer, the probe of a last segment, fast recovery, scoreboard, congestion window and path MTU are the feature `recovery`,
+//! the blocks that are told of belong to `many-holes`. Where a feature is off, a file of `without` stands in for them.
 
 pub(crate) mod arrival;
 mod challenge_rate;
 mod closed_window;
+#[cfg(feature = "recovery")]
 mod congestion_window;
 mod cut_fin;
 pub(crate) mod echo_window;
 mod egress;
 mod endless_probe;
 mod far_segment;
+#[cfg(feature = "recovery")]
 mod fast_recovery;
 mod fast_retransmit;
 mod fin_again;
+#[cfg(feature = "recovery")]
 mod holes;
 mod initial_sequence;
 mod keep_alive;
@@ -63,16 +69,23 @@ mod new_connection;
 mod old_ack;
 mod old_window;
 mod opening;
+#[cfg_attr(not(feature = "recovery"), path = "without/path_mtu.rs")]
 pub(crate) mod path_mtu;
 mod persist;
 mod pieces;
+#[cfg(feature = "recovery")]
 mod pipe;
+#[cfg_attr(not(feature = "recovery"), path = "without/recovery.rs")]
 mod recovery;
 mod reset_number;
+#[cfg(feature = "recovery")]
 mod retransmission_timer;
+#[cfg(feature = "recovery")]
 mod retransmit;
 mod rfc5961;
+#[cfg_attr(not(feature = "many-holes"), path = "without/sack_blocks.rs")]
 pub(crate) mod sack_blocks;
+#[cfg(feature = "recovery")]
 mod sack_scoreboard;
 mod scaled_syn_window;
 mod shortcuts;
@@ -80,6 +93,7 @@ mod silly_window;
 mod small_segments;
 mod stall;
 pub(crate) mod stream;
+#[cfg(feature = "recovery")]
 mod tail_loss_probe;
 pub(crate) mod tcb;
 mod text_after_fin;
@@ -159,7 +173,7 @@ impl<'a> Socket<'a> {
                 None => Sent::Blocked,
                 Some(token) => {
                     let ack = self.draws_reset(&cx.interface.link_header(tuple.local), tuple);
-                    cx.interface.process_without_sockets(cx.now, &ack, token);
+                    cx.interface.process_without_sockets(cx.now, &ack, &mut Some(token));
                     Sent::All(NEVER)
                 }
             }
@@ -282,7 +296,7 @@ impl<'a> Socket<'a> {
         self.seen = see(self.socket());
     }
 
-    #[inline(always)]
+    #[cfg_attr(feature = "fast", inline(always))]
     fn socket(&self) -> &tcp::Socket<'a> {
         match &self.sockets {
             Some(sockets) => sockets.get(SocketHandle::default()),

@@ -11,7 +11,7 @@
 //! Kept by: core/src/tests/acknowledgements.rs, core/src/tests/stalls.rs
 
 use smoltcp::socket::tcp::State;
-use smoltcp::wire::{TcpControl, TcpRepr};
+use smoltcp::wire::TcpControl;
 
 use crate::tcp::segment::Segment;
 use crate::tcp::socket::Socket;
@@ -23,15 +23,12 @@ impl Socket<'_> {
         segment.ack().is_some_and(|ack| ack.is_before(self.tcb.snd_una)) && self.state() != State::SynReceived
     }
 
-    /// The segment with the present acknowledgement and window.
-    pub(super) fn with_present_ack<'p>(&self, segment: &Segment<'p>) -> Segment<'p> {
-        let tcp = TcpRepr {
-            ack_number: Some(self.tcb.snd_una.into()),
-            window_len: self.tcb.peer_window,
-            sack_ranges: [None; 3],
-            ..segment.tcp
-        };
-        Segment { packet: &[], tcp, ..*segment }
+    /// Gives the segment the present acknowledgement and window.
+    pub(super) fn give_present_ack(&self, segment: &mut Segment<'_>) {
+        segment.packet = &[];
+        segment.tcp.ack_number = Some(self.tcb.snd_una.into());
+        segment.tcp.window_len = self.tcb.peer_window;
+        segment.tcp.sack_ranges = [None; 3];
     }
 
     /// True if there is nothing in the segment but its old acknowledgement. Do not be tempted to show it to smoltcp, which

@@ -6,12 +6,12 @@ use smoltcp::wire::TcpRepr;
 
 use crate::cx::Cx;
 use crate::handler::Handler;
-use crate::tcp::segment::Built;
+use crate::tcp::segment::{Built, smss};
 use crate::tcp::seq::{Seq, wrapped};
 use crate::tcp::socket::challenge_rate::ChallengeRate;
 use crate::tcp::socket::small_segments::SmallSegment;
 use crate::tcp::socket::tcb::Tcb;
-use crate::tcp::socket::{Socket, initial_sequence, recovery};
+use crate::tcp::socket::{Socket, initial_sequence};
 
 impl<'a> Socket<'a> {
     /// Gives the socket its memory.
@@ -44,7 +44,7 @@ impl<'a> Socket<'a> {
         // Cannot fail: the socket is closed, and `syn` is for a port that is not 0.
         let _ = socket.listen(syn.dst_port);
         let buffer = socket.recv_capacity();
-        self.tcb = Tcb::listen(syn, iss, buffer, recovery::smss(syn, cx.interface.capabilities().ip_mtu()));
+        self.tcb = Tcb::listen(syn, iss, buffer, smss(syn, cx.interface.capabilities().ip_mtu()));
         if H::PASSES {
             self.tcb.offer_both(buffer);
         }

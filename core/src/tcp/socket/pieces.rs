@@ -1,10 +1,10 @@
 //! Segments that smoltcp must be shown otherwise than they came: in pieces, as there is no memory for a whole one.
 
 use heapless::Vec;
-use smoltcp::phy::TxToken;
 use smoltcp::wire::{ETHERNET_HEADER_LEN, TcpControl, TcpRepr};
 
 use crate::cx::Cx;
+use crate::ip::device::Room;
 use crate::tcp::segment::{Segment, build};
 use crate::tcp::socket::Socket;
 
@@ -20,10 +20,10 @@ impl Socket<'_> {
     pub(super) fn rewrite<'p>(&self, segment: &Segment<'p>) -> Segment<'p> {
         let mut segment = *segment;
         if self.is_overtaken(&segment) {
-            segment = self.with_present_ack(&segment);
+            self.give_present_ack(&mut segment);
         }
         if self.brings_fin_alone(&segment) {
-            segment = self.fin_alone(&segment);
+            self.leave_fin_alone(&mut segment);
         }
         segment
     }
@@ -31,7 +31,12 @@ impl Socket<'_> {
     /// Shows smoltcp a segment as it stands in `segment.tcp`. What it answers to the last piece is sent.
     #[cold]
     #[inline(never)]
-    pub(super) fn feed_pieces<H>(&mut self, cx: &mut Cx<'_, H>, segment: &Segment<'_>, tx: impl TxToken) {
+    pub(super) fn feed_pieces<H>(
+        &mut self,
+        cx: &mut Cx<'_, H>,
+        segment: &Segment<'_>,
+        tx: &mut (impl Room + ?Sized),
+    ) {
         let mut rest = TcpRepr { timestamp: None, ..segment.tcp };
         while rest.payload.len() > PIECE {
             let (piece, later) = rest.payload.split_at(PIECE);

@@ -2,7 +2,7 @@
 //! retransmission, which is carried out by [`retransmit`](super::retransmit); and how much may be in flight.
 
 use smoltcp::time::Instant;
-use smoltcp::wire::{TcpControl, TcpRepr};
+use smoltcp::wire::TcpControl;
 
 use crate::tcp::segment::{Segment, SentSegment};
 use crate::tcp::seq::Seq;
@@ -26,7 +26,7 @@ pub(crate) struct Recovery {
     /// SMSS: no segment is longer.
     pub(super) smss: u16,
     /// The MTU of a path that takes less than the device; 0: none.
-    pub(super) path_mtu: u16,
+    path_mtu: u16,
     /// What is lost is to be sent again, from `resume` on.
     pub(super) ordered: bool,
     /// What is before this number and was sent again is not sent again now.
@@ -95,7 +95,7 @@ impl Recovery {
     }
 
     /// Takes note of a segment that leaves; `snd_max`: SND.MAX before.
-    #[inline(always)]
+    #[cfg_attr(feature = "fast", inline(always))]
     pub(super) fn departs(&mut self, now: Instant, segment: &SentSegment, numbers: Numbers) {
         self.acked = segment.ack;
         if segment.end == segment.seq {
@@ -138,7 +138,7 @@ impl Recovery {
     }
 
     /// Takes note of what a segment acknowledges; `before`: SND.UNA before it.
-    #[inline(always)]
+    #[cfg_attr(feature = "fast", inline(always))]
     pub(super) fn hears(
         &mut self,
         now: Instant,
@@ -157,7 +157,7 @@ impl Recovery {
     }
 
     /// SND.UNA has advanced.
-    #[inline(always)]
+    #[cfg_attr(feature = "fast", inline(always))]
     fn advances(&mut self, now: Instant, segment: &Segment<'_>, numbers: Numbers, acked: u32) {
         self.snd_nxt = self.snd_nxt.max(numbers.snd_una);
         self.window.grow(acked, numbers.in_flight() + acked, self.smss);
@@ -349,13 +349,12 @@ impl Recovery {
         }
         narrows
     }
-}
 
-/// SMSS of a connection with this SYN on a device with this MTU. smoltcp takes no smaller one than 48 from its peer, and 40
-/// bytes are headers.
-pub(super) fn smss(syn: &TcpRepr<'_>, mtu: usize) -> u16 {
-    let longest = u16::try_from(mtu.saturating_sub(40)).unwrap_or(u16::MAX);
-    syn.max_seg_size.unwrap_or(536).max(48).min(longest)
+    /// The MTU of a path that takes less than the device; 0: none.
+    #[inline]
+    pub(super) fn path_mtu(&self) -> u16 {
+        self.path_mtu
+    }
 }
 
 impl Socket<'_> {

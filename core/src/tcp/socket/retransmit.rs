@@ -6,11 +6,12 @@
 //! ([`holes`](super::holes)). Otherwise that timer is kept from firing before ours: a retransmission leaves at a time so
 //! far ahead that smoltcp's next one comes later.
 
-use smoltcp::phy::{Device, TxToken};
+use smoltcp::phy::Device;
 use smoltcp::socket::tcp::State;
 use smoltcp::time::{Duration, Instant};
 
 use crate::cx::Cx;
+use crate::ip::device::{Room, as_room};
 use crate::ip::interface::Sent;
 use crate::tcp::demux::Tuple;
 use crate::tcp::segment::{Built, Segment, build};
@@ -53,19 +54,22 @@ impl Socket<'_> {
             self.tcb.recovery.ordered = false;
             let first = self.tcb.recovery.repeats_first(numbers) || !self.can_skip();
             if first && self.can_repeat() {
-                self.repeat_first(cx, token);
-            } else if !self.go_back(cx, token)
-                && self.can_repeat()
-                && let Some(token) = device.transmit(cx.now)
-            {
-                self.repeat_first(cx, token);
+                self.repeat_first(cx, as_room(&mut Some(token)));
+            } else {
+                let has_gone_back = self.go_back(cx, as_room(&mut Some(token)));
+                if !has_gone_back
+                    && self.can_repeat()
+                    && let Some(token) = device.transmit(cx.now)
+                {
+                    self.repeat_first(cx, as_room(&mut Some(token)));
+                }
             }
         }
         if self.tcb.recovery.back { self.fill_holes(cx, device) } else { None }
     }
 
     /// Has smoltcp send the segment at SND.UNA, and go on where it was.
-    fn repeat_first<H>(&mut self, cx: &mut Cx<'_, H>, token: impl TxToken) {
+    fn repeat_first<H>(&mut self, cx: &mut Cx<'_, H>, tx: &mut (impl Room + ?Sized)) {
         let Some(tuple) = self.tuple() else {
             return;
         };
@@ -75,7 +79,7 @@ impl Socket<'_> {
         let ours = self.tcb.recovery.timer.interval();
         let at = cx.now + if ours > SHORTEST { ours - SHORTEST } else { Duration::ZERO };
         let at = self.tell(cx, at);
-        self.send_one(cx, at, token);
+        self.send_one(cx, at, tx);
     }
 
     /// The time at which smoltcp's timer fires, or what comes nearest to it.
@@ -95,9 +99,9 @@ impl Socket<'_> {
     }
 
     /// Sends one packet.
-    pub(super) fn send_one<H>(&mut self, cx: &mut Cx<'_, H>, at: Instant, token: impl TxToken) {
+    pub(super) fn send_one<H>(&mut self, cx: &mut Cx<'_, H>, at: Instant, tx: &mut (impl Room + ?Sized)) {
         let (sockets, mut departures) = self.departures(cx, false);
-        cx.interface.send_one(at, token, sockets, &mut departures);
+        cx.interface.send_one(at, tx, sockets, &mut departures);
         let last = departures.last;
         self.note(last);
         self.look();
@@ -126,7 +130,7 @@ impl Socket<'_> {
         tcp.seq_number = (self.tcb.rcv_nxt - 1).into();
         tcp.payload = &[0];
         let probe: Built = build(&Segment { packet: &[], link_header: &link_header, tuple, tcp }, &tcp);
-        self.feed_apart(cx, &probe, token);
+        self.feed_apart(cx, &probe, as_room(&mut Some(token)));
         None
     }
 

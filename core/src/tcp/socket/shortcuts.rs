@@ -4,6 +4,7 @@ use smoltcp::phy::Device;
 use smoltcp::time::Duration;
 
 use crate::cx::Cx;
+use crate::ip::device::as_room;
 use crate::ip::interface::Sent;
 use crate::tcp::seq::Seq;
 use crate::tcp::socket::Socket;
@@ -32,7 +33,7 @@ impl Socket<'_> {
             return Some(Sent::Blocked);
         };
         let (sockets, mut departures) = self.departures(cx, false);
-        cx.interface.send_one(cx.now, token, sockets, &mut departures);
+        cx.interface.send_one(cx.now, as_room(&mut Some(token)), sockets, &mut departures);
         let last = departures.last;
         self.note(last);
         self.look();

@@ -12,6 +12,7 @@ use smoltcp::phy::Device;
 use smoltcp::time::Instant;
 
 use crate::cx::Cx;
+use crate::ip::device::as_room;
 use crate::tcp::demux::Tuple;
 use crate::tcp::segment::{self, Built, Segment};
 use crate::tcp::socket::Socket;
@@ -47,7 +48,7 @@ impl Socket<'_> {
             return;
         };
         self.tcb.recovery.told = Instant::ZERO;
-        self.send_one(cx, due, token);
+        self.send_one(cx, due, as_room(&mut Some(token)));
     }
 
     /// True if the peer has said that its window is closed.

@@ -146,7 +146,7 @@ impl Tcb {
     }
 
     /// Takes note of a segment that leaves; `probe`: it is one of the peer or of its closed window.
-    #[inline(always)]
+    #[cfg_attr(feature = "fast", inline(always))]
     pub(crate) fn departs(&mut self, now: Instant, segment: &SentSegment, probe: bool) {
         if segment.rst {
             return;
@@ -181,6 +181,8 @@ pub(crate) struct Departures<'t> {
     pub(crate) send_queue_empty: bool,
     /// The socket is closed: what leaves is a RST, if anything.
     pub(crate) closed: bool,
+    /// smoltcp answers at once: SACK blocks are added to what leaves.
+    pub(crate) answers: bool,
     /// The last segment that left.
     pub(crate) last: Option<SentSegment>,
 }
@@ -208,6 +210,14 @@ impl Departures<'_> {
 }
 
 impl Watch for Departures<'_> {
+    fn edits(&self) -> bool {
+        self.answers
+    }
+
+    fn edit(&mut self, draft: &mut Draft) {
+        self.tcb.sack_blocks.complete(draft, self.link_header);
+    }
+
     #[inline]
     fn departs(&mut self, packet: &mut [u8]) {
         let Some(packet) = packet.get_mut(self.link_header..) else {
@@ -238,23 +248,5 @@ impl Watch for Departures<'_> {
         let end = if edge.is_before(written) { edge } else { written };
         let numbers = Numbers { snd_una: tcb.snd_una, snd_max: tcb.snd_max };
         self.closed || tcb.recovery.permits(numbers, end)
-    }
-}
-
-/// Notes what smoltcp answers at once as it leaves, and adds SACK blocks to it.
-pub(crate) struct Answers<'t>(pub(crate) Departures<'t>);
-
-impl Watch for Answers<'_> {
-    fn edits(&self) -> bool {
-        true
-    }
-
-    fn departs(&mut self, packet: &mut [u8]) {
-        self.0.departs(packet);
-    }
-
-    fn edit(&mut self, draft: &mut Draft) {
-        let Departures { tcb, link_header, .. } = &mut self.0;
-        tcb.sack_blocks.complete(draft, *link_header);
     }
 }

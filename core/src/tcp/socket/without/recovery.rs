@@ -1,0 +1,101 @@
+//! In place of recovery from loss: smoltcp's timer sends again what is lost, after a second or more, and the window of the
+//! peer alone says how much is in flight.
+
+use smoltcp::phy::Device;
+use smoltcp::time::Instant;
+
+use crate::cx::Cx;
+use crate::ip::device::Room;
+use crate::ip::interface::Sent;
+use crate::tcp::segment::{Segment, SentSegment};
+use crate::tcp::seq::Seq;
+use crate::tcp::socket::Socket;
+use crate::tcp::timers::NEVER;
+
+#[derive(Debug)]
+pub(crate) struct Recovery {
+    /// SMSS: no segment is longer.
+    pub(super) smss: u16,
+    pub(super) timer: NoTimer,
+    /// The next three say that smoltcp's timer is not led.
+    pub(super) back: bool,
+    pub(super) probes_window: bool,
+    pub(super) told: Instant,
+}
+
+/// In place of a retransmission timer beside smoltcp's.
+#[derive(Debug)]
+pub(super) struct NoTimer;
+
+impl NoTimer {
+    pub(super) fn stop(&mut self) {}
+}
+
+#[derive(Debug, Clone, Copy)]
+#[expect(dead_code, reason = "nothing goes by them")]
+pub(super) struct Numbers {
+    pub(super) snd_una: Seq,
+    pub(super) snd_max: Seq,
+}
+
+impl Recovery {
+    pub(crate) const EMPTY: Recovery = Recovery::new(0, false);
+
+    pub(crate) const fn new(smss: u16, _sack_permitted: bool) -> Recovery {
+        Recovery { smss, timer: NoTimer, back: false, probes_window: false, told: Instant::ZERO }
+    }
+
+    pub(super) fn departs(&mut self, _now: Instant, _segment: &SentSegment, _numbers: Numbers) {}
+
+    pub(super) fn hears(
+        &mut self,
+        _now: Instant,
+        _segment: &Segment<'_>,
+        _numbers: Numbers,
+        _before: Seq,
+        _window: u16,
+    ) {
+    }
+
+    pub(super) fn permits(&self, _numbers: Numbers, _end: Seq) -> bool {
+        true
+    }
+
+    pub(super) fn path_mtu(&self) -> u16 {
+        0
+    }
+}
+
+impl Socket<'_> {
+    pub(crate) fn retransmits_at(&self) -> Instant {
+        NEVER
+    }
+
+    pub(crate) fn retransmission_due(&mut self, _now: Instant) -> bool {
+        false
+    }
+
+    pub(super) fn send_one<H>(&mut self, cx: &mut Cx<'_, H>, at: Instant, tx: &mut (impl Room + ?Sized)) {
+        let (sockets, mut departures) = self.departures(cx, false);
+        cx.interface.send_one(at, tx, sockets, &mut departures);
+        let last = departures.last;
+        self.note(last);
+        self.look();
+    }
+
+    pub(super) fn send_again<H, D: Device + ?Sized>(
+        &mut self,
+        _cx: &mut Cx<'_, H>,
+        _device: &mut D,
+    ) -> Option<Sent> {
+        None
+    }
+
+    pub(super) fn acknowledge<H, D: Device + ?Sized>(
+        &mut self,
+        _cx: &mut Cx<'_, H>,
+        _device: &mut D,
+    ) -> Option<Sent> {
+        None
+    }
+}
