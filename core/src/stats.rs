@@ -126,9 +126,9 @@ pub struct Stats {
     /// The most that `live` has been.
     pub most_live: u64,
     /// TCP payload bytes taken from peers.
-    pub octets_in: u64,
+    pub bytes_in: u64,
     /// TCP payload bytes given back.
-    pub octets_out: u64,
+    pub bytes_out: u64,
     /// UDP datagrams taken.
     pub datagrams_in: u64,
     /// UDP datagrams sent.
@@ -177,7 +177,7 @@ impl fmt::Display for Stats {
         writeln!(
             f,
             "bytes        {} in, {} out (TCP); {} in, {} out (UDP)",
-            s.octets_in, s.octets_out, s.datagram_bytes_in, s.datagram_bytes_out
+            s.bytes_in, s.bytes_out, s.datagram_bytes_in, s.datagram_bytes_out
         )?;
         writeln!(f, "datagrams    {} in, {} out", s.datagrams_in, s.datagrams_out)?;
         write!(f, "dropped     ")?;

@@ -72,7 +72,7 @@ fn serve(medium: Medium) {
     let stats: &Stats = net.server.stats();
     assert!(stats.opened > 4 * ROUNDS && stats.closed > 2 * ROUNDS, "{stats}");
     assert!(stats.timed_out > 0 && stats.reset > 0 && stats.abandoned > 0, "{stats}");
-    assert!(stats.octets_out > 1_000_000 && stats.datagrams_out > ROUNDS, "{stats}");
+    assert!(stats.bytes_out > 1_000_000 && stats.datagrams_out > ROUNDS, "{stats}");
     assert!(net.server.is_shut_down());
 }
 

@@ -114,7 +114,7 @@ fn sequence_numbers_wrap_in_both_directions() {
         single.arrive_from(&peer(), &segment.to_packet());
         single.poll();
     }
-    assert_eq!(single.stats().octets_out, 10_000);
+    assert_eq!(single.stats().bytes_out, 10_000);
     assert_eq!(single.views[&from].sent, begin.wrapping_add(1 + 10_000));
     assert!(single.views[&from].sent < 10_000, "behind the wrap");
 }

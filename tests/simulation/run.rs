@@ -91,7 +91,7 @@ fn check<H: Handler<State = ()>>(scenario: &Scenario, network: &Network<'_, H>) 
     let sent: u64 = network.apps().map(|app| u64::from(app.written)).sum();
     let back: u64 = network.apps().map(|app| u64::from(app.echoed)).sum();
     let most = sent * (1 + ghosts);
-    assert!(back <= stats.octets_out && stats.octets_in <= most, "{sent} sent, {back} back:\n{stats}");
+    assert!(back <= stats.bytes_out && stats.bytes_in <= most, "{sent} sent, {back} back:\n{stats}");
 
     for (app, TcpClientSpec { tcp, .. }) in network.apps().zip(&scenario.tcp_clients) {
         let (outcome, ending) = (app.outcome.unwrap(), app.behaviour.ending);
@@ -173,7 +173,7 @@ fn tally<H: Handler<State = ()>>(network: &Network<'_, H>) -> Tally {
     let stats = network.stats();
     let mut tally = Tally {
         faults: network.link.done,
-        bytes: stats.octets_in,
+        bytes: stats.bytes_in,
         packets: stats.packets_in + stats.packets_out,
         timed_out: stats.timed_out,
         refused: stats.refused,

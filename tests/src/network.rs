@@ -294,7 +294,7 @@ impl<'a, H: Handler<State = ()>> Network<'a, H> {
         let (stats, scenario) = (self.server.stats(), &self.scenario);
         let ended = stats.closed + stats.reset + stats.timed_out + stats.aborted;
         assert_eq!(stats.opened, ended + stats.live, "connections do not add up:\n{stats}");
-        assert_eq!(stats.octets_in, stats.octets_out, "bytes do not add up:\n{stats}");
+        assert_eq!(stats.bytes_in, stats.bytes_out, "bytes do not add up:\n{stats}");
         assert!(
             stats.live <= stats.most_live && stats.most_live <= scenario.slots as u64,
             "too many:\n{stats}"

@@ -224,7 +224,7 @@ impl<'a> SingleServer<'a> {
         let stats = self.server.stats();
         let ended = stats.closed + stats.reset + stats.timed_out + stats.aborted;
         assert_eq!(stats.opened, ended + stats.live, "connections do not add up:\n{stats}");
-        assert_eq!(stats.octets_in, stats.octets_out, "bytes do not add up:\n{stats}");
+        assert_eq!(stats.bytes_in, stats.bytes_out, "bytes do not add up:\n{stats}");
         assert!(stats.live <= stats.most_live && stats.most_live <= self.setup.slots as u64, "{stats}");
     }
 

@@ -83,7 +83,7 @@ impl<S> Slot<'_, S> {
             }
         }
         if self.finished {
-            cx.stats.octets_in += self.socket.discard() as u64;
+            cx.stats.bytes_in += self.socket.discard() as u64;
         }
         let last = draining || self.finished || self.socket.is_half_closed() && !self.has_more;
         if last && self.socket.recv_queue() == 0 && self.socket.can_finish() {
@@ -110,8 +110,8 @@ impl<S> Slot<'_, S> {
                 let next = handler.stream(state, stream);
                 (next, stream.room())
             });
-            cx.stats.octets_in += read as u64;
-            cx.stats.octets_out += written as u64;
+            cx.stats.bytes_in += read as u64;
+            cx.stats.bytes_out += written as u64;
             match next {
                 Next::Abort => return None,
                 Next::More if written > 0 && room > 0 => {}

@@ -26,7 +26,7 @@ fn data_with_an_acknowledgement_of_what_is_in_flight_are_taken() {
         net.arrive(peer.segment(Psh, peer.next, Some(ack), b"a"));
         net.pass(Duration::from_secs(5));
         net.arrive(peer.segment(Psh, peer.next + 1, Some(1025), b""));
-        assert_eq!(net.stats().octets_in, 1025, "acknowledgement {ack}");
+        assert_eq!(net.stats().bytes_in, 1025, "acknowledgement {ack}");
     }
 }
 
@@ -38,7 +38,7 @@ fn data_with_any_other_acknowledgement_are_not_taken() {
             let before = *net.stats();
             let seq = peer.next;
             net.arrive(peer.segment(Psh, seq, Some(ack), b"guess"));
-            assert_eq!(net.stats().octets_in, before.octets_in, "acknowledgement {ack}");
+            assert_eq!(net.stats().bytes_in, before.bytes_in, "acknowledgement {ack}");
             // The answer is a challenge ACK with the true numbers, at most 10 in 5 seconds.
             peer.take_ack(&mut net);
             for _ in 0..20 {
@@ -134,7 +134,7 @@ fn overtaken_data_that_came_before_draws_an_acknowledgement() {
         net.arrive(peer.segment(Psh, peer.next - 3, Some(1), b"abc"));
         peer.take_ack(&mut net);
     }
-    assert_eq!(net.stats().octets_in, 2048);
+    assert_eq!(net.stats().bytes_in, 2048);
 }
 
 /// Shown to smoltcp, they would count as duplicates of the present one, and draw a fast retransmission.
@@ -163,9 +163,9 @@ fn no_acknowledgement_older_than_the_largest_window_is_taken() {
     assert_eq!(peer.take_data(&mut net), b"ABC");
     // SND.UNA is 2049, and then 2050.
     for (ack, taken) in [(2049 - 500, true), (2050 - 501, false), (1, false)] {
-        let before = small.stats().octets_in;
+        let before = small.stats().bytes_in;
         small.arrive(other.segment(Psh, other.next, Some(ack), b"a"));
-        assert_eq!(small.stats().octets_in - before, u64::from(taken), "acknowledgement {ack}");
+        assert_eq!(small.stats().bytes_in - before, u64::from(taken), "acknowledgement {ack}");
         if taken {
             other.next += 1;
             assert_eq!(other.take_data(&mut small), b"A");

@@ -29,7 +29,7 @@ fn the_window_closes_while_the_echo_is_not_acknowledged_and_nothing_is_lost() {
         echo.extend_from_slice(&answer.data);
     }
     assert_eq!(echo.len(), 1024, "the rest does not fit into the send buffer");
-    assert_eq!(net.stats().octets_in, 1024);
+    assert_eq!(net.stats().bytes_in, 1024);
 
     peer.ack(&mut net);
     let first = peer.take(&mut net);
@@ -66,7 +66,7 @@ fn the_window_does_not_open_by_less_than_half_a_buffer() {
         net.arrive(peer.segment(Plain, peer.next, Some(first + ack), &[]));
         net.nothing_sent();
     }
-    assert_eq!(net.stats().octets_in, 1024);
+    assert_eq!(net.stats().bytes_in, 1024);
     net.arrive(peer.segment(Plain, peer.next, Some(first + 512), &[]));
     let answer = peer.take(&mut net);
     net.nothing_sent();
@@ -77,15 +77,15 @@ fn the_window_does_not_open_by_less_than_half_a_buffer() {
 fn little_that_waits_moves_as_soon_as_it_fits() {
     let (mut net, mut peer) = open_with_window(18);
     fill_buffers(&mut net, &mut peer, &letters(1034));
-    assert_eq!(net.stats().octets_in, 1024);
+    assert_eq!(net.stats().bytes_in, 1024);
     peer.window = 9;
     peer.ack(&mut net);
     assert_eq!(peer.take_data(&mut net).len(), 9);
     peer.ack(&mut net);
-    assert_eq!(net.stats().octets_in, 1024, "9 bytes of room are too few for 10");
+    assert_eq!(net.stats().bytes_in, 1024, "9 bytes of room are too few for 10");
     assert_eq!(peer.take_data(&mut net).len(), 9);
     peer.ack(&mut net);
-    assert_eq!(net.stats().octets_in, 1034);
+    assert_eq!(net.stats().bytes_in, 1034);
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn our_closed_window_answers_probes_and_takes_nothing_of_them() {
             peer.acked = 1; // our own zero-window probe, which the peer does not accept either
         }
     }
-    assert_eq!(net.stats().octets_in, 1024);
+    assert_eq!(net.stats().bytes_in, 1024);
 }
 
 /// The window update may have been lost. A peer that waits for our window then sends nothing but probes.
@@ -149,14 +149,14 @@ fn a_probe_of_our_closed_window_tells_that_the_peers_is_open() {
     peer.window = 512;
     net.arrive(peer.segment(Psh, peer.next, Some(1), b"x"));
     assert_eq!(peer.take_data(&mut net).len(), 512);
-    assert_eq!(net.stats().octets_in, 1024, "the window was closed when it came");
+    assert_eq!(net.stats().bytes_in, 1024, "the window was closed when it came");
     // The next probe also acknowledges those 512 bytes.
     peer.window = 60_000;
     net.arrive(peer.segment(Psh, peer.next, Some(peer.acked), b"x"));
     assert_eq!(peer.take_data(&mut net).len(), 1024);
     peer.ack(&mut net);
     assert_eq!(peer.take_data(&mut net).len(), 512);
-    assert_eq!(net.stats().octets_in, 2048);
+    assert_eq!(net.stats().bytes_in, 2048);
 }
 
 #[test]

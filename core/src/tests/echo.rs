@@ -19,7 +19,7 @@ fn an_echo_leaves_in_one_segment_with_its_acknowledgement() {
         assert_eq!(echo.data, b"HELLO, \xc3\xbc!");
         assert_eq!((echo.control, echo.ack, echo.window), (Psh, Some(11), 2048 - 10));
         net.nothing_sent();
-        assert_eq!((net.stats().octets_in, net.stats().octets_out), (10, 10));
+        assert_eq!((net.stats().bytes_in, net.stats().bytes_out), (10, 10));
     }
 }
 

@@ -340,7 +340,7 @@ impl<H: Handler<State: 'static>> Net<H> {
         assert_eq!(s.opened, s.closed + s.reset + s.timed_out + s.aborted + s.live, "{s}");
         assert!(s.live <= s.most_live && s.most_live <= s.opened, "{s}");
         assert_eq!((s.packets_in, s.packets_out), (self.wire.given, self.wire.taken), "{s}");
-        assert!(s.octets_in == s.octets_out || !self.byte_for_byte, "{s}");
+        assert!(s.bytes_in == s.bytes_out || !self.byte_for_byte, "{s}");
         assert!(s.datagrams_out <= s.datagrams_in, "{s}");
     }
 }

@@ -64,7 +64,7 @@ fn everything_before_the_fin_is_echoed_however_slowly_the_peer_reads() {
         peer.ack(&mut net);
         assert!(read_to_end(&mut net, &mut peer) == upper(&letters(1500)), "window of {window}");
         assert_closed(&mut net);
-        assert_eq!((net.stats().octets_in, net.stats().octets_out), (1500, 1500));
+        assert_eq!((net.stats().bytes_in, net.stats().bytes_out), (1500, 1500));
     }
 }
 

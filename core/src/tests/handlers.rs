@@ -346,7 +346,7 @@ fn bytes_that_a_finished_handler_throws_away_are_counted() {
     for length in [1000, 24] {
         peer.send(&mut net, Psh, &letters(length));
     }
-    assert_eq!((net.stats().octets_in, net.stats().octets_out), (1024, 0));
+    assert_eq!((net.stats().bytes_in, net.stats().bytes_out), (1024, 0));
 }
 
 #[test]

@@ -128,7 +128,7 @@ fn data_on_a_syn_is_not_taken_until_it_comes_again() {
         peer.take_syn_ack(&mut net);
         peer.send(&mut net, Psh, &data);
         assert!(peer.take_data(&mut net) == upper(&data));
-        assert_eq!(net.stats().octets_in, length as u64);
+        assert_eq!(net.stats().bytes_in, length as u64);
     }
 }
 

@@ -71,7 +71,7 @@ fn flags_that_make_no_sense_change_nothing_in_any_state() {
                 if WITHOUT_ACK.contains(&flags) { DropReason::Unacceptable } else { DropReason::Malformed };
             assert_eq!(after.dropped(reason), before.dropped(reason) + 2, "{state}, flags {flags:#04x}");
             let counted = |s: &crate::Stats| {
-                (s.opened, s.closed, s.reset, s.abandoned, s.timed_out, s.aborted, s.octets_in)
+                (s.opened, s.closed, s.reset, s.abandoned, s.timed_out, s.aborted, s.bytes_in)
             };
             assert_eq!(counted(&before), counted(&after), "{state}, flags {flags:#04x}");
             // The connection is still there: an exact RST ends it.

@@ -45,7 +45,7 @@ fn a_refused_echo_leaves_as_soon_as_there_is_room() {
     assert!(!net.last.blocked);
     assert_eq!(peer.take_data(&mut net), b"HELLO");
     peer.ack(&mut net);
-    assert_eq!((net.stats().octets_in, net.stats().octets_out), (5, 5));
+    assert_eq!((net.stats().bytes_in, net.stats().bytes_out), (5, 5));
 }
 
 #[test]

@@ -97,8 +97,8 @@ fn a_syn_draws_a_challenge_and_changes_nothing_in_every_state() {
         }
         let after = net.stats();
         assert_eq!(
-            (after.live, after.opened, after.octets_in),
-            (1, before.opened, before.octets_in),
+            (after.live, after.opened, after.bytes_in),
+            (1, before.opened, before.bytes_in),
             "{state}"
         );
     }

@@ -47,7 +47,7 @@ fn a_thousand_connections_one_after_the_other_through_one_slot() {
     let s = net.stats();
     assert_eq!((s.opened, s.closed, s.reset, s.timed_out, s.aborted), (800, 400, 200, 200, 0));
     assert_eq!((s.abandoned, s.evicted, s.refused, s.most_live), (200, 0, 0, 1));
-    assert_eq!((s.octets_in, s.octets_out), (200 * 703, 200 * 703));
+    assert_eq!((s.bytes_in, s.bytes_out), (200 * 703, 200 * 703));
     assert!(DropReason::ALL.iter().all(|&reason| s.dropped(reason) == 0));
 }
 

@@ -71,7 +71,7 @@ fn three_blocks_are_told_the_newest_first() {
                 net.arrive(peer.segment(Psh, seq, Some(26), &data[at..at + length]));
             }
             net.wire.sent.clear();
-            assert_eq!(net.stats().octets_in, 100);
+            assert_eq!(net.stats().bytes_in, 100);
         }
     }
 }
@@ -114,6 +114,6 @@ fn as_many_blocks_are_kept_as_there_is_memory_for() {
         net.arrive(peer.segment(Psh, seq, Some(1), part));
     }
     net.wire.sent.clear();
-    assert_eq!(net.stats().octets_in, data.len() as u64, "nothing has to come again");
+    assert_eq!(net.stats().bytes_in, data.len() as u64, "nothing has to come again");
     assert_eq!(ASSEMBLER_MAX_SEGMENT_COUNT, if cfg!(feature = "many-holes") { 16 } else { 4 });
 }

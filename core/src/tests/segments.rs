@@ -35,7 +35,7 @@ fn a_byte_that_comes_twice_is_echoed_once() {
     net.arrive(peer.segment(Psh, 4, Some(peer.acked), b"defghi"));
     peer.next = 10;
     assert_eq!(peer.take_data(&mut net), b"GHI");
-    assert_eq!(net.stats().octets_in, 9);
+    assert_eq!(net.stats().bytes_in, 9);
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn an_acknowledgement_of_what_was_never_sent_is_challenged_and_its_data_not_take
         peer.take_ack(&mut net);
         net.pass(Duration::from_secs(1));
     }
-    assert_eq!(net.stats().octets_in, 0);
+    assert_eq!(net.stats().bytes_in, 0);
     assert_eq!(peer.exchange(&mut net, b"true", 4), b"TRUE");
 }
 
@@ -142,7 +142,7 @@ fn data_with_an_acknowledgement_from_long_ago_is_not_taken() {
         net.arrive(peer.segment(Psh, 1, Some(ack), b"guess"));
         peer.take_ack(&mut net); // RFC 5961, section 5.2: a challenge ACK
     }
-    assert_eq!(net.stats().octets_in, 0);
+    assert_eq!(net.stats().bytes_in, 0);
     assert_eq!(peer.exchange(&mut net, b"true", 4), b"TRUE");
 }
 

@@ -94,10 +94,10 @@ pub(crate) const COUNTERS: [Counter; 19] = [
         |s| s.abandoned,
     ),
     Counter::new("bytes in (TCP)", "shout_tcp_bytes_in_total", "TCP payload bytes taken from peers.", |s| {
-        s.octets_in
+        s.bytes_in
     }),
     Counter::new("bytes out (TCP)", "shout_tcp_bytes_out_total", "TCP payload bytes given back.", |s| {
-        s.octets_out
+        s.bytes_out
     }),
     Counter::new(
         "bytes in (UDP)",

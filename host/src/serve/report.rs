@@ -108,8 +108,8 @@ impl Display for Block<'_> {
         let [packets_in, packets_out] = [rate(|s| s.packets_in), rate(|s| s.packets_out)];
         writeln!(f, "packets/s    {packets_in:.1} in, {packets_out:.1} out, {:.1} dropped", rate(dropped))?;
         writeln!(f, "opened/s     {:.1}", rate(|s| s.opened))?;
-        let bytes_in = rate(|s| s.octets_in) + rate(|s| s.datagram_bytes_in);
-        let bytes_out = rate(|s| s.octets_out) + rate(|s| s.datagram_bytes_out);
+        let bytes_in = rate(|s| s.bytes_in) + rate(|s| s.datagram_bytes_in);
+        let bytes_out = rate(|s| s.bytes_out) + rate(|s| s.datagram_bytes_out);
         writeln!(f, "bytes/s      {bytes_in:.1} in, {bytes_out:.1} out")?;
         write!(f, "datagrams/s  {:.1} in, {:.1} out", rate(|s| s.datagrams_in), rate(|s| s.datagrams_out))
     }
@@ -133,9 +133,9 @@ mod tests {
     #[test]
     fn rates_are_what_was_added_in_the_time_since() {
         let mut before = Stats::default();
-        (before.packets_in, before.octets_in) = (100, 5);
+        (before.packets_in, before.bytes_in) = (100, 5);
         let mut stats = before;
-        (stats.packets_in, stats.packets_out, stats.opened, stats.octets_in) = (125, 20, 2, 1_000_005);
+        (stats.packets_in, stats.packets_out, stats.opened, stats.bytes_in) = (125, 20, 2, 1_000_005);
         stats.datagram_bytes_in = 250;
         let since = smoltcp::time::Duration::from_millis(2500);
         let faults: &dyn Display = &"on purpose   something";
