@@ -54,6 +54,6 @@ impl Interrupt {
 const _: () = {
     use shout_core::{Memory, Server};
     let log = if cfg!(feature = "log") { 500 } else { 0 };
-    assert!(size_of::<Memory<'static, 2>>() - size_of::<Memory<'static, 1>>() <= 2610);
+    assert!(size_of::<Memory<'static, 2>>() - size_of::<Memory<'static, 1>>() <= 2630);
     assert!(size_of::<Server<'static>>() + size_of::<Memory<'static, 0>>() <= 6300 + log);
 };
