@@ -149,7 +149,7 @@ fn fragment(packet: &[u8], at: usize) -> Result<usize, Fault> {
     if begin == 0 && !more {
         return Ok(FRAGMENT_HEADER_LEN);
     }
-    if more && length % 8 != 0 {
+    if more && !length.is_multiple_of(8) {
         return Err(problem(packet, Problem::HeaderField, PAYLOAD_LENGTH));
     }
     if begin + length > usize::from(u16::MAX) {

@@ -10,7 +10,7 @@
 //! | initial sequence numbers (RFC 6528) | `sequence_numbers`, `handshake` |
 //! | backlog: which slot is evicted for a SYN | `slots` |
 //! | how many connections one source may have | `per_source` |
-//! | SYN cookies: the ACK of an evicted client (RFC 4987) | `syn_cookie` |
+//! | SYN cookies: the ACK of an evicted client (RFC 4987) | `syn_cookie`, `syn_cookie_options`, `syn_cookie_duplicates` |
 //! | 4-tuple index: hash collisions | `hash_collisions` |
 //! | a slot and a 4-tuple used again, also from TIME-WAIT | `reuse`, `half_close` |
 //! | acceptable sequence numbers: out of order, duplicates, overlaps | `segments` |
@@ -111,6 +111,8 @@ mod slow_timer;
 mod stalls;
 mod states;
 mod syn_cookie;
+mod syn_cookie_duplicates;
+mod syn_cookie_options;
 mod timers;
 mod udp;
 #[cfg(feature = "log")]

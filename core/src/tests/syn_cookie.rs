@@ -3,25 +3,25 @@
 //!
 //! The ISS of a half-open connection is a keyed function of 4-tuple, the client's ISS and the clock (`tcp/isn.rs`). The
 //! server computes it again from the ACK: SEG.ACK - 1 must be what it would have sent to a client with ISS = SEG.SEQ -
-//! 1 at one of the ticks of the last five seconds. What is lost with the slot are the SYN's options: MSS and window
-//! scale.
+//! 1 at one of the ticks of the last five seconds. `syn_cookie_options` has what is lost with the slot,
+//! `syn_cookie_duplicates` what a late duplicate of such an ACK does.
 
 use std::vec::Vec;
 
 use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh, Rst, Syn};
 
-use super::fixture::{FAMILIES, Net, ethernet, net, net_from, net_with, storage};
+use super::fixture::{FAMILIES, Net, ethernet, net, net_with};
 use super::peer::{Peer, letters, peer, peer_from, upper};
 use super::states::IDLE;
 use crate::DropReason;
 
 /// For how long an evicted client is recognised.
-const COOKIE_AGE: Duration = Duration::from_secs(5);
+pub(super) const COOKIE_AGE: Duration = Duration::from_secs(5);
 
 /// A SYN flood: this many clients send a SYN, and nothing after it.
 #[track_caller]
-fn flood(net: &mut Net, slots: u16) {
+pub(super) fn flood(net: &mut Net, slots: u16) {
     flood_from(net, 1, slots);
 }
 
@@ -34,7 +34,7 @@ fn flood_from(net: &mut Net, first: u16, slots: u16) {
 
 /// The flood of that many clients is over: those whose connection is half-open reset it.
 #[track_caller]
-fn flood_ends(net: &mut Net, slots: u16) {
+pub(super) fn flood_ends(net: &mut Net, slots: u16) {
     for port in 1..=slots {
         net.arrive(peer(port).segment(Rst, 1, None, &[]));
     }
@@ -254,68 +254,6 @@ fn nobody_comes_back_where_nobody_gave_way() {
 }
 
 #[test]
-fn what_an_old_acknowledgement_brings_back_ends_with_the_first_probe_or_as_a_dead_peer() {
-    for answers in [true, false] {
-        let (mut net, mut old) = (net(), peer(40_000));
-        old.connect(&mut net);
-        let duplicate = old.segment(Plain, 1, Some(1), &[]);
-        old.send(&mut net, Fin, b"bye");
-        old.take(&mut net);
-        old.ack(&mut net);
-        assert_eq!(net.stats().closed, 1);
-        flood(&mut net, 5);
-
-        net.arrive(duplicate);
-        assert_eq!((net.stats().revived, net.stats().live), (1, 1));
-        flood_ends(&mut net, 5);
-        net.pass_in_silence(COOKIE_AGE);
-        net.pass_in_silence(Duration::from_secs(15));
-        let probe = old.take(&mut net);
-        if answers {
-            net.arrive(old.segment(Rst, probe.ack.unwrap(), None, &[]));
-        } else {
-            net.pass(Duration::from_secs(40));
-        }
-        let s = net.stats();
-        assert_eq!((s.live, s.reset, s.timed_out), (0, u64::from(answers), u64::from(!answers)));
-    }
-}
-
-#[test]
-fn it_and_a_peer_in_time_wait_exchange_two_segments_a_second_until_that_is_over() {
-    let (mut net, mut old) = (net(), peer(40_000));
-    old.connect(&mut net);
-    let duplicate = old.segment(Plain, 1, Some(1), &[]);
-    old.send(&mut net, Fin, b"bye");
-    old.take(&mut net);
-    old.ack(&mut net);
-    flood(&mut net, 5);
-    net.arrive(duplicate);
-    flood_ends(&mut net, 5);
-    net.pass_in_silence(COOKIE_AGE);
-    net.pass_in_silence(Duration::from_secs(15));
-    let time_wait = old.segment(Plain, old.next, Some(old.acked), &[]);
-    assert_eq!(old.take(&mut net).data, [0], "the probe");
-    // RFC 5961, section 7: ten at once, and then those of the time that passes.
-    for _ in 0..10 {
-        net.arrive(time_wait.clone());
-        assert_eq!(old.take(&mut net).control, Plain);
-    }
-    for turn in 0..30 {
-        for answers in [usize::from(turn > 0), 0, 0] {
-            net.arrive(time_wait.clone());
-            assert_eq!(net.wire.sent.len(), answers);
-            net.wire.sent.clear();
-        }
-        net.pass(Duration::from_millis(500));
-        // An ACK above SND.NXT is no sign of life, so that there are keep-alives now and then.
-        net.wire.sent.clear();
-    }
-    net.arrive(old.segment(Rst, 1, None, &[]));
-    assert_eq!((net.stats().live, net.stats().reset), (0, 1));
-}
-
-#[test]
 fn the_same_addresses_and_ports_connect_again_at_once_during_a_flood() {
     let mut net = net();
     for turn in 0..50 {
@@ -375,103 +313,6 @@ fn the_answer_to_a_syn_that_came_before_the_same_one_again_counts() {
     assert_eq!(old.take(&mut net).control, Plain, "its number is outside the window");
     new.ack(&mut net);
     assert_eq!(new.exchange(&mut net, b"new", 3), b"NEW");
-}
-
-#[test]
-fn a_window_scale_is_not_offered_where_it_has_no_use() {
-    for (buffer, scale) in [(1024, None), (65_535, None), (65_536, Some(1))] {
-        let (mut net, mut peer) = (net_from(storage(1, buffer, 0), 1500, |_| {}), peer(40_000));
-        peer.scale = Some(7);
-        peer.window = 100;
-        assert_eq!(peer.syn(&mut net).scale, scale);
-        peer.ack(&mut net);
-        peer.send(&mut net, Psh, &letters(200));
-        let seen = if scale.is_some() { 200 } else { 100 };
-        assert_eq!(peer.take(&mut net).data.len(), seen, "of a window of 100 in the header");
-    }
-}
-
-#[test]
-#[cfg_attr(not(feature = "recovery"), ignore = "it is about recovery from loss")]
-fn large_windows_keep_their_scale() {
-    let data = letters(1_000_000);
-    for (scale, offered) in
-        [(None, None), (Some(0), Some(3)), (Some(6), Some(3)), (Some(7), Some(3)), (Some(14), Some(3))]
-    {
-        let (mut net, mut peer) = (net_from(storage(4, 1 << 18, 0), 1500, |_| {}), peer(40_000));
-        peer.scale = scale;
-        assert_eq!(peer.syn(&mut net).scale, offered);
-        flood(&mut net, 4);
-        // As a client with this scale has it in its header.
-        peer.window = 2 * 536;
-        peer.ack(&mut net);
-        net.nothing_sent();
-        assert_eq!(net.stats().revived, 1);
-        peer.send(&mut net, Psh, &data[..60_000]);
-        let sent: usize =
-            core::iter::from_fn(|| (!net.wire.sent.is_empty()).then(|| peer.take(&mut net).data.len())).sum();
-        // Ten segments of 536 bytes are the initial congestion window.
-        let least = if scale >= Some(7) { 5360 } else { 2 * 536 };
-        assert_eq!(sent, least, "into a window of 1072 with the scale {scale:?}");
-        peer.window = 60_000;
-        let mut echo = upper(&data[..sent]);
-        while echo.len() < 60_000 {
-            peer.ack(&mut net);
-            echo.extend_from_slice(&peer.take_data(&mut net));
-        }
-        assert!(echo == upper(&data[..60_000]));
-        assert!(peer.exchange(&mut net, &data, 1460) == upper(&data));
-        peer.exchange(&mut net, b"x", 1);
-        assert_eq!(peer.edge - peer.next, 65_535 << offered.unwrap_or(0));
-    }
-}
-
-#[test]
-fn nothing_behind_the_window_that_was_offered_is_taken() {
-    let data = letters(600_000);
-    for seq in [65_437, 65_536, 262_145] {
-        let (mut net, mut peer) = (net_from(storage(4, 1 << 18, 0), 1500, |_| {}), peer(40_000));
-        peer.scale = Some(7);
-        peer.syn(&mut net);
-        flood(&mut net, 4);
-        peer.ack(&mut net);
-        net.arrive(peer.segment(Psh, seq, Some(1), &data[usize::try_from(seq).unwrap() - 1..][..100]));
-        net.wire.sent.clear(); // a challenge ACK, unless one was sent within the last second
-        net.dropped_only(DropReason::Unacceptable, 1);
-        assert!(peer.exchange(&mut net, &data, 1460) == upper(&data));
-    }
-}
-
-#[test]
-fn its_segments_are_no_longer_than_every_host_takes() {
-    for (mss, buffer, longest) in
-        [(Some(1460), 1024, 536), (None, 1024, 536), (Some(1460), 8192, 536), (Some(536), 8192, 536)]
-    {
-        let (mut net, mut peer) = (net_from(storage(4, buffer, 0), 1500, |_| {}), peer(40_000));
-        peer.mss = mss;
-        peer.syn(&mut net);
-        flood(&mut net, 4);
-        peer.ack(&mut net);
-        peer.send(&mut net, Psh, &letters(1024));
-        let lengths: Vec<usize> =
-            core::iter::from_fn(|| (!net.wire.sent.is_empty()).then(|| peer.take(&mut net).data.len()))
-                .collect();
-        assert_eq!(
-            (lengths.iter().max(), lengths.iter().sum()),
-            (Some(&longest), 1024),
-            "{mss:?}: {lengths:?}"
-        );
-    }
-}
-
-#[test]
-fn who_takes_only_smaller_segments_is_not_known_again() {
-    let (mut net, mut peer) = (net(), peer(40_000));
-    peer.mss = Some(511);
-    peer.syn(&mut net);
-    flood(&mut net, 4);
-    peer.ack(&mut net);
-    peer.take_rst(&mut net);
 }
 
 #[test]
