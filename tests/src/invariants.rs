@@ -185,7 +185,12 @@ impl Flow {
             (self.connection, self.astray) = (Some(begun), false);
             return;
         }
-        let goes_on = self.connection.as_ref().is_some_and(|connection| connection.fits(segment));
+        // A connection that its client has reset, and that was brought back, has the same numbers and its first window.
+        let shrinks = |connection: &Connection| *revivals > 0 && connection.shrinks_by(segment).is_some();
+        let goes_on = self
+            .connection
+            .as_ref()
+            .is_some_and(|connection| connection.fits(segment) && !shrinks(connection));
         let mut all = self.earlier.iter().chain(&self.connection).map(Connection::again);
         if *revivals > 0
             && self.origin.is_some()
@@ -336,12 +341,23 @@ impl Connection {
 
         assert!(ahead(segment.ack, self.acknowledged) >= 0, "an acknowledgement is taken back");
         self.acknowledged = segment.ack;
-        let shift = self.shifts.filter(|_| !segment.has(SYN)).map_or(0, |(_, server)| server);
-        let edge = segment.ack.wrapping_add(u32::from(segment.window) << shift);
-        // RFC 7323, section 2.4: the edge may move left by less than one unit of the scaled window.
-        let back = ahead(self.edge, edge);
-        assert!(back < 1 << shift, "the window shrinks by {back} bytes");
-        self.edge = farther(self.edge, edge);
+        assert_eq!(self.shrinks_by(segment), None, "the window shrinks by so many bytes");
+        self.edge = farther(self.edge, self.edge_of(segment));
+    }
+
+    /// The right edge of the server's window.
+    fn edge_of(&self, segment: &Segment) -> u32 {
+        segment.ack.wrapping_add(u32::from(segment.window) << self.server_shift(segment))
+    }
+
+    fn server_shift(&self, segment: &Segment) -> u8 {
+        self.shifts.filter(|_| !segment.has(SYN)).map_or(0, |(_, server)| server)
+    }
+
+    /// RFC 7323, section 2.4: the edge may move left by less than one unit of the scaled window.
+    fn shrinks_by(&self, segment: &Segment) -> Option<i32> {
+        let back = ahead(self.edge, self.edge_of(segment));
+        (back >= 1 << self.server_shift(segment)).then_some(back)
     }
 }
 
