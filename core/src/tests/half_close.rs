@@ -166,6 +166,7 @@ fn a_fin_that_acknowledges_ours_ends_in_time_wait() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "recovery"), ignore = "it is about recovery from loss")]
 fn a_fin_lost_while_closing_is_sent_again() {
     for (mut net, mut peer) in [fin_wait_1(), closing()] {
         net.pass_in_silence(RTO);

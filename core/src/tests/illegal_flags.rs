@@ -188,6 +188,7 @@ fn options_before_a_malformed_one_count() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "recovery"), ignore = "it is about recovery from loss")]
 fn sack_blocks_before_a_malformed_option_count() {
     let (mut net, mut peer) = (net_from(storage(2, 65_535, 0), 1500, |_| {}), peer(40_000));
     (peer.mss, peer.sack) = (Some(1000), Some([None; 3]));

@@ -62,6 +62,7 @@ fn what_was_lost_before_the_window_closed_is_sent_again_when_it_opens() {
 
 /// As Linux does with a slow reader: what came was thrown away, and the window is soon open again.
 #[test]
+#[cfg_attr(not(feature = "recovery"), ignore = "it is about recovery from loss")]
 fn what_the_window_closed_over_is_sent_again_at_once_when_it_opens() {
     let (mut net, mut peer) = tail_lost();
     for window in [0, 2048] {
@@ -199,6 +200,7 @@ fn comes_again(net: &mut Net, peer: &mut Peer, seq: i32) {
 }
 
 #[test]
+#[cfg_attr(not(feature = "recovery"), ignore = "it is about recovery from loss")]
 fn what_leaves_when_a_segment_out_of_order_opens_the_window_is_sent_again() {
     let (mut net, mut peer) = open();
     fill_buffers(&mut net, &mut peer, &letters(512));
@@ -208,6 +210,7 @@ fn what_leaves_when_a_segment_out_of_order_opens_the_window_is_sent_again() {
 }
 
 #[test]
+#[cfg_attr(not(feature = "recovery"), ignore = "it is about recovery from loss")]
 fn what_leaves_when_a_probe_of_our_window_opens_the_peers_is_sent_again() {
     let (mut net, mut peer) = open();
     fill_buffers(&mut net, &mut peer, &letters(512));
