@@ -263,12 +263,13 @@ impl Flow {
 }
 
 impl Connection {
-    /// True if the server may send this segment next. A keep-alive may have SEG.SEQ = SND.UNA - 1.
+    /// True if the server may send this segment next. Nothing is acknowledged beyond a FIN that was. A keep-alive may have SEG.SEQ = SND.UNA - 1.
     fn fits(&self, segment: &Segment) -> bool {
         let most = self.heard.cast_signed().saturating_add(1);
         let (given, taken) = (ahead(segment.seq, self.first.1), ahead(segment.ack, self.first.0));
+        let all = self.finished.map_or(most, |bytes| bytes.cast_signed().saturating_add(1));
         (-1..=most).contains(&given)
-            && (0..=most).contains(&taken)
+            && (0..=all).contains(&taken)
             && ahead(segment.ack, self.acknowledged) >= 0
     }
 
