@@ -2,7 +2,7 @@
 
 use crate::tcp::seq::Seq;
 use crate::tcp::socket::fast_recovery::Phase;
-use crate::tcp::socket::recovery::{Numbers, Recovery};
+use crate::tcp::socket::recovery::Recovery;
 
 /// What is to be done with the segment that smoltcp would send next, where it has gone back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +13,19 @@ pub(super) enum Step {
     Skip,
     /// It is lost, and there is no room for it yet.
     Wait,
+}
+
+/// The numbers of a connection that a recovery goes by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Numbers {
+    pub(super) snd_una: Seq,
+    pub(super) snd_max: Seq,
+}
+
+impl Numbers {
+    pub(super) fn in_flight(self) -> u32 {
+        self.snd_max.ahead_of(self.snd_una).max(0).unsigned_abs()
+    }
 }
 
 impl Recovery {

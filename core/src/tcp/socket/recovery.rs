@@ -6,14 +6,12 @@ use smoltcp::wire::TcpControl;
 
 use crate::tcp::segment::{Segment, SentSegment};
 use crate::tcp::seq::Seq;
-use crate::tcp::socket::Socket;
 use crate::tcp::socket::congestion_window::CongestionWindow;
 use crate::tcp::socket::fast_recovery::{FastRecovery, Phase};
+pub(super) use crate::tcp::socket::pipe::Numbers;
 use crate::tcp::socket::retransmission_timer::RetransmissionTimer;
 use crate::tcp::socket::sack_scoreboard::Scoreboard;
 use crate::tcp::socket::tail_loss_probe::TailLossProbe;
-use crate::tcp::socket::tcb::Tcb;
-use crate::tcp::timers::NEVER;
 
 /// The sender's state beside SND.UNA and SND.MAX.
 #[derive(Debug)]
@@ -51,19 +49,6 @@ pub(crate) struct Recovery {
     pub(super) acked: Seq,
     /// The farthest time that smoltcp was told.
     pub(super) told: Instant,
-}
-
-/// The numbers of a connection that a recovery goes by.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Numbers {
-    pub(super) snd_una: Seq,
-    pub(super) snd_max: Seq,
-}
-
-impl Numbers {
-    pub(super) fn in_flight(self) -> u32 {
-        self.snd_max.ahead_of(self.snd_una).max(0).unsigned_abs()
-    }
 }
 
 impl Recovery {
@@ -317,7 +302,7 @@ impl Recovery {
 
     /// The timer has fired.
     #[cold]
-    fn fires(&mut self, now: Instant, numbers: Numbers) {
+    pub(super) fn fires(&mut self, now: Instant, numbers: Numbers) {
         self.troubled = true;
         if numbers.in_flight() == 0 {
             self.timer.stop();
@@ -354,35 +339,5 @@ impl Recovery {
     #[inline]
     pub(super) fn path_mtu(&self) -> u16 {
         self.path_mtu
-    }
-}
-
-impl Socket<'_> {
-    pub(super) fn numbers(&self) -> Numbers {
-        Numbers { snd_una: self.tcb.snd_una, snd_max: self.tcb.snd_max }
-    }
-
-    /// When [`retransmission_due`](Self::retransmission_due) has something to do. Behind a closed window, smoltcp's probes
-    /// take the timer's place (RFC 9293, section 3.8.6.1); where smoltcp has gone back, they would come too late.
-    #[inline]
-    pub(crate) fn retransmits_at(&self) -> Instant {
-        let recovery = &self.tcb.recovery;
-        if self.tcb.peer_window == 0 && !recovery.wound { NEVER } else { recovery.timer.at() }
-    }
-
-    /// The retransmission timer has fired. True if the closed window is to be probed.
-    pub(crate) fn retransmission_due(&mut self, now: Instant) -> bool {
-        let (numbers, queued) = (self.numbers(), self.send_queue() > 0);
-        let Tcb { recovery, peer_window, .. } = &mut self.tcb;
-        recovery.probes_window = *peer_window == 0 && queued;
-        if recovery.probes_window {
-            recovery.timer.backoff = recovery.timer.backoff.saturating_add(1);
-            recovery.timer.restart(now);
-        } else if *peer_window == 0 {
-            recovery.timer.stop();
-        } else {
-            recovery.fires(now, numbers);
-        }
-        recovery.probes_window
     }
 }

@@ -17,6 +17,8 @@ use crate::tcp::demux::Tuple;
 use crate::tcp::segment::{Built, Segment, build};
 use crate::tcp::seq::wrapped;
 use crate::tcp::socket::Socket;
+use crate::tcp::socket::recovery::Numbers;
+use crate::tcp::socket::tcb::Tcb;
 use crate::tcp::timers::NEVER;
 
 /// smoltcp's timer runs for this long at least, and for that long at most.
@@ -27,6 +29,34 @@ const LONGEST: Duration = Duration::from_secs(60);
 const NEIGHBOURS: Duration = Duration::from_secs(24);
 
 impl Socket<'_> {
+    pub(super) fn numbers(&self) -> Numbers {
+        Numbers { snd_una: self.tcb.snd_una, snd_max: self.tcb.snd_max }
+    }
+
+    /// When [`retransmission_due`](Self::retransmission_due) has something to do. Behind a closed window, smoltcp's probes
+    /// take the timer's place (RFC 9293, section 3.8.6.1); where smoltcp has gone back, they would come too late.
+    #[inline]
+    pub(crate) fn retransmits_at(&self) -> Instant {
+        let recovery = &self.tcb.recovery;
+        if self.tcb.peer_window == 0 && !recovery.wound { NEVER } else { recovery.timer.at() }
+    }
+
+    /// The retransmission timer has fired. True if the closed window is to be probed.
+    pub(crate) fn retransmission_due(&mut self, now: Instant) -> bool {
+        let (numbers, queued) = (self.numbers(), self.send_queue() > 0);
+        let Tcb { recovery, peer_window, .. } = &mut self.tcb;
+        recovery.probes_window = *peer_window == 0 && queued;
+        if recovery.probes_window {
+            recovery.timer.backoff = recovery.timer.backoff.saturating_add(1);
+            recovery.timer.restart(now);
+        } else if *peer_window == 0 {
+            recovery.timer.stop();
+        } else {
+            recovery.fires(now, numbers);
+        }
+        recovery.probes_window
+    }
+
     /// Sends again what is lost, if that was ordered. None if there is nothing that keeps the rest from being sent.
     #[inline]
     pub(super) fn send_again<H, D: Device + ?Sized>(
