@@ -169,9 +169,13 @@ class Packets(Wire):
         self.assertEqual(answer.window, 0)
         mine, echo = mine + 2048, b""
         while len(echo) < len(message):
-            self.send(ACK, mine, theirs + len(echo))
+            acknowledged = (theirs + len(echo)) % 2**32
+            self.send(ACK, mine, acknowledged)
             answer = self.segment()
-            self.assertEqual(answer.sequence, (theirs + len(echo)) % 2**32)
+            if len(answer.payload) == 1 and answer.sequence != acknowledged:
+                # A byte that came before asks for an acknowledgement, as both sides would wait: it is no data.
+                answer = self.segment()
+            self.assertEqual(answer.sequence, acknowledged)
             echo += answer.payload
         self.assertEqual(echo, message.upper())
         self.end(mine, theirs + len(echo))
