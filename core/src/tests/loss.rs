@@ -42,20 +42,7 @@ fn send(net: &mut Net, peer: &mut Peer, segments: i32) -> Vec<i32> {
         net.arrive(peer.segment(Psh, peer.next, Some(peer.acked), &data));
         peer.next += MSS;
     }
-    begins(net, peer)
-}
-
-/// Where the segments with data begin that were sent.
-#[track_caller]
-fn begins(net: &mut Net, peer: &mut Peer) -> Vec<i32> {
-    let mut begins = Vec::new();
-    while !net.wire.sent.is_empty() {
-        let segment = peer.take(net);
-        if !segment.data.is_empty() {
-            begins.push(segment.seq);
-        }
-    }
-    begins
+    peer.begins(net)
 }
 
 /// The peer acknowledges this much, and has these segments beyond it, counted from 0. Returns what comes of it.
@@ -68,7 +55,7 @@ fn acks(net: &mut Net, peer: &mut Peer, segments: i32, beyond: &[(i32, i32)]) ->
     peer.sack = Some(blocks);
     peer.acked = 1 + segments * MSS;
     net.arrive(peer.segment(Plain, peer.next, Some(peer.acked), &[]));
-    let begins = begins(net, peer);
+    let begins = peer.begins(net);
     peer.acked = 1 + segments * MSS;
     begins
 }
@@ -162,7 +149,7 @@ fn an_outage_of_90_seconds_in_one_direction_is_survived() {
         assert_eq!(net.stats().live, 1);
     }
     peer.acked = 1;
-    assert_eq!(begins(&mut net, &mut peer).last(), Some(&1));
+    assert_eq!(peer.begins(&mut net).last(), Some(&1));
     peer.ack(&mut net);
     net.wire.sent.clear();
     assert_eq!(peer.exchange(&mut net, b"on", 2), b"ON");
@@ -175,7 +162,7 @@ fn three_duplicates_that_ride_on_data_bring_the_lost_segment() {
         peer.sack = Some([Some((1 + MSS, 1 + right * MSS)), None, None]);
         net.arrive(peer.segment(Psh, peer.next, Some(1), b"data"));
         peer.next += 4;
-        let again = begins(&mut net, &mut peer);
+        let again = peer.begins(&mut net);
         peer.acked = 1;
         assert_eq!(again.into_iter().filter(|&seq| seq < 5 * MSS).collect::<Vec<_>>(), expected);
     }
@@ -190,7 +177,7 @@ fn acknowledgements_that_ride_on_data_are_no_duplicates_without_sack() {
         for at in 0..10 {
             net.arrive(peer.segment(Psh, 1 + at * 10, Some(1), b"0123456789"));
         }
-        assert_eq!(begins(&mut net, &mut peer), (0..10).map(|at| 1 + at * 10).collect::<Vec<_>>());
+        assert_eq!(peer.begins(&mut net), (0..10).map(|at| 1 + at * 10).collect::<Vec<_>>());
         net.pass(millis(100));
         net.nothing_sent();
     }
@@ -204,11 +191,11 @@ fn three_duplicates_without_sack_bring_the_lost_segment_and_each_part_the_next()
     plain.acked = 1;
     for expected in [&[][..], &[], &[1]] {
         other.arrive(plain.segment(Plain, plain.next, Some(1), &[]));
-        assert_eq!(begins(&mut other, &mut plain), expected);
+        assert_eq!(plain.begins(&mut other), expected);
         plain.acked = 1;
     }
     other.arrive(plain.segment(Plain, plain.next, Some(1 + 2 * MSS), &[]));
-    assert_eq!(begins(&mut other, &mut plain), [1 + 2 * MSS]);
+    assert_eq!(plain.begins(&mut other), [1 + 2 * MSS]);
 }
 
 fn peer_without_sack() -> Peer {
@@ -267,7 +254,7 @@ fn what_was_sent_again_is_lost_if_what_was_sent_again_after_it_has_arrived() {
     assert_eq!(acks(&mut net, &mut peer, 0, &[(5, 8), (3, 4)]), [1, 1 + 2 * MSS, 1 + 4 * MSS]);
     assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 4), (5, 8)]), [0; 0]);
     net.pass_in_silence(millis(1));
-    assert_eq!(begins(&mut net, &mut peer), [1, 1 + 4 * MSS]);
+    assert_eq!(peer.begins(&mut net), [1, 1 + 4 * MSS]);
 }
 
 /// RFC 5681, section 3.1: one segment, then two for each that is acknowledged. What has arrived is left out.
@@ -277,7 +264,7 @@ fn after_a_timeout_what_is_lost_is_sent_again_in_slow_start() {
         let (mut net, mut peer) = in_flight(8);
         for _ in 0..2 {
             net.pass_in_silence(RTO);
-            assert_eq!(begins(&mut net, &mut peer), [1]);
+            assert_eq!(peer.begins(&mut net), [1]);
             peer.acked = 1;
         }
         let expected = expected.map(|of_a_round_trip| of_a_round_trip.map(|at| 1 + at * MSS));
@@ -310,7 +297,7 @@ fn acknowledgements_during_a_recovery_stand_behind_all_that_was_sent() {
 fn what_was_sent_before_a_probe_and_is_not_acknowledged_with_it_is_sent_again_at_once() {
     let (mut net, mut peer) = in_flight(4);
     net.pass_in_silence(RTO);
-    assert_eq!(begins(&mut net, &mut peer), [1]);
+    assert_eq!(peer.begins(&mut net), [1]);
     assert_eq!(acks(&mut net, &mut peer, 1, &[]), [1 + MSS, 1 + 2 * MSS]);
     assert_eq!(acks(&mut net, &mut peer, 3, &[]), [1 + 3 * MSS]);
     assert_eq!(acks(&mut net, &mut peer, 4, &[]), [0; 0]);
@@ -328,7 +315,7 @@ fn where_segments_were_lost_the_loss_of_several_last_ones_is_probed_for_after_mi
     for wait in [10, 20, 40, 80] {
         peer.acked = 1 + 5 * MSS;
         net.pass_in_silence(millis(wait));
-        assert_eq!(begins(&mut net, &mut peer), [1 + 5 * MSS]);
+        assert_eq!(peer.begins(&mut net), [1 + 5 * MSS]);
     }
     assert_eq!(acks(&mut net, &mut peer, 7, &[]), [0; 0]);
     // A single one is acknowledged later.
@@ -371,7 +358,7 @@ fn what_arrives_behind_a_hole_measures_a_round_trip() {
     assert_eq!(acks(&mut net, &mut peer, 1, &[(2, 6)]), [1 + MSS]);
     peer.acked = 1 + MSS;
     net.pass_in_silence(millis(5));
-    assert_eq!(begins(&mut net, &mut peer), [1 + MSS]);
+    assert_eq!(peer.begins(&mut net), [1 + MSS]);
 }
 
 /// smoltcp has been made to believe that it is later, so that its timer for probes would not come in time.
@@ -393,7 +380,7 @@ fn a_window_that_closes_over_what_is_sent_again_is_probed() {
     (peer.window, peer.acked) = (window, 2);
     net.arrive(peer.segment(Plain, peer.next, Some(2), &[]));
     net.pass(Duration::from_secs(1));
-    assert_eq!(begins(&mut net, &mut peer)[0], 2);
+    assert_eq!(peer.begins(&mut net)[0], 2);
 }
 
 /// RFC 2018, section 8: it may do that. SND.UNA stops where it did.
@@ -405,7 +392,7 @@ fn what_the_peer_has_thrown_away_is_sent_again() {
     for _ in 0..20 {
         let again = acks(&mut net, &mut peer, acked, &[]);
         net.pass(RTO);
-        let later = begins(&mut net, &mut peer);
+        let later = peer.begins(&mut net);
         if again.iter().chain(&later).any(|&seq| seq == 1 + acked * MSS) {
             acked += 1;
         }
@@ -423,7 +410,7 @@ fn a_single_duplicate_brings_the_lost_segment_a_millisecond_later() {
     let (mut net, mut peer) = in_flight(2);
     assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 2)]), [0; 0]);
     net.pass_in_silence(millis(1));
-    assert_eq!(begins(&mut net, &mut peer), [1]);
+    assert_eq!(peer.begins(&mut net), [1]);
 }
 
 #[test]
@@ -447,7 +434,7 @@ fn a_retransmission_that_is_lost_is_sent_again_after_milliseconds() {
     for wait in [5, 10, 20] {
         peer.acked = 1;
         net.pass_in_silence(millis(wait));
-        assert_eq!(begins(&mut net, &mut peer), [1]);
+        assert_eq!(peer.begins(&mut net), [1]);
     }
     assert_eq!(acks(&mut net, &mut peer, 5, &[]), [0; 0]);
 }
@@ -539,7 +526,7 @@ fn a_peer_that_acknowledges_what_it_has_not_received_gets_nothing_more_and_frees
                 net.arrive(peer.segment(Plain, peer.next, Some(acked), &[]));
             }
             peer.acked = 1 + sent;
-            seen.extend(begins(&mut net, &mut peer));
+            seen.extend(peer.begins(&mut net));
         }
         assert_eq!(seen, (0..30).map(|at| 1 + at * MSS).collect::<Vec<_>>(), "{ahead}");
         net.pass(Duration::from_secs(15));

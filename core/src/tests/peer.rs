@@ -180,6 +180,19 @@ impl Peer {
         data
     }
 
+    /// Takes all segments that were sent. Returns where those with data begin.
+    #[track_caller]
+    pub(super) fn begins(&mut self, net: &mut Net<impl Handler<State: 'static>>) -> Vec<i32> {
+        let mut begins = Vec::new();
+        while !net.wire.sent.is_empty() {
+            let seg = self.take(net);
+            if !seg.data.is_empty() {
+                begins.push(seg.seq);
+            }
+        }
+        begins
+    }
+
     /// Takes the only segment that was sent, which must be an empty acknowledgement of everything sent.
     #[track_caller]
     pub(super) fn take_ack(&mut self, net: &mut Net<impl Handler<State: 'static>>) -> Seg {
