@@ -181,6 +181,7 @@ impl Peer {
     }
 
     /// Takes all segments that were sent. Returns where those with data begin.
+    #[cfg(feature = "recovery")]
     #[track_caller]
     pub(super) fn begins(&mut self, net: &mut Net<impl Handler<State: 'static>>) -> Vec<i32> {
         let mut begins = Vec::new();
