@@ -11,14 +11,14 @@ use super::peer::{letters, peer, upper};
 use super::udp::{question, take_reply};
 use crate::DropReason;
 
-const CLIENT_PORT: u16 = 50_000;
+pub(super) const CLIENT_PORT: u16 = 50_000;
 
 fn long_question(length: usize) -> Vec<u8> {
     question(CLIENT, CLIENT_PORT, SERVER, &letters(length))
 }
 
 #[track_caller]
-fn arrive_all(net: &mut Net, fragments: impl IntoIterator<Item = Vec<u8>>) {
+pub(super) fn arrive_all(net: &mut Net, fragments: impl IntoIterator<Item = Vec<u8>>) {
     for fragment in fragments {
         net.nothing_sent();
         net.arrive(fragment);
@@ -37,17 +37,26 @@ fn narrow_with_room(room: usize) -> Net {
     net
 }
 
-#[test]
-fn fragments_in_any_order_make_a_datagram() {
-    let parts = fragments(&long_question(1900), 680, 1);
+/// The three fragments of a question of 1900 bytes, from the client's port to the server, make it in whatever order they come.
+#[track_caller]
+pub(super) fn arrive_in_any_order(
+    parts: &[Vec<u8>],
+    (client, server): (IpAddress, IpAddress),
+    net: impl Fn() -> Net,
+) {
     assert_eq!(parts.len(), 3);
     for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
         let mut net = net();
         arrive_all(&mut net, order.map(|index| parts[index].clone()));
-        assert!(take_reply(&mut net, CLIENT, CLIENT_PORT, SERVER) == upper(&letters(1024)));
+        assert!(take_reply(&mut net, client, CLIENT_PORT, server) == upper(&letters(1024)));
         net.nothing_sent();
         assert_eq!((net.stats().datagrams_in, net.stats().datagrams_out), (1, 1));
     }
+}
+
+#[test]
+fn fragments_in_any_order_make_a_datagram() {
+    arrive_in_any_order(&fragments(&long_question(1900), 680, 1), (CLIENT, SERVER), net);
 }
 
 #[test]
