@@ -14,22 +14,22 @@
 //! | first IPv6 fragment without all headers, fragment that ends between blocks or beyond 65535 | parameter problem, within a limit | `extension_headers` and `icmp` | 8200, section 4.5; 7112 |
 //! | fragments of which others are missing | none ([`reassembly`](super::reassembly) says why) | nobody | 1122, section 3.3.2; 8200, section 4.5 |
 
-use heapless::Vec;
 use smoltcp::phy::ChecksumCapabilities;
 use smoltcp::wire::{
     ETHERNET_HEADER_LEN, EthernetAddress, EthernetFrame, EthernetProtocol, HardwareAddress, IpAddress,
-    IpCidr, IpProtocol, IpVersion, Ipv4Address, Ipv4Packet, TcpPacket, UdpPacket,
+    IpProtocol, IpVersion, Ipv4Packet, TcpPacket, UdpPacket,
 };
 #[cfg(feature = "ipv6")]
 use smoltcp::wire::{Icmpv6Message, Icmpv6Packet, Ipv6Address, Ipv6Packet};
 
-use crate::config::{Config, MAX_ADDRESSES};
+use crate::config::Config;
 use crate::ip::answer::{Answer, Unwanted};
 #[cfg(feature = "ipv6")]
 use crate::ip::extension_headers::{self, Extended, Fault};
 #[cfg(feature = "fragments")]
 use crate::ip::fragment::Fragment;
-use crate::ip::{address, checksum, closed_port, housekeeping};
+use crate::ip::own::OwnAddresses;
+use crate::ip::{checksum, closed_port, housekeeping};
 use crate::stats::DropReason;
 use crate::tcp::segment::RawSegment;
 
@@ -57,46 +57,17 @@ pub(crate) enum Admitted<'p> {
 
 #[derive(Debug)]
 pub(crate) struct Filter {
-    ipv4: Vec<Ipv4Own, MAX_ADDRESSES>,
-    #[cfg(feature = "ipv6")]
-    ipv6: Vec<Ipv6Address, MAX_ADDRESSES>,
+    own: OwnAddresses,
     hardware_addr: HardwareAddress,
     port: u16,
     checksum: ChecksumCapabilities,
 }
 
-/// An address of the server's, and what else is in its subnet that is no host's.
-#[derive(Debug)]
-struct Ipv4Own {
-    address: Ipv4Address,
-    /// None in a subnet of one or two addresses (RFC 3021).
-    broadcast: Option<Ipv4Address>,
-}
-
 impl Filter {
     /// `checksum` is the device's own: what it says that it verifies is not verified again.
     pub(crate) fn new(config: &Config, checksum: ChecksumCapabilities) -> Filter {
-        let mut filter = Filter {
-            ipv4: Vec::new(),
-            #[cfg(feature = "ipv6")]
-            ipv6: Vec::new(),
-            hardware_addr: config.hardware_addr,
-            port: config.port,
-            checksum,
-        };
-        for own in &config.addresses {
-            // Cannot fail: there is room for as many of either family as there are in all.
-            match own {
-                IpCidr::Ipv4(own) => {
-                    let _ = filter.ipv4.push(Ipv4Own { address: own.address(), broadcast: own.broadcast() });
-                }
-                #[cfg(feature = "ipv6")]
-                IpCidr::Ipv6(own) => {
-                    let _ = filter.ipv6.push(own.address());
-                }
-            }
-        }
-        filter
+        let own = OwnAddresses::new(&config.addresses);
+        Filter { own, hardware_addr: config.hardware_addr, port: config.port, checksum }
     }
 
     #[cfg_attr(feature = "fast", inline(always))]
@@ -160,17 +131,17 @@ impl Filter {
             return Err(DropReason::Checksum);
         }
         let (source, destination) = (packet.src_addr(), packet.dst_addr());
-        if !self.ipv4.iter().any(|own| own.address == destination) {
+        if !self.own.has_ipv4(destination) {
             if destination.is_multicast() && housekeeping::is_igmp(packet.next_header()) {
                 return Ok(Admitted::Housekeeping);
             }
-            let broadcast = destination.is_multicast() || self.is_broadcast(destination);
+            let broadcast = destination.is_multicast() || self.own.is_broadcast(destination);
             return Err(if broadcast { DropReason::Broadcast } else { DropReason::NotOurs });
         }
         if !to_us {
             return Err(DropReason::Broadcast);
         }
-        self.sane_ipv4_source(source)?;
+        self.own.sane_ipv4_source(source)?;
         if packet.more_frags() || packet.frag_offset() != 0 {
             #[cfg(feature = "fragments")]
             return Ok(Admitted::Fragment(Fragment::of_ipv4(link_header, &packet)));
@@ -201,11 +172,11 @@ impl Filter {
             // A solicitation comes to a multicast address of ours (RFC 4861, section 7.2.2), or to us alone.
             let message = Icmpv6Packet::new_checked(packet.payload()).map_err(|_| DropReason::Malformed)?;
             if matches!(message.msg_type(), Icmpv6Message::NeighborSolicit | Icmpv6Message::NeighborAdvert) {
-                self.sane_ipv6_source(source)?;
+                self.own.sane_ipv6_source(source)?;
                 return Ok(Admitted::Neighbour);
             }
         }
-        if !self.ipv6.contains(&destination) {
+        if !self.own.has_ipv6(destination) {
             let multicast = destination.is_multicast();
             if multicast && housekeeping::is_icmpv6(protocol, packet.payload()) {
                 return Ok(Admitted::Housekeeping);
@@ -215,7 +186,7 @@ impl Filter {
         if !to_us {
             return Err(DropReason::Broadcast);
         }
-        self.sane_ipv6_source(source)?;
+        self.own.sane_ipv6_source(source)?;
         match protocol {
             IpProtocol::Tcp | IpProtocol::Udp | IpProtocol::Icmpv6 => {
                 self.transport(protocol, (source.into(), destination.into()), packet.payload(), link_header)
@@ -324,33 +295,5 @@ impl Filter {
             IpProtocol::Icmpv6 if matches!(source, IpAddress::Ipv6(_)) => Ok(Admitted::Stack),
             _ => Ok(unwanted(Answer::ProtocolUnreachable)),
         }
-    }
-
-    #[cfg_attr(feature = "fast", inline(always))]
-    fn sane_ipv4_source(&self, source: Ipv4Address) -> Result<(), DropReason> {
-        if !address::is_ipv4_host(source) {
-            return Err(DropReason::Source);
-        }
-        for own in &self.ipv4 {
-            if own.address == source {
-                return Err(DropReason::OwnSource);
-            }
-            if own.broadcast == Some(source) {
-                return Err(DropReason::Source);
-            }
-        }
-        Ok(())
-    }
-
-    #[cfg(feature = "ipv6")]
-    fn sane_ipv6_source(&self, source: Ipv6Address) -> Result<(), DropReason> {
-        if self.ipv6.contains(&source) {
-            return Err(DropReason::OwnSource);
-        }
-        if address::is_ipv6_host(source) { Ok(()) } else { Err(DropReason::Source) }
-    }
-
-    fn is_broadcast(&self, address: Ipv4Address) -> bool {
-        address.is_broadcast() || self.ipv4.iter().any(|own| own.broadcast == Some(address))
     }
 }

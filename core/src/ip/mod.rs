@@ -38,6 +38,7 @@ pub(crate) mod mld;
 )]
 pub(crate) mod ndisc;
 pub(crate) mod neighbours;
+mod own;
 #[cfg(feature = "fragments")]
 pub(crate) mod reassembly;
 pub(crate) mod token_bucket;
