@@ -7,8 +7,9 @@ use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::TcpControl::Syn;
 use smoltcp::wire::{EthernetAddress, HardwareAddress, IpAddress, IpCidr};
 
-use super::fixture::{CLIENT, Net, SERVER, Wire, config, ethernet, net_from, storage};
+use super::fixture::{CLIENT, Net, SERVER, config, ethernet, net_from, storage};
 use super::peer::{letters, peer, peer_from, upper};
+use super::wire::Wire;
 use crate::{Config, ConfigError, MAX_ADDRESSES, Server, Storage};
 
 /// The result of `Server::new` with this configuration, on an IP device with an MTU of 1500.

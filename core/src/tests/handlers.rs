@@ -4,16 +4,14 @@ use core::net::SocketAddr;
 use std::vec::Vec;
 
 use smoltcp::time::Duration;
-use smoltcp::wire::IpEndpoint;
 use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh, Rst};
 
-use super::fixture::{CLIENT, Net, PORT, SERVER, net_with_handler};
-use super::packets::{udp, udp_packet};
+use super::fixture::{CLIENT, Net, net_with_handler};
 use super::peer::{Peer, letters, peer};
-use crate::{End, Handler, Next, Reply, Stream};
+use crate::{End, Handler, Next, Stream};
 
 /// Does in each turn what the test says, and notes what happens to its connections.
-struct Script<F> {
+pub(super) struct Script<F> {
     turn: F,
     refuses: bool,
     opened: Vec<SocketAddr>,
@@ -37,7 +35,7 @@ impl<F: FnMut(&mut u32, &mut Stream<'_, '_>) -> Next> Handler for Script<F> {
     }
 }
 
-fn script<F: FnMut(&mut u32, &mut Stream<'_, '_>) -> Next>(turn: F) -> Net<Script<F>> {
+pub(super) fn script<F: FnMut(&mut u32, &mut Stream<'_, '_>) -> Next>(turn: F) -> Net<Script<F>> {
     net_with_handler::<1024, _>(Script { turn, refuses: false, opened: Vec::new(), ended: Vec::new() })
 }
 
@@ -301,41 +299,6 @@ fn a_stream_tells_the_peer_and_the_time() {
         Next::Continue
     });
     established(&mut net);
-}
-
-#[test]
-fn a_handler_without_datagrams_answers_none() {
-    let mut net = script(|_, _| Next::Continue);
-    net.arrive(udp_packet(IpEndpoint::new(CLIENT, 40_000), IpEndpoint::new(SERVER, PORT), b"anybody?"));
-    net.nothing_sent();
-    assert_eq!((net.stats().datagrams_in, net.stats().datagrams_out), (1, 0));
-}
-
-#[test]
-fn the_longest_reply_to_a_datagram_is_1024_bytes() {
-    struct Longest;
-
-    impl Handler for Longest {
-        type State = ();
-
-        fn open(&mut self, _: SocketAddr) -> Option<()> {
-            None
-        }
-
-        fn stream(&mut self, (): &mut (), _: &mut Stream<'_, '_>) -> Next {
-            Next::Abort
-        }
-
-        fn datagram(&mut self, peer: SocketAddr, request: &[u8], reply: &mut Reply) -> bool {
-            assert_eq!((peer.port(), request, reply.len()), (40_000, &b"say"[..], 0));
-            while reply.push(b'x').is_ok() {}
-            true
-        }
-    }
-
-    let mut net = net_with_handler::<1024, _>(Longest);
-    net.arrive(udp_packet(IpEndpoint::new(CLIENT, 40_000), IpEndpoint::new(SERVER, PORT), b"say"));
-    assert_eq!(udp(&net.next_sent()).2, [b'x'; 1024]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Black-box tests of the server: an in-memory device, virtual time, and packets built by hand.
 //!
-//! The harness is `fixture` (the server with its device and its time), `peer` (a TCP client that sends one segment at a
+//! The harness is `fixture` (the server and its time), `wire` (its device), `peer` (a TCP client that sends one segment at a
 //! time), `packets` (building and parsing) and `states` (a connection in each state of RFC 9293). A new test goes where
 //! its topic is:
 //!
@@ -21,14 +21,14 @@
 //! | illegal flags and options, port scans | `illegal_flags`; in the first segment: `drops`, `segments` |
 //! | random segments, several peers, a refusing device | `random_segments` |
 //! | data: order, sequence number wrap, buffer wrap | `echo` |
-//! | closed windows, window updates, silly windows | `back_pressure`, `handshake` |
+//! | closed windows, window updates; silly windows | `back_pressure`, `handshake`; `silly_window` |
 //! | zero-window probes: ours, and answers to the peer's | `back_pressure`, `deadlines`, `stalls` |
 //! | retransmission: timer, tail loss probe, fast recovery, SACK | `loss`, `segments`, `stalls`, `refusing_device` |
 //! | retransmission without the feature `recovery` | `slow_timer` |
 //! | congestion window | `congestion` |
 //! | ICMP "fragmentation needed", "packet too big" | `path_mtu` |
 //! | FIN, half-close, simultaneous close, TIME-WAIT | `half_close` |
-//! | half-open, keep-alive, dead peer, LAST-ACK deadlines | `deadlines` |
+//! | keep-alive, dead peer, LAST-ACK deadlines; half-open | `deadlines`; `half_open` |
 //! | `idle_timeout` | `idle` |
 //! | handlers that speak first, say more than they hear, finish, abort | `handlers` |
 //! | clients that read or send nothing, beside others | `slow_clients` |
@@ -39,7 +39,7 @@
 //! | RST for a closed port | `closed_ports` |
 //! | IPv6 extension headers | `extension_headers` |
 //! | fragments of IPv4, of IPv6 | `fragments`, `ipv6_fragments` |
-//! | Ethernet, ARP; IPv6 neighbour discovery | `ethernet`; `ndisc` |
+//! | Ethernet; ARP; IPv6 neighbour discovery | `ethernet`; `arp`; `ndisc` |
 //! | what teaches a neighbour's address, what waits for it | `neighbours` |
 //! | announcements, probes, duplicate address detection, MLD | `announcements` |
 //! | packets that are dropped, one test for each `DropReason` | `drops` |
@@ -52,6 +52,7 @@
 mod acknowledgements;
 #[cfg(feature = "ethernet-duties")]
 mod announcements;
+mod arp;
 mod back_pressure;
 mod closed_ports;
 mod config;
@@ -73,6 +74,7 @@ mod fixture;
 #[cfg(feature = "fragments")]
 mod fragments;
 mod half_close;
+mod half_open;
 mod handlers;
 mod handshake;
 mod hash_collisions;
@@ -104,6 +106,7 @@ mod sack_blocks;
 mod segments;
 mod sequence_numbers;
 mod shutdown;
+mod silly_window;
 mod slots;
 mod slow_clients;
 #[cfg(not(feature = "recovery"))]
@@ -117,3 +120,4 @@ mod timers;
 mod udp;
 #[cfg(feature = "log")]
 mod verbose;
+mod wire;

@@ -10,10 +10,11 @@ use smoltcp::wire::{
 };
 
 use super::ethernet::{arp, take_arp_request};
-use super::fixture::{CLIENT, CLIENT_MAC, Net, SERVER, SERVER_MAC, TICK, Wire, ethernet, net_on, storage};
+use super::fixture::{CLIENT, CLIENT_MAC, Net, SERVER, SERVER_MAC, TICK, ethernet, net_on, storage};
 use super::packets::{Icmp, frame, icmp, ip, ping, tcp_packet, udp_packet, unframe};
 use super::peer::{Peer, letters, peer, peer_from};
 use super::udp::{question, take_reply};
+use super::wire::Wire;
 use crate::DropReason;
 
 const FORGER: EthernetAddress = EthernetAddress([2, 0, 0, 0, 0, 66]);

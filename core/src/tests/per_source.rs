@@ -218,7 +218,7 @@ fn a_limit_needs_memory() {
     net_from(memory(), 1500, |_| {});
     let mut limited = config(Medium::Ip);
     limited.per_source = NonZeroU16::new(1);
-    let mut wire = super::fixture::Wire::new(Medium::Ip, 1500);
+    let mut wire = super::wire::Wire::new(Medium::Ip, 1500);
     let refused = crate::Server::new(&limited, memory(), &mut wire, smoltcp::time::Instant::ZERO);
     assert_eq!(refused.err(), Some(crate::ConfigError::Storage("sources", 4)));
 }

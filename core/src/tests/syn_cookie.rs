@@ -42,7 +42,7 @@ pub(super) fn flood_ends(net: &mut Net, slots: u16) {
 
 /// A server with four slots, and a client whose half-open slot was evicted by a SYN flood.
 #[track_caller]
-fn evicted() -> (Net, Peer) {
+pub(super) fn evicted() -> (Net, Peer) {
     let (mut net, mut peer) = (net(), peer(40_000));
     peer.syn(&mut net);
     flood(&mut net, 4);
@@ -268,51 +268,6 @@ fn the_same_addresses_and_ports_connect_again_at_once_during_a_flood() {
         net.pass(Duration::from_millis(1));
     }
     assert_eq!((net.stats().revived, net.stats().closed), (50, 50));
-}
-
-#[test]
-fn another_syn_of_the_same_client_is_known_again_too() {
-    // The ISS of each is above that of the one before, also where the clock has not advanced so far.
-    let (mut net, mut client) = (net(), peer(40_000));
-    for turn in 0..8 {
-        client.iss = turn * 500; // in the window of the one before
-        let before = client.irs;
-        client.syn(&mut net);
-        assert!(turn == 0 || client.irs.wrapping_sub(before) > 0);
-    }
-    flood(&mut net, 4);
-    client.ack(&mut net);
-    assert_eq!(client.exchange(&mut net, b"eighth", 6), b"EIGHTH");
-    assert_eq!(net.stats().revived, 1);
-}
-
-#[test]
-fn the_answer_to_a_syn_that_came_before_the_same_one_again_counts() {
-    for first in [&b""[..], b"hello"] {
-        let (mut net, mut client) = evicted();
-        let early = (client.irs, client.next);
-        net.pass(Duration::from_millis(200));
-        client.syn(&mut net);
-        assert_ne!(client.irs, early.0);
-        // It has seen only the first SYN|ACK. A later segment of its has to wait for the first one.
-        client.irs = early.0;
-        net.arrive(client.segment(Psh, 101, Some(1), b"later"));
-        net.nothing_sent();
-        client.send(&mut net, Psh, first);
-        assert_eq!(client.take_data(&mut net), upper(first));
-        assert_eq!(client.exchange(&mut net, b"and on", 6), b"AND ON");
-        assert_eq!((net.stats().revived, net.stats().live), (1, 1));
-    }
-
-    // Not of another SYN.
-    let (mut net, mut old) = evicted();
-    let mut new = peer(40_000);
-    new.iss = old.iss.wrapping_add(1_000_000);
-    new.syn(&mut net);
-    old.ack(&mut net);
-    assert_eq!(old.take(&mut net).control, Plain, "its number is outside the window");
-    new.ack(&mut net);
-    assert_eq!(new.exchange(&mut net, b"new", 3), b"NEW");
 }
 
 #[test]

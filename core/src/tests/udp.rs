@@ -1,14 +1,18 @@
 //! UDP: one reply for one datagram, from the address that was asked. Delayed replies.
 
+use core::net::SocketAddr;
 use std::vec::Vec;
 
 use smoltcp::time::Duration;
 use smoltcp::wire::{IpAddress, IpCidr, IpEndpoint};
 
-use super::fixture::{CLIENT, FAMILIES, Net, PORT, SERVER, TICK, net, net_from, net_with, storage};
+use super::fixture::{
+    CLIENT, FAMILIES, Net, PORT, SERVER, TICK, net, net_from, net_with, net_with_handler, storage,
+};
+use super::handlers::script;
 use super::packets::{udp, udp_packet, with_udp_checksum};
 use super::peer::{letters, peer, upper};
-use crate::DropReason;
+use crate::{DropReason, Handler, Next, Reply, Stream};
 
 const CLIENT_PORT: u16 = 50_000;
 
@@ -211,4 +215,39 @@ fn the_port_is_configured() {
     assert_eq!(udp(&packet), (IpEndpoint::new(SERVER, 7), IpEndpoint::new(CLIENT, PORT), &b"X"[..]));
     net.arrive(udp_packet(IpEndpoint::new(CLIENT, 7), IpEndpoint::new(SERVER, 7), b"x"));
     net.dropped_only(DropReason::EchoLoop, 1);
+}
+
+#[test]
+fn a_handler_without_datagrams_answers_none() {
+    let mut net = script(|_, _| Next::Continue);
+    net.arrive(question(CLIENT, CLIENT_PORT, SERVER, b"anybody?"));
+    net.nothing_sent();
+    assert_eq!((net.stats().datagrams_in, net.stats().datagrams_out), (1, 0));
+}
+
+#[test]
+fn the_longest_reply_to_a_datagram_is_1024_bytes() {
+    struct Longest;
+
+    impl Handler for Longest {
+        type State = ();
+
+        fn open(&mut self, _: SocketAddr) -> Option<()> {
+            None
+        }
+
+        fn stream(&mut self, (): &mut (), _: &mut Stream<'_, '_>) -> Next {
+            Next::Abort
+        }
+
+        fn datagram(&mut self, peer: SocketAddr, request: &[u8], reply: &mut Reply) -> bool {
+            assert_eq!((peer.port(), request, reply.len()), (CLIENT_PORT, &b"say"[..], 0));
+            while reply.push(b'x').is_ok() {}
+            true
+        }
+    }
+
+    let mut net = net_with_handler::<1024, _>(Longest);
+    net.arrive(question(CLIENT, CLIENT_PORT, SERVER, b"say"));
+    assert_eq!(udp(&net.next_sent()).2, [b'x'; 1024]);
 }
