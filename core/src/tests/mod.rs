@@ -1,8 +1,8 @@
 //! Black-box tests of the server: an in-memory device, virtual time, and packets built by hand.
 //!
 //! The harness is `fixture` (the server and its time), `wire` (its device), `peer` (a TCP client that sends one segment at a
-//! time), `packets` (building and parsing) and `states` (a connection in each state of RFC 9293). A new test goes where
-//! its topic is:
+//! time), `packets` (building and parsing), `states` (a connection in each state of RFC 9293) and `in_flight` (one with
+//! several segments in flight). A new test goes where its topic is:
 //!
 //! | topic | file |
 //! |---|---|
@@ -23,7 +23,9 @@
 //! | data: order, sequence number wrap, buffer wrap | `echo` |
 //! | closed windows, window updates; silly windows | `back_pressure`, `handshake`; `silly_window` |
 //! | zero-window probes: ours, and answers to the peer's | `back_pressure`, `deadlines`, `stalls` |
-//! | retransmission: timer, tail loss probe, fast recovery, SACK | `loss`, `segments`, `stalls`, `refusing_device` |
+//! | retransmission: fast recovery, slow start | `loss`, `segments`, `stalls`, `refusing_device` |
+//! | retransmission: SACK blocks of the peer | `sack_scoreboard` |
+//! | retransmission: round trips, timer, tail loss probe | `retransmission_timer` |
 //! | retransmission without the feature `recovery` | `slow_timer` |
 //! | congestion window | `congestion` |
 //! | ICMP "fragmentation needed", "packet too big" | `path_mtu` |
@@ -81,6 +83,8 @@ mod hash_collisions;
 mod icmp;
 mod idle;
 mod illegal_flags;
+#[cfg(feature = "recovery")]
+mod in_flight;
 #[cfg(all(feature = "fragments", feature = "ipv6"))]
 mod ipv6_fragments;
 #[cfg(feature = "recovery")]
@@ -100,9 +104,13 @@ mod random_segments;
 mod refusing_device;
 mod repeated_segments;
 mod reset;
+#[cfg(feature = "recovery")]
+mod retransmission_timer;
 mod reuse;
 #[cfg(feature = "many-holes")]
 mod sack_blocks;
+#[cfg(feature = "recovery")]
+mod sack_scoreboard;
 mod segments;
 mod sequence_numbers;
 mod shutdown;

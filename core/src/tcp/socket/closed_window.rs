@@ -7,7 +7,7 @@
 //! Upstream: none.
 //! Shown by: core/tests/smoltcp.rs, `the_ack_of_a_segment_at_a_closed_window_is_ignored`,
 //! `the_window_of_a_keep_alive_is_ignored`, `an_ack_at_the_right_edge_is_ignored`
-//! Kept by: core/src/tests/back_pressure.rs, core/src/tests/loss.rs
+//! Kept by: core/src/tests/back_pressure.rs, core/src/tests/retransmission_timer.rs
 
 use smoltcp::wire::TcpControl;
 

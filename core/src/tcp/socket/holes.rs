@@ -9,7 +9,7 @@
 //! the feature `many-holes`; otherwise one hole is filled a round trip.
 //! Upstream: none.
 //! Shown by: core/tests/smoltcp.rs, `a_second_hole_that_sack_tells_of_is_not_filled`
-//! Kept by: core/src/tests/loss.rs
+//! Kept by: core/src/tests/loss.rs, core/src/tests/sack_scoreboard.rs
 
 use heapless::Vec;
 use smoltcp::phy::Device;

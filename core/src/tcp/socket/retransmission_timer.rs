@@ -8,7 +8,7 @@
 //! Upstream: none.
 //! Shown by: core/tests/smoltcp.rs, `the_retransmission_timer_doubles_without_end`,
 //! `the_back_off_is_kept_when_snd_una_advances`, `a_peer_that_is_heard_again_waits_for_the_timer`
-//! Kept by: core/src/tests/loss.rs
+//! Kept by: core/src/tests/retransmission_timer.rs
 
 use smoltcp::time::{Duration, Instant};
 

@@ -7,7 +7,7 @@
 //! forgotten.
 //! Upstream: none.
 //! Shown by: core/tests/smoltcp.rs, `what_sack_says_has_arrived_is_sent_again`
-//! Kept by: core/src/tests/loss.rs
+//! Kept by: core/src/tests/sack_scoreboard.rs
 
 use smoltcp::config::ASSEMBLER_MAX_SEGMENT_COUNT;
 

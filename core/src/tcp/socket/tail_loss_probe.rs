@@ -12,7 +12,7 @@
 //! been lost.
 //! Upstream: none.
 //! Shown by: core/tests/smoltcp.rs, `a_lost_last_segment_waits_for_a_second`
-//! Kept by: core/src/tests/loss.rs
+//! Kept by: core/src/tests/retransmission_timer.rs, core/src/tests/loss.rs
 
 use crate::tcp::socket::retransmission_timer::RetransmissionTimer;
 

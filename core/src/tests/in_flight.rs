@@ -1,0 +1,59 @@
+//! A connection with several segments in flight, and a peer that says which of them it has.
+
+use std::vec::Vec;
+
+use smoltcp::time::Duration;
+use smoltcp::wire::TcpControl::{None as Plain, Psh};
+
+use super::fixture::{Net, net_from, storage};
+use super::peer::{Peer, letters, peer};
+
+pub(super) const MSS: i32 = 1000;
+
+pub(super) fn millis(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+/// A connection with large buffers and segments of 1000 bytes, whose peer offers SACK.
+#[track_caller]
+pub(super) fn large() -> (Net, Peer) {
+    let (mut net, mut peer) = (net_from(storage(2, 65_535, 0), 1500, |_| {}), peer(40_000));
+    (peer.mss, peer.sack) = (Some(1000), Some([None; 3]));
+    peer.connect(&mut net);
+    (net, peer)
+}
+
+/// This many segments are in flight; the peer has taken none of them.
+#[track_caller]
+pub(super) fn in_flight(segments: i32) -> (Net, Peer) {
+    let (mut net, mut peer) = large();
+    assert_eq!(send(&mut net, &mut peer, segments), (0..segments).map(|at| 1 + at * MSS).collect::<Vec<_>>());
+    peer.acked = 1;
+    (net, peer)
+}
+
+/// The peer sends this many segments of data. Returns where the segments begin that come back.
+#[track_caller]
+pub(super) fn send(net: &mut Net, peer: &mut Peer, segments: i32) -> Vec<i32> {
+    for _ in 0..segments {
+        let data = letters(1000);
+        net.arrive(peer.segment(Psh, peer.next, Some(peer.acked), &data));
+        peer.next += MSS;
+    }
+    peer.begins(net)
+}
+
+/// The peer acknowledges this much, and has these segments beyond it, counted from 0. Returns what comes of it.
+#[track_caller]
+pub(super) fn acks(net: &mut Net, peer: &mut Peer, segments: i32, beyond: &[(i32, i32)]) -> Vec<i32> {
+    let mut blocks = [None; 3];
+    for (block, (left, right)) in blocks.iter_mut().zip(beyond) {
+        *block = Some((1 + left * MSS, 1 + right * MSS));
+    }
+    peer.sack = Some(blocks);
+    peer.acked = 1 + segments * MSS;
+    net.arrive(peer.segment(Plain, peer.next, Some(peer.acked), &[]));
+    let begins = peer.begins(net);
+    peer.acked = 1 + segments * MSS;
+    begins
+}

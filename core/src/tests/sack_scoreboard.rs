@@ -1,0 +1,112 @@
+//! What SACK tells to have arrived is not sent again, and the holes between it are (RFC 2018, RFC 6675).
+
+use smoltcp::time::Duration;
+use smoltcp::wire::TcpControl::None as Plain;
+
+use super::fixture::{RTO, TICK};
+use super::in_flight::{MSS, acks, in_flight, millis};
+
+#[test]
+fn holes_that_sack_tells_of_are_filled_one_a_round_trip_and_nothing_else_is_sent_again() {
+    let (mut net, mut peer) = in_flight(8);
+    assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 2)]), [0; 0]);
+    assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 2), (3, 4)]), [0; 0]);
+    assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 2), (3, 5)]), [1]);
+    assert_eq!(acks(&mut net, &mut peer, 2, &[(3, 5)]), [1 + 2 * MSS]);
+    assert_eq!(acks(&mut net, &mut peer, 5, &[(6, 8)]), [1 + 5 * MSS]);
+    assert_eq!(acks(&mut net, &mut peer, 8, &[]), [0; 0]);
+    net.pass(Duration::from_secs(19));
+    net.nothing_sent();
+}
+
+#[test]
+fn all_holes_that_sack_tells_of_are_filled_in_one_round_trip() {
+    for lost in [0, 2] {
+        let (mut net, mut peer) = in_flight(10);
+        assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 2)]), [0; 0]);
+        assert_eq!(acks(&mut net, &mut peer, 0, &[(3, 4), (1, 2)]), [0; 0]);
+        let holes = [1, 1 + 2 * MSS, 1 + 4 * MSS];
+        assert_eq!(acks(&mut net, &mut peer, 0, &[(5, 9), (3, 4), (1, 2)]), holes);
+        // A hole that shows later is filled when it shows, and the others not once more.
+        assert_eq!(acks(&mut net, &mut peer, lost, &[(lost + 1, 9), (lost + 3, 5)]), [0; 0]);
+        assert_eq!(acks(&mut net, &mut peer, 10, &[]), [0; 0]);
+        net.pass(Duration::from_secs(19));
+        net.nothing_sent();
+    }
+}
+
+/// RFC 6675, section 5, step C: in a recovery, what is found to be lost is sent again at once.
+#[test]
+fn a_hole_that_shows_during_a_recovery_is_filled_and_no_other_once_more() {
+    let (mut net, mut peer) = in_flight(10);
+    assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 2)]), [0; 0]);
+    assert_eq!(acks(&mut net, &mut peer, 0, &[(3, 4), (1, 2)]), [0; 0]);
+    assert_eq!(acks(&mut net, &mut peer, 0, &[(3, 7), (1, 2)]), [1, 1 + 2 * MSS]);
+    assert_eq!(acks(&mut net, &mut peer, 0, &[(8, 9), (3, 7), (1, 2)]), [1 + 7 * MSS]);
+    assert_eq!(acks(&mut net, &mut peer, 2, &[(8, 9), (3, 7)]), [0; 0]);
+    assert_eq!(acks(&mut net, &mut peer, 7, &[(8, 9)]), [0; 0]);
+    assert_eq!(acks(&mut net, &mut peer, 10, &[]), [0; 0]);
+}
+
+/// Of two holes that were filled, the second one is, and the first one is not: its segment was lost again.
+#[test]
+fn what_was_sent_again_is_lost_if_what_was_sent_again_after_it_has_arrived() {
+    let (mut net, mut peer) = in_flight(8);
+    for right in [2, 4] {
+        assert_eq!(acks(&mut net, &mut peer, 0, &[(right - 1, right)]), [0; 0]);
+    }
+    assert_eq!(acks(&mut net, &mut peer, 0, &[(5, 8), (3, 4)]), [1, 1 + 2 * MSS, 1 + 4 * MSS]);
+    assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 4), (5, 8)]), [0; 0]);
+    net.pass_in_silence(millis(1));
+    assert_eq!(peer.begins(&mut net), [1, 1 + 4 * MSS]);
+}
+
+/// RFC 2018, section 8: it may do that. SND.UNA stops where it did.
+#[test]
+fn what_the_peer_has_thrown_away_is_sent_again() {
+    let (mut net, mut peer) = in_flight(4);
+    assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 4)]), [1]);
+    let mut acked = 1;
+    for _ in 0..20 {
+        let again = acks(&mut net, &mut peer, acked, &[]);
+        net.pass(RTO);
+        let later = peer.begins(&mut net);
+        if again.iter().chain(&later).any(|&seq| seq == 1 + acked * MSS) {
+            acked += 1;
+        }
+        if acked == 4 {
+            return;
+        }
+    }
+    panic!("{acked} of 4 segments");
+}
+
+/// ACKs and SACK blocks of what was never sent, blocks of what was acknowledged, empty and inverted ones.
+#[test]
+fn sack_blocks_that_cannot_be_change_nothing() {
+    let (mut net, mut peer) = in_flight(4);
+    for blocks in [
+        [Some((1 + 4 * MSS, 1 + 9 * MSS)), None, None],
+        [Some((1 + 2 * MSS, 1 + 5 * MSS)), Some((-5 * MSS, -4 * MSS)), None],
+        [Some((1, 1 + MSS)), Some((2 * MSS, 2 * MSS)), Some((3 * MSS, 2 * MSS))],
+        [Some((i32::MIN, i32::MAX)), Some((1 + MSS, i32::MIN)), Some((i32::MIN, 1 + MSS))],
+    ] {
+        peer.sack = Some(blocks);
+        for _ in 0..4 {
+            net.arrive(peer.segment(Plain, peer.next, Some(1), &[]));
+            net.nothing_sent();
+        }
+    }
+    net.pass(RTO - TICK);
+    net.nothing_sent();
+}
+
+/// The same block again and again (D-SACK, or a peer that repeats itself) says nothing new.
+#[test]
+fn a_block_that_is_repeated_is_no_duplicate() {
+    let (mut net, mut peer) = in_flight(6);
+    assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 2)]), [0; 0]);
+    for _ in 0..5 {
+        assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 2)]), [0; 0]);
+    }
+}
