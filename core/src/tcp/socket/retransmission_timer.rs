@@ -174,7 +174,7 @@ impl RetransmissionTimer {
 
     /// The peer was heard, and acknowledges nothing: brings a timer forward that has been backed off.
     pub(super) fn heard(&mut self) {
-        if self.backoff > 0 && self.interval > 0 {
+        if self.backoff > 0 {
             let soon = HEARD.total_micros().try_into().unwrap_or(LONGEST).max(self.timeout());
             self.interval = self.interval.min(soon);
         }
