@@ -209,3 +209,102 @@ fn micros(now: Instant) -> u32 {
 fn micros_long(micros: u32) -> Duration {
     Duration::from_micros(u64::from(micros))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(micros: u32) -> Instant {
+        Instant::from_micros(micros)
+    }
+
+    /// That of a connection with these round trips.
+    fn after(round_trips: &[u32]) -> RetransmissionTimer {
+        let mut timer = RetransmissionTimer::NEW;
+        for &round_trip in round_trips {
+            timer.time(at(0), Seq(1));
+            timer.measure(at(round_trip), Seq(1));
+        }
+        timer
+    }
+
+    /// That of a connection whose segment up to 20 is being timed.
+    fn timing() -> RetransmissionTimer {
+        let mut timer = RetransmissionTimer::NEW;
+        timer.time(at(0), Seq(20));
+        timer
+    }
+
+    /// RFC 6298, sections 2.2 and 2.3.
+    #[test]
+    fn the_timeout_is_srtt_and_four_times_rttvar() {
+        assert_eq!(after(&[]).backed_off(), 1_000_000);
+        assert_eq!(after(&[1000]).backed_off(), 221_000);
+        assert_eq!(after(&[200_000]).backed_off(), 200_000 + 4 * 100_000);
+        assert_eq!(after(&[200_000, 200_000]).backed_off(), 200_000 + 4 * 75_000);
+        assert_eq!(after(&[200_000, 280_000]).backed_off(), 210_000 + 4 * 95_000);
+        assert_eq!(after(&[200_000, 120_000]).backed_off(), 190_000 + 4 * 95_000);
+    }
+
+    #[test]
+    fn the_shortest_round_trip_follows_shorter_ones_at_once_and_longer_ones_slowly() {
+        assert_eq!(after(&[]).two_round_trips(5000), 1_000_000);
+        assert_eq!(after(&[1000]).two_round_trips(5000), 5000);
+        assert_eq!(after(&[8000]).two_round_trips(5000), 16_000);
+        assert_eq!(after(&[8000, 4000]).two_round_trips(5000), 8000);
+        assert_eq!(after(&[8000, 16_000]).two_round_trips(5000), 18_000);
+        assert_eq!(after(&[8000]).reordering(1000), 2000);
+        assert_eq!(after(&[1000]).reordering(1000), 1000);
+    }
+
+    /// Karn's algorithm.
+    #[test]
+    fn what_was_sent_again_measures_nothing_and_what_left_behind_it_by_sack_alone() {
+        for (seq, end, by_sack) in [(10, 20, 0), (15, 25, 0), (0, 10, 7), (10, 15, 7), (20, 30, 7)] {
+            let mut timer = timing();
+            timer.repeats(Seq(seq), Seq(end));
+            let mut selective = timing();
+            selective.repeats(Seq(seq), Seq(end));
+            timer.measure(at(7), Seq(20));
+            selective.measure_block(at(7), (Seq(10), Seq(20)));
+            assert_eq!((timer.srtt, selective.srtt), (0, by_sack), "{seq} to {end}");
+        }
+    }
+
+    #[test]
+    fn only_what_covers_the_end_of_the_timed_segment_measures_it_and_only_once() {
+        let mut timer = timing();
+        timer.measure(at(3), Seq(19));
+        for (left, right) in [(5, 19), (20, 30)] {
+            timer.measure_block(at(3), (Seq(left), Seq(right)));
+        }
+        assert_eq!(timer.srtt, 0);
+        timer.measure_block(at(7), (Seq(10), Seq(20)));
+        assert_eq!(timer.srtt, 7);
+        timer.measure(at(1000), Seq(20));
+        timer.measure_block(at(1000), (Seq(10), Seq(20)));
+        assert_eq!(timer.srtt, 7);
+    }
+
+    #[test]
+    fn a_timer_is_brought_forward_and_never_put_off() {
+        let mut timer = RetransmissionTimer::NEW;
+        timer.start(at(0), 100);
+        timer.hasten(at(50), 60);
+        assert_eq!(timer.at(), at(100));
+        timer.hasten(at(50), 40);
+        assert_eq!(timer.at(), at(90));
+    }
+
+    #[test]
+    fn a_timer_that_was_backed_off_comes_within_a_second_once_the_peer_is_heard() {
+        for (backoff, interval) in [(0, 5), (1, 1)] {
+            let mut timer = RetransmissionTimer { backoff, ..RetransmissionTimer::NEW };
+            timer.heard();
+            assert_eq!(timer.at(), NEVER);
+            timer.start(at(0), 5_000_000);
+            timer.heard();
+            assert_eq!(timer.interval(), Duration::from_secs(interval));
+        }
+    }
+}
