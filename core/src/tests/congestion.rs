@@ -1,4 +1,4 @@
-//! How much is in flight at once (RFC 5681, RFC 6928).
+//! How much is in flight at once (RFC 5681, RFC 6928), and how much one connection sends in its turn.
 
 use std::vec::Vec;
 
@@ -67,4 +67,28 @@ fn one_segment_leaves_after_a_timeout() {
 fn nothing_is_held_back_of_small_buffers() {
     let (mut net, mut peer) = open_with(1024, 1460);
     assert_eq!(flood(&mut net, &mut peer, 1024).iter().max(), Some(&1001));
+}
+
+/// A turn has 64 packets: then others get theirs. The congestion window of a peer that takes 48 bytes at a time, the least that
+/// smoltcp sends, has grown to hundreds of segments, which it acknowledges all at once.
+#[test]
+fn what_a_connection_sends_in_its_turn_is_bounded() {
+    for mss in [1, 48] {
+        let (mut net, mut greedy) = open_with(1 << 20, mss);
+        let mut other = peer(40_001);
+        other.connect(&mut net);
+        let (mut acked, mut begins) = (1, flood(&mut net, &mut greedy, 60_000));
+        while begins.last().unwrap() - acked < 300 * 48 {
+            acked += 48;
+            net.arrive(greedy.segment(Plain, greedy.next, Some(acked), &[]));
+            begins.extend(greedy.begins(&mut net));
+        }
+        let all = begins.last().unwrap() + 48;
+        net.wire.arriving.push_back(greedy.segment(Plain, greedy.next, Some(all), &[]));
+        net.wire.arriving.push_back(other.segment(Psh, other.next, Some(1), b"x"));
+        net.poll();
+        let of_other = |packet: &Vec<u8>| packet.len() == 41 && packet[22..24] == 40_001_u16.to_be_bytes();
+        assert_eq!(net.wire.sent.iter().position(of_other), Some(64));
+        assert!(net.wire.sent.len() > 300, "{}", net.wire.sent.len());
+    }
 }
