@@ -30,6 +30,9 @@ tests![
 /// What the narrow link takes.
 const NARROW: u16 = 1300;
 
+/// Behind a device without frames, and behind one with Ethernet's.
+const DEVICES: [&[&str]; 2] = [&["--buffer", "65535"], &["--buffer", "65535", "--tap"]];
+
 /// The headers of IP and TCP.
 fn headers(server: &str) -> u32 {
     if server == V4 { 40 } else { 60 }
@@ -211,15 +214,16 @@ impl Error {
 }
 
 fn an_error_about_what_is_in_flight_is_believed() {
-    let _server = Server::start(&["--buffer", "65535"]);
-    for address in [V4, V6] {
+    for (options, address) in DEVICES.into_iter().flat_map(|options| [(options, V4), (options, V6)]) {
+        let server = Server::start(options);
         let mut in_flight = InFlight::new(address);
         assert_eq!(in_flight.full(), 1500 - headers(address));
         in_flight.error(in_flight.segments[1].number).send();
         let sent = in_flight.sent_from_now_on();
         let fits = |length: &u32| *length <= u32::from(NARROW) - headers(address);
-        assert!(!sent.is_empty() && sent.iter().all(fits), "over {address}: {sent:?}");
+        assert!(!sent.is_empty() && sent.iter().all(fits), "over {address}, {options:?}: {sent:?}");
         in_flight.completes();
+        assert_eq!(server.terminate().code(), Some(0));
     }
 }
 

@@ -91,7 +91,7 @@ pub(crate) fn as_room(room: &mut impl Room) -> &mut dyn Room {
 }
 
 /// The longest answer to a segment without payload: an Ethernet header, an IPv6 header, and TCP's with all its options.
-const LONGEST_ANSWER: usize = 128;
+pub(super) const LONGEST_ANSWER: usize = 128;
 
 /// Throws the packet away.
 ///

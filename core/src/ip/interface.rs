@@ -20,14 +20,14 @@ const PACKETS_A_TURN: usize = 64;
 
 /// smoltcp's interface, and what is needed to make others like it.
 pub(crate) struct Interface {
-    interface: iface::Interface,
+    pub(super) interface: iface::Interface,
     pub(super) addresses: Vec<IpCidr, MAX_ADDRESSES>,
-    hardware_addr: HardwareAddress,
+    pub(super) hardware_addr: HardwareAddress,
     /// Less the checksums that the filter has verified, and that the seal will write.
-    capabilities: DeviceCapabilities,
+    pub(super) capabilities: DeviceCapabilities,
     seal: Seal,
-    link_header: usize,
-    packets_sent: u64,
+    pub(super) link_header: usize,
+    pub(super) packets_sent: u64,
     /// None on a device without frames.
     pub(super) link: Option<Link>,
 }
@@ -74,19 +74,6 @@ impl Interface {
     /// Another interface with the same addresses, that draws its random numbers from this seed.
     pub(crate) fn seeded(&self, seed: u64, now: Instant) -> iface::Interface {
         make(self.hardware_addr, (&self.addresses, &[]), seed, &self.capabilities, now)
-    }
-
-    /// Puts an interface with this MTU, which is no longer than the device's, in the place of smoltcp's; returns that.
-    pub(crate) fn narrow(&mut self, now: Instant, mtu: u16) -> iface::Interface {
-        let mut capabilities = self.capabilities.clone();
-        capabilities.max_transmission_unit = capabilities.max_transmission_unit.min(mtu.into());
-        let narrow = make(self.hardware_addr, (&self.addresses, &[]), 1, &capabilities, now);
-        core::mem::replace(&mut self.interface, narrow)
-    }
-
-    /// Puts smoltcp's interface back.
-    pub(crate) fn widen(&mut self, interface: iface::Interface) {
-        self.interface = interface;
     }
 
     /// What smoltcp believes the device to do.
@@ -184,6 +171,11 @@ impl Interface {
         Sent::All(now)
     }
 
+    /// The IP packet in what the device has received.
+    pub(crate) fn ip_packet<'p>(&self, received: &'p [u8]) -> Option<&'p [u8]> {
+        received.get(if self.has_frames() { ETHERNET_HEADER_LEN } else { 0 }..)
+    }
+
     /// True if the device has frames.
     pub(crate) fn has_frames(&self) -> bool {
         cfg!(not(feature = "medium-ip")) || self.link.is_some()
@@ -242,7 +234,7 @@ impl Interface {
     }
 }
 
-fn make(
+pub(super) fn make(
     hardware_addr: HardwareAddress,
     (addresses, gateways): (&Vec<IpCidr, MAX_ADDRESSES>, &[IpAddress]),
     seed: u64,

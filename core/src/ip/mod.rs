@@ -31,6 +31,8 @@ pub(crate) mod interface;
 pub(crate) mod link;
 #[cfg(all(feature = "ipv6", feature = "ethernet-duties"))]
 pub(crate) mod mld;
+#[cfg(feature = "recovery")]
+pub(crate) mod narrow;
 #[cfg(feature = "ipv6")]
 #[cfg_attr(
     not(feature = "ethernet-duties"),

@@ -105,11 +105,8 @@ impl<S> Connections<'_, S> {
     /// Acts on an ICMP error which says that a packet is too big for its path; returns the slot whose turn it is then.
     #[cold]
     #[inline(never)]
-    pub(crate) fn too_big<H>(&mut self, cx: &mut Cx<'_, H>, packet: &[u8]) -> Option<SlotId> {
-        if cx.interface.has_frames() {
-            return None; // see `path_mtu`
-        }
-        let error = TooBig::read(packet)?;
+    pub(crate) fn too_big<H>(&mut self, cx: &mut Cx<'_, H>, received: &[u8]) -> Option<SlotId> {
+        let error = TooBig::read(cx.interface.ip_packet(received)?)?;
         let id = self.demux.find(&error.tuple, self.demux.hash(&error.tuple))?;
         let slot = &mut self.slots[id];
         (slot.phase() == Phase::Open && slot.socket.too_big(cx, &error)).then_some(id)

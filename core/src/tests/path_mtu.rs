@@ -2,13 +2,15 @@
 
 use std::vec::Vec;
 
+use smoltcp::phy::Medium;
 use smoltcp::time::Duration;
 #[cfg(feature = "ipv6")]
 use smoltcp::wire::Icmpv6Packet;
-use smoltcp::wire::TcpControl::{None as Plain, Psh};
-use smoltcp::wire::{Icmpv4Packet, IpAddress, IpProtocol};
+use smoltcp::wire::TcpControl::{None as Plain, Psh, Syn};
+use smoltcp::wire::{ArpOperation, Icmpv4Packet, IpAddress, IpProtocol};
 
-use super::fixture::{CLIENT, FAMILIES, Net, net_from, storage};
+use super::ethernet::{arp, take_arp_request};
+use super::fixture::{CLIENT, FAMILIES, Net, SERVER, Wire, net_on, storage};
 use super::packets::ip_packet;
 use super::peer::{Peer, letters, peer_from, upper};
 
@@ -33,25 +35,46 @@ fn too_big(lost: &[u8], from: IpAddress, to: IpAddress, mtu: u16) -> Vec<u8> {
     })
 }
 
+/// Client and server address, on a device without frames and on Ethernet.
+fn cases() -> impl Iterator<Item = (IpAddress, IpAddress, Medium)> {
+    [Medium::Ip, Medium::Ethernet]
+        .into_iter()
+        .flat_map(|medium| FAMILIES.iter().map(move |&(client, server)| (client, server, medium)))
+}
+
 /// A connection with a large echo in flight, and its longest packet.
 #[track_caller]
-fn in_flight(client: IpAddress, server: IpAddress) -> (Net, Peer, Vec<u8>) {
-    let (mut net, mut peer) =
-        (net_from(storage(2, 65_534, 0), 1500, |_| {}), peer_from(client, server, 40_000));
+fn in_flight((client, server, medium): (IpAddress, IpAddress, Medium)) -> (Net, Peer, Vec<u8>) {
+    let mtu = if medium == Medium::Ethernet { 1514 } else { 1500 };
+    let mut net = net_on(Wire::new(medium, mtu), storage(2, 65_534, 0), |_| {});
+    net.pass(Duration::from_secs(2));
+    net.wire.sent.clear();
+    let mut peer = peer_from(client, server, 40_000);
     peer.connect(&mut net);
+    let first = fill(&mut net, &mut peer);
+    (net, peer, first)
+}
+
+/// Sends for a large echo, and returns its longest packet.
+#[track_caller]
+fn fill(net: &mut Net, peer: &mut Peer) -> Vec<u8> {
     for part in letters(6000).chunks(1400) {
-        net.arrive(peer.segment(Psh, peer.next, Some(1), part));
+        net.arrive(peer.segment(Psh, peer.next, Some(peer.acked), part));
         peer.next += i32::try_from(part.len()).unwrap();
     }
-    let first = net.wire.sent.iter().max_by_key(|packet| packet.len()).unwrap().clone();
-    net.wire.sent.clear();
-    (net, peer, first)
+    let mut longest = Vec::new();
+    while !net.wire.sent.is_empty() {
+        let packet = net.next_sent();
+        longest = if packet.len() > longest.len() { packet } else { longest };
+    }
+    longest
 }
 
 #[test]
 fn the_stream_goes_on_with_packets_that_fit() {
-    for &(client, server) in FAMILIES {
-        let (mut net, mut peer, first) = in_flight(client, server);
+    for case in cases() {
+        let (client, server, _) = case;
+        let (mut net, mut peer, first) = in_flight(case);
         let mtu = if first[0] >> 4 == 4 { 600 } else { 1280 };
         // A packet that was no longer than that tells of nothing.
         net.arrive(too_big(&first, client, server, 1500));
@@ -60,7 +83,9 @@ fn the_stream_goes_on_with_packets_that_fit() {
         let mut echo = Vec::new();
         for _ in 0..100 {
             while !net.wire.sent.is_empty() {
-                assert!(net.wire.sent[0].len() <= mtu.into(), "{} bytes", net.wire.sent[0].len());
+                let headers = if case.2 == Medium::Ethernet { 14 } else { 0 };
+                let length = net.wire.sent[0].len() - headers;
+                assert!(length <= mtu.into(), "{length} bytes");
                 let before = peer.acked;
                 let segment = peer.take(&mut net);
                 if segment.seq == before {
@@ -76,8 +101,9 @@ fn the_stream_goes_on_with_packets_that_fit() {
 
 #[test]
 fn errors_about_what_is_not_in_flight_change_nothing() {
-    for &(client, server) in FAMILIES {
-        let (mut net, mut peer, first) = in_flight(client, server);
+    for case in cases() {
+        let (client, server, _) = case;
+        let (mut net, mut peer, first) = in_flight(case);
         let header = if first[0] >> 4 == 4 { 20 } else { 40 };
         let forged = |change: &dyn Fn(&mut [u8])| {
             let mut packet = first.clone();
@@ -103,8 +129,9 @@ fn errors_about_what_is_not_in_flight_change_nothing() {
 /// The least that is believed.
 #[test]
 fn a_path_is_not_believed_to_take_next_to_nothing() {
-    for &(client, server) in FAMILIES {
-        let (mut net, _peer, first) = in_flight(client, server);
+    for case in cases() {
+        let (client, server, _) = case;
+        let (mut net, _peer, first) = in_flight(case);
         net.arrive(too_big(&first, client, server, 0));
         let least = if client == CLIENT { 552 } else { 1280 };
         assert!(net.next_sent().len() <= least);
@@ -114,8 +141,9 @@ fn a_path_is_not_believed_to_take_next_to_nothing() {
 
 #[test]
 fn other_connections_keep_their_longest_packets() {
-    for &(client, server) in FAMILIES {
-        let (mut net, _peer, first) = in_flight(client, server);
+    for case in cases() {
+        let (client, server, _) = case;
+        let (mut net, _peer, first) = in_flight(case);
         net.arrive(too_big(&first, client, server, 1280));
         assert!(net.next_sent().len() <= 1280);
         net.wire.sent.clear();
@@ -128,8 +156,9 @@ fn other_connections_keep_their_longest_packets() {
 
 #[test]
 fn an_error_that_cannot_be_about_a_segment_in_flight_changes_nothing() {
-    for &(client, server) in FAMILIES {
-        let (mut net, _peer, first) = in_flight(client, server);
+    for case in cases() {
+        let (client, server, _) = case;
+        let (mut net, _peer, first) = in_flight(case);
         let (ipv4, mtu) = (client == CLIENT, if client == CLIENT { 600 } else { 1280 });
         // The length that the quoted header tells, which IPv6 counts without that header.
         let quoting = |length: u16, mtu: u16| {
@@ -152,8 +181,9 @@ fn an_error_that_cannot_be_about_a_segment_in_flight_changes_nothing() {
 
 #[test]
 fn the_same_error_a_second_time_draws_nothing() {
-    for &(client, server) in FAMILIES {
-        let (mut net, _peer, first) = in_flight(client, server);
+    for case in cases() {
+        let (client, server, _) = case;
+        let (mut net, _peer, first) = in_flight(case);
         let error = too_big(&first, client, server, 1280);
         net.arrive(error.clone());
         assert!(!net.wire.sent.is_empty());
@@ -161,4 +191,43 @@ fn the_same_error_a_second_time_draws_nothing() {
         net.arrive(error);
         net.nothing_sent();
     }
+}
+
+/// The client is behind a router whose other link takes less. Where the router is has been forgotten when there is something
+/// to send again, and it is asked for.
+#[test]
+fn on_ethernet_packets_that_fit_go_to_the_router() {
+    let gateway = IpAddress::v4(192, 0, 2, 254);
+    let far = IpAddress::v4(203, 0, 113, 7);
+    let wire = Wire::new(Medium::Ethernet, 1514);
+    let mut net = net_on(wire, storage(2, 65_534, 0), |config| config.gateways.push(gateway).unwrap());
+    let mut peer = peer_from(far, SERVER, 40_000);
+    net.pass(Duration::from_secs(2));
+    net.wire.sent.clear();
+    net.arrive(peer.segment(Syn, 0, None, &[]));
+    take_arp_request(&mut net, gateway);
+    let answer = |net: &mut Net| {
+        net.arrive_frame(arp(ArpOperation::Reply, net.client_mac, gateway, SERVER));
+    };
+    answer(&mut net);
+    peer.take_syn_ack(&mut net);
+    peer.ack(&mut net);
+    let first = fill(&mut net, &mut peer);
+    assert!(first.len() > 1300);
+    net.arrive(too_big(&first, gateway, SERVER, 1300));
+    assert_eq!(net.next_sent().len(), 1300);
+    peer.acked = peer.next;
+    peer.ack(&mut net);
+    for _ in 0..6 {
+        net.pass(Duration::from_secs(15));
+        peer.ack(&mut net);
+    }
+    net.wire.sent.clear();
+    peer.send(&mut net, Psh, &letters(1400));
+    take_arp_request(&mut net, gateway);
+    net.client_mac.0[5] += 1;
+    answer(&mut net);
+    assert_eq!(net.next_sent().len(), 1300);
+    assert_eq!(net.next_sent().len(), 140 + 40);
+    net.nothing_sent();
 }

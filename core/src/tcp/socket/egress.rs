@@ -23,8 +23,8 @@ impl<'a> Socket<'a> {
         end: Option<Seq>,
     ) -> Sent {
         self.withhold_small_segment(cx);
-        if self.tcb.recovery.path_mtu() > 0 {
-            return self.send_narrow(cx, device);
+        if let Some(sent) = self.send_narrow(cx, device) {
+            return sent;
         }
         if let Some(end) = end
             && let Some(sent) = self.send_last(cx, device, end)
@@ -34,19 +34,9 @@ impl<'a> Socket<'a> {
         self.send_all(cx, device)
     }
 
-    /// Sends with the MTU of the path.
-    #[cold]
-    #[inline(never)]
-    fn send_narrow<H, D: Device + ?Sized>(&mut self, cx: &mut Cx<'_, H>, device: &mut D) -> Sent {
-        let wide = cx.interface.narrow(cx.now, self.tcb.recovery.path_mtu());
-        let sent = self.send_all(cx, device);
-        cx.interface.widen(wide);
-        sent
-    }
-
     /// Sends whatever smoltcp has to send, with the interface's MTU.
     #[inline(never)]
-    fn send_all<H, D: Device + ?Sized>(&mut self, cx: &mut Cx<'_, H>, device: &mut D) -> Sent {
+    pub(super) fn send_all<H, D: Device + ?Sized>(&mut self, cx: &mut Cx<'_, H>, device: &mut D) -> Sent {
         if let Some(sent) = self.send_again(cx, device) {
             return sent;
         }

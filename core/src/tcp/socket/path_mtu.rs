@@ -2,17 +2,18 @@
 //!
 //! RFC 9293, section 3.9.2.2 (MUST-54); RFC 1191 and RFC 8201: the packets are made smaller. RFC 5927, section 4: the segment
 //! that is quoted has to be in flight, which who is not on the path can hardly guess. From then on, an `Interface` with the
-//! smaller MTU sends what this connection has to send. It does not know the neighbours, so on Ethernet, where the
-//! server's own link is the one that its MTU is for, nothing changes.
+//! smaller MTU sends what this connection has to send ([`narrow`](crate::ip::narrow)).
 //! Upstream: none.
 //! Shown by: core/tests/smoltcp.rs, `icmp_fragmentation_needed_changes_nothing`
 //! Kept by: core/src/tests/path_mtu.rs
 
+use smoltcp::phy::Device;
 use smoltcp::wire::{Icmpv4Packet, IpAddress, IpEndpoint, Ipv4Address, Ipv4Packet};
 #[cfg(feature = "ipv6")]
 use smoltcp::wire::{Icmpv6Packet, Ipv6Address, Ipv6Packet};
 
 use crate::cx::Cx;
+use crate::ip::interface::Sent;
 use crate::tcp::demux::Tuple;
 use crate::tcp::seq::Seq;
 use crate::tcp::socket::Socket;
@@ -121,5 +122,41 @@ impl Socket<'_> {
             && usize::from(mtu) < cx.interface.capabilities().ip_mtu()
             && port == Some(error.port)
             && self.tcb.recovery.narrows(cx.now, mtu, headers, numbers)
+    }
+
+    /// Sends what there is to send with the MTU of the path. None if that takes what the device takes.
+    #[inline]
+    pub(super) fn send_narrow<H, D: Device + ?Sized>(
+        &mut self,
+        cx: &mut Cx<'_, H>,
+        device: &mut D,
+    ) -> Option<Sent> {
+        match self.tcb.recovery.path_mtu() {
+            0 => None,
+            mtu => Some(self.send_with_mtu(cx, device, mtu)),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn send_with_mtu<H, D: Device + ?Sized>(&mut self, cx: &mut Cx<'_, H>, device: &mut D, mtu: u16) -> Sent {
+        let mut hop = None;
+        if cx.interface.has_frames()
+            && let Some(tuple) = self.tuple()
+        {
+            let Some(token) = device.transmit(cx.now) else {
+                return Sent::Blocked;
+            };
+            let segment = self.draws_reset(&cx.interface.link_header(tuple.local), tuple);
+            let Some(at) = cx.interface.next_hop(cx.now, &segment, &mut Some(token)) else {
+                // Nothing leaves but perhaps the question: smoltcp does not know the neighbour either.
+                return self.send_all(cx, device);
+            };
+            hop = Some((tuple.local, tuple.remote.addr, at));
+        }
+        let wide = cx.interface.narrow(cx.now, mtu, hop);
+        let sent = self.send_all(cx, device);
+        cx.interface.widen(wide);
+        sent
     }
 }

@@ -172,7 +172,7 @@ impl Socket<'_> {
     }
 
     /// The 4-tuple, as smoltcp knows it.
-    fn tuple(&self) -> Option<Tuple> {
+    pub(super) fn tuple(&self) -> Option<Tuple> {
         let socket = self.socket();
         Some(Tuple { remote: socket.remote_endpoint()?, local: socket.local_endpoint()?.addr })
     }

@@ -1,6 +1,9 @@
 //! In place of path MTU discovery: all packets are as long as the device takes them.
 
+use smoltcp::phy::Device;
+
 use crate::cx::Cx;
+use crate::ip::interface::Sent;
 use crate::tcp::demux::Tuple;
 use crate::tcp::socket::Socket;
 
@@ -18,5 +21,13 @@ impl TooBig {
 impl Socket<'_> {
     pub(crate) fn too_big<H>(&mut self, _cx: &Cx<'_, H>, _error: &TooBig) -> bool {
         false
+    }
+
+    pub(super) fn send_narrow<H, D: Device + ?Sized>(
+        &mut self,
+        _cx: &mut Cx<'_, H>,
+        _device: &mut D,
+    ) -> Option<Sent> {
+        None
     }
 }

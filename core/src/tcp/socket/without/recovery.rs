@@ -60,10 +60,6 @@ impl Recovery {
     pub(super) fn permits(&self, _numbers: Numbers, _end: Seq) -> bool {
         true
     }
-
-    pub(super) fn path_mtu(&self) -> u16 {
-        0
-    }
 }
 
 impl Socket<'_> {
