@@ -3,7 +3,7 @@
 //! Everything random comes from a seed. These variables change a run:
 //!
 //! - `SHOUT_SIM_SEED=N`: only the run with this seed, of each test that has several;
-//! - `SHOUT_SIM_RUNS=N`: this many runs of each test that has several;
+//! - `SHOUT_SIM_RUNS=N`: this many runs of each test that has several, from that seed on or from 0;
 //! - `SHOUT_SIM_HOURS=N`: the length of the long run, in virtual hours (6 by default; 168 are a week);
 //! - `SHOUT_SIM_TRACE=1`: prints every packet (with `--nocapture`);
 //! - `SHOUT_SIM_ADD=NAME,...`: further habits of peers (`random_scenario::Addition`).

@@ -5,9 +5,10 @@ use std::env;
 
 /// Calls `run` with one seed after the other. If it panics, the output names the seed.
 pub(crate) fn for_each_seed(default_runs: u64, mut run: impl FnMut(u64)) {
+    let runs = variable("SHOUT_SIM_RUNS");
     let seeds = match variable("SHOUT_SIM_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..variable("SHOUT_SIM_RUNS").unwrap_or(default_runs),
+        Some(seed) => seed..seed + runs.unwrap_or(1),
+        None => 0..runs.unwrap_or(default_runs),
     };
     for seed in seeds {
         let _note = Note(seed);
