@@ -10,9 +10,10 @@ use smoltcp::wire::TcpControl::{None as Plain, Psh, Syn};
 use smoltcp::wire::{ArpOperation, Icmpv4Packet, IpAddress, IpProtocol};
 
 use super::ethernet::{arp, take_arp_request};
-use super::fixture::{CLIENT, FAMILIES, Net, SERVER, Wire, net_on, storage};
+use super::fixture::{CLIENT, FAMILIES, Net, SERVER, net_on, storage};
 use super::packets::ip_packet;
 use super::peer::{Peer, letters, peer_from, upper};
+use super::wire::Wire;
 
 /// The error of a router whose next link takes packets of `mtu` bytes, about this packet.
 fn too_big(lost: &[u8], from: IpAddress, to: IpAddress, mtu: u16) -> Vec<u8> {
