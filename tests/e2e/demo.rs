@@ -14,6 +14,7 @@ use crate::namespace::{has_other_users, own_mounts, snapshot};
 use crate::outsider;
 use crate::privileges::assert_powerless;
 use crate::program::{LIMIT, Program, run};
+use crate::recording::records;
 use crate::server::{on_a_terminal, shout, shout_on_a_terminal};
 
 tests![
@@ -228,11 +229,10 @@ fn the_server_s_options_are_taken() {
 }
 
 fn what_passes_goes_to_standard_output() {
-    let command = ["demo", "--pcap", "-", "--", "sh", "-c", "echo hi | nc -N 192.168.69.1 8080 > /dev/null"];
-    let output = run(&mut shout(&command), b"");
-    assert_eq!(output.code(), Some(0), "{output}");
-    assert_eq!(output.bytes[..4], 0xa1b2_c3d4_u32.to_ne_bytes());
-    assert!(output.bytes.windows(3).any(|bytes| bytes == b"HI\n"));
+    let command = ["demo", "--pcap", "-", "--", "sh", "-c", "nc -N 192.168.69.1 8080 >&2"];
+    let output = run(&mut shout(&command), b"hi\n");
+    assert_eq!((output.code(), output.stderr.as_str()), (Some(0), "HI\n"), "{output}");
+    assert!(records(&output.bytes).iter().any(|record| record.packet.ends_with(b"HI\n")));
 }
 
 fn a_shell_is_told_where_the_server_is() {

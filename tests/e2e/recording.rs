@@ -35,15 +35,15 @@ tests![
 const RECORDING: &str = "/mnt/shout.pcap";
 
 /// A packet as it was recorded.
-struct Record {
+pub(crate) struct Record {
     /// Since 1970.
     time: Duration,
-    packet: Vec<u8>,
+    pub(crate) packet: Vec<u8>,
 }
 
 /// All records of a recording, which has to be whole.
 #[track_caller]
-fn records(recording: &[u8]) -> Vec<Record> {
+pub(crate) fn records(recording: &[u8]) -> Vec<Record> {
     let word = |at: usize| u32::from_ne_bytes(recording[at..at + 4].try_into().unwrap());
     assert_eq!(word(0), 0xa1b2_c3d4, "the magic number: times in microseconds");
     assert_eq!(word(20), 101, "the link type: raw IP");

@@ -186,7 +186,7 @@ fn check_demo(client: &DemoClient, serve: &ServeOptions) -> Result<(), String> {
     if is_prompt && serve.pcap.as_deref() == Some(Path::new("-")) {
         return Err(
             "`--pcap -` and the prompt would both write to standard output: give a file, or a COMMAND \
-                    that writes elsewhere, such as `sh -c 'nc ... > /dev/null'`"
+                    that writes elsewhere, such as `sh -c 'nc ... >&2'`"
                 .to_owned(),
         );
     }

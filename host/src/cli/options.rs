@@ -91,7 +91,8 @@ pub(crate) struct ServeOptions {
     /// Record all packets to this file, for Wireshark; - for standard output
     ///
     /// With a FIFO, shout waits for a reader before it starts. A slow reader loses packets (they are counted) but never blocks the
-    /// server. The file is valid at any time, for tshark and tcpdump too.
+    /// server. The file is valid at any time, for tshark and tcpdump too. With - in a demo, COMMAND must write elsewhere, such as
+    /// `sh -c 'nc 192.168.69.1 8080 >&2'`.
     #[arg(long, value_name = "FILE")]
     pub(crate) pcap: Option<PathBuf>,
     /// Log the counters this often, such as 10s (SIGUSR1 logs them at once) [default: never]
