@@ -31,7 +31,7 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Words {
-    /// Serve; the default command
+    /// The server; the default command
     ///
     /// Serves until SIGINT, SIGTERM or SIGHUP. It needs CAP_NET_ADMIN to create and set up the device. After that it gives up all
     /// privileges, and if root started it, runs on as an unprivileged user.

@@ -6,12 +6,17 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use crate::cli::pages;
 
+/// Options that need one of others.
+const NEEDED: [(&str, &[&str]); 3] =
+    [("--seed", &["--drop", "--corrupt"]), ("--shaping-interval", &["--rate-limit"]), ("--mac", &["--tap"])];
+
 /// clap's sentence and tips, without the usage, which is several lines that say nothing about the mistake.
 pub(super) fn complaint(error: &clap::Error, arguments: &[OsString]) -> String {
     let text = error.render().to_string();
     let paragraph = text.lines().take_while(|line| !line.trim().is_empty());
     let sentence: Vec<&str> = paragraph.flat_map(str::split_whitespace).collect();
-    let mut complaint = format!("{} (see {} --help)\n", sentence.join(" "), command(arguments));
+    let sentence = missing_option(error, arguments).unwrap_or_else(|| sentence.join(" "));
+    let mut complaint = format!("{sentence} (see {} --help)\n", command(arguments));
     let tips = text.lines().map(str::trim).filter(|line| line.starts_with("tip: ")).map(str::to_owned);
     for tip in missing_separator(error, arguments).into_iter().chain(tips) {
         complaint += &format!("  {tip}\n");
@@ -31,6 +36,21 @@ fn command(arguments: &[OsString]) -> String {
 fn command_word(arguments: &[OsString]) -> Option<usize> {
     let known = |word: &OsString| pages::COMMANDS.iter().any(|page| word == page.command);
     arguments.iter().skip(1).position(known).map(|at| at + 1)
+}
+
+/// Of an option without the one that it goes with, clap names the latter alone.
+fn missing_option(error: &clap::Error, arguments: &[OsString]) -> Option<String> {
+    if error.kind() != ErrorKind::MissingRequiredArgument {
+        return None;
+    }
+    let Some(ContextValue::Strings(missing)) = error.get(ContextKind::InvalidArg) else { return None };
+    let (option, needed) = NEEDED.iter().find(|(option, needed)| {
+        let is_given =
+            |word: &OsString| word.to_str().and_then(|word| word.split('=').next()) == Some(option);
+        let is_missing = |missing: &String| needed.iter().any(|needed| missing.contains(needed));
+        arguments.iter().any(is_given) && missing.iter().any(is_missing)
+    })?;
+    Some(format!("error: {option} goes with {}", needed.join(" or ")))
 }
 
 /// `shout demo bash`, where `shout demo -- bash` was meant.
@@ -88,6 +108,22 @@ mod tests {
         assert!(!complaint("shout demo --bash").contains("goes after"));
         assert!(!complaint("shout tcp demo 1 2").contains("goes after"));
         assert!(!complaint("shout serve demo").contains("goes after"));
+    }
+
+    #[test]
+    fn an_option_that_goes_with_another_is_told_which() {
+        for (line, sentence) in [
+            ("shout --seed 5", "error: --seed goes with --drop or --corrupt (see shout --help)\n"),
+            ("shout demo --seed=5", "error: --seed goes with --drop or --corrupt (see shout demo --help)\n"),
+            (
+                "shout serve --shaping-interval 1s",
+                "error: --shaping-interval goes with --rate-limit (see shout serve --help)\n",
+            ),
+            ("shout --mac 02:00:00:00:00:01 --drop 1", "error: --mac goes with --tap (see shout --help)\n"),
+        ] {
+            assert_eq!(complaint(line), sentence);
+        }
+        assert!(complaint("shout tcp").contains("<HOST:PORT>"));
     }
 
     #[test]

@@ -155,7 +155,8 @@ fn read(arguments: &[OsString]) -> ClapResult<Invocation> {
         None => complete(parsed.serve).map(Command::Serve),
         // What stands before the command word would otherwise be ignored in silence.
         Some(_) if !ServeOptions::given(&matches).is_empty() => {
-            Err("the options of `serve` and `demo` go after that word, and go with no other command"
+            Err("an option stands before the command word: those of `serve` and `demo` go after it, and no \
+                 other command takes them"
                 .to_owned())
         }
         Some(Words::Serve(serve)) => complete(*serve).map(|mut options| {

@@ -30,6 +30,6 @@ pub(super) fn greet(verb: &str, peer: &str, input: &Input, output: &mut Output<'
     if input.is_terminal() {
         let form =
             if output.raw { "as it is" } else { "without white space at its ends (as it is with --raw)" };
-        output.note(&format_args!("{verb} {peer}: each line is sent {form}; Ctrl-D ends"));
+        output.note(&format_args!("{verb} {peer}: each line is sent {form}; press Ctrl-D to quit"));
     }
 }

@@ -46,7 +46,11 @@ impl Target {
         if let Some((scheme, rest)) = text.split_once("://") {
             let (place, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
             let and_path = if path.is_empty() { String::new() } else { format!(" and {path}") };
-            return Err(bad(format!("leave out {scheme}://{and_path}, and write {place}")));
+            let has_port = place.contains(' ')
+                || place.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+            let place =
+                if has_port { format!("write {place}") } else { format!("add the port, as in {place}:8080") };
+            return Err(bad(format!("leave out {scheme}://{and_path}, and {place}")));
         }
         if host.is_empty() {
             return Err(bad("the host is missing, as in localhost:8080".to_owned()));
@@ -142,6 +146,8 @@ mod tests {
             ("udp://[fd69::1]:8080", "leave out udp://, and write [fd69::1]:8080"),
             ("http://localhost 80", "leave out http://, and write localhost 80"),
             ("http://localhost:80/a/b", "leave out http:// and /a/b, and write localhost:80"),
+            ("http://localhost/", "leave out http:// and /, and add the port, as in localhost:8080"),
+            ("tcp://[fd69::1]", "leave out tcp://, and add the port, as in [fd69::1]:8080"),
             ("[fe80::1]:8080", "[fe80::1%shout0]:8080"),
             ("fe80::1 8080", "[fe80::1%shout0]:8080"),
             ("fd69::1", "in brackets"),

@@ -78,7 +78,7 @@ pub(crate) const COUNTERS: [Counter; 19] = [
     Counter::new(
         "evicted",
         "shout_half_open_evicted_total",
-        "Half-open slots that gave way to another connection, as no slot was free. In a flood of SYNs there are many.",
+        "Half-open slots that were evicted for another connection, as no slot was free. A flood of SYNs causes many.",
         |s| s.evicted,
     ),
     Counter::new(

@@ -19,7 +19,7 @@ pub(crate) const EXPLANATIONS: [Explanation; DropReason::ALL.len()] = [
         reason: DropReason::Malformed,
         packets: "Truncated, or with fields that contradict each other.",
         usually: Some(
-            "another program has set the device to another format, or writes to it what is no IP packet",
+            "another program has set the device to another format, or writes something other than IP packets to it",
         ),
     },
     Explanation {
