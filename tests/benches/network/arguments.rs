@@ -33,7 +33,8 @@ pub(crate) const QUICK: Effort = Effort {
     fewer: 1,
     timing: Timing { warm_up: Duration::from_millis(30), measured: Duration::from_millis(100) },
 };
-const USAGE: &str = "\
+/// What `--help` says.
+pub(crate) const USAGE: &str = "\
 usage: cargo bench -p shout-tests --bench network -- [OPTION...] [NAME...]
   --quick         short rounds: about three minutes, of which loss takes one
   --rounds N      N rounds of every workload

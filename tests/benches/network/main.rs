@@ -46,6 +46,10 @@ fn main() -> ExitCode {
         [ISOLATED, ..] => {
             Arguments::parse(arguments.into_iter().skip(1)).and_then(|arguments| measure(&arguments))
         }
+        _ if words.iter().any(|&word| matches!(word, "-h" | "--help")) => {
+            println!("{}", arguments::USAGE);
+            Ok(true)
+        }
         _ => measure_in_namespaces(&arguments),
     };
     match result {

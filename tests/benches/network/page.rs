@@ -26,6 +26,7 @@ Ratios are taken within each round: their median, and in brackets the least and 
 - `stream-1000`: one stream in writes of 1000 bytes, with TCP_NODELAY at the client unless the name says `nagle`; `bulk`: streams
   with larger buffers; `changing`: one connection that changes from conversation to stream and back. `bbr` and `reno` are the
   congestion control: BBR paces what is sent, and so its rate varies.
+- *Failed*: the load generator gave up in the first round, and there is no value.
 ";
 
 /// The whole page. `plot` is the picture's file name.
@@ -58,7 +59,7 @@ fn capitalized(sentence: &str) -> String {
 /// A line for each workload and variant of the program, and for the kernel-socket server with Nagle's algorithm.
 fn table(outcomes: &[Outcome]) -> String {
     let mut table = "\
-| workload | options | processor time, µs | of kernel sockets | ratio | a second | to kernel sockets | to Python | to the floor \
+| workload | variant | processor time, µs | of kernel sockets | ratio | rate per second | to kernel sockets | to Python | to the floor \
 | p50 / p99 / p99.9 µs | those of kernel sockets |
 |---|---|---|---|---|---|---|---|---|---|---|
 "
@@ -79,22 +80,31 @@ fn line(outcome: &Outcome, record: &Record) -> String {
         Kind::Shout(_) if !label.is_empty() => format!("`{label}`"),
         _ => label.to_owned(),
     };
-    let unit = if record.contestant.load.unit() == "MB/s" { " MB" } else { "" };
     let to = |server, quantity: fn(&Sample) -> f64| spread(outcome.ratio_to(record, server, quantity));
     let kernel = outcome.beside(record, Kind::Kernel);
     format!(
-        "| {} | {options} | {} | {} | {} | {}{unit} | {} | {} | {} | {} | {} |\n",
+        "| {} | {options} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n",
         outcome.name,
-        micros_of_processor_time(record),
-        kernel.map_or_else(String::new, micros_of_processor_time),
+        measured(record, micros_of_processor_time),
+        kernel.map_or_else(String::new, |kernel| measured(kernel, micros_of_processor_time)),
         to(Kind::Kernel, Sample::cost),
-        number(record.median(Sample::rate)),
+        measured(record, rate),
         to(Kind::Kernel, Sample::rate),
         to(Kind::Python, Sample::rate),
         to(Kind::Floor, Sample::rate),
-        latencies(record),
-        kernel.map_or_else(String::new, latencies),
+        measured(record, latencies),
+        kernel.map_or_else(String::new, |kernel| measured(kernel, latencies)),
     )
+}
+
+/// A cell, unless the record has no sample.
+fn measured(record: &Record, cell: fn(&Record) -> String) -> String {
+    if record.samples.is_empty() { "failed".to_owned() } else { cell(record) }
+}
+
+fn rate(record: &Record) -> String {
+    let unit = if record.contestant.load.unit() == "MB/s" { " MB" } else { "" };
+    format!("{}{unit}", number(record.median(Sample::rate)))
 }
 
 fn spread(ratio: Option<Spread>) -> String {

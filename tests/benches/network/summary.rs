@@ -48,7 +48,7 @@ pub(crate) fn table(results: &Results) -> String {
         line(row, outcome, record)
     });
     let head = "\
-| | processor time, µs | of kernel sockets | ratio | per second | to kernel sockets | p99 to theirs |
+| | processor time, µs | of kernel sockets | ratio | rate per second | ratio | ratio of p99 |
 |---|---|---|---|---|---|---|
 ";
     head.to_owned() + &lines.collect::<String>()

@@ -36,8 +36,20 @@ fn the_page_shows_every_workload_and_processor_time_first() {
     let results = results();
     let page = page::of(&results, "plot.svg");
     assert!(page.contains("](plot.svg)"));
-    assert!(page.contains("| workload | options | processor time, µs |"));
+    assert!(page.contains("| workload | variant | processor time, µs |"));
     for outcome in &results.outcomes {
         assert!(page.contains(&format!("\n| {} |", outcome.name)), "{} is missing", outcome.name);
     }
+}
+
+#[test]
+fn what_failed_has_no_numbers() {
+    let mut results = results();
+    for record in results.outcomes.iter_mut().flat_map(|outcome| &mut outcome.records) {
+        record.samples.clear();
+    }
+    let page = page::of(&results, "plot.svg");
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| ")).collect();
+    assert!(rows.iter().any(|row| row.contains("| failed |")), "{page}");
+    assert!(!rows.iter().any(|row| row.contains("NaN")), "{page}");
 }
