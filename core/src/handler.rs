@@ -52,8 +52,7 @@ use crate::tcp::socket::stream::Stream;
 /// - **Written bytes** are retransmitted until the peer has them or the connection ends. What finds no room is not written:
 ///   [`Stream::write`] says how much it took.
 /// - **[`Next::Finish`]**: the FIN follows the last byte written. What is unread, and what the peer still sends, is read and
-///   thrown away by the server, so that it cannot cost the peer what has been written (a RST, as of RFC 1122, section
-///   4.2.2.13, may). The handler is not called again, except for [`ended`](Self::ended).
+///   thrown away by the server: a RST (RFC 1122, section 4.2.2.13) could make the peer lose what has been written. The handler is not called again, except for [`ended`](Self::ended).
 /// - **[`Next::Abort`]**: a RST at once. What was written and has not been acknowledged is lost (RFC 9293, section 3.10.5).
 /// - **The peer finishes**: the server closes as soon as the handler says [`Next::Continue`] with everything read. If it has
 ///   nothing left to send and the handler leaves bytes unread, they are lost, and a RST says so (RFC 9293, section 3.6.1).
@@ -64,9 +63,9 @@ pub trait Handler {
 
     /// True if each turn is one call of [`Stream::pass`] and nothing else: byte for byte, what comes goes out again.
     ///
-    /// The window is then both buffers: what has come and has not been acknowledged again lies in one of the two. With false,
-    /// which is right for every handler, it is the receive buffer. Do not be tempted to say true of a handler that reads or
-    /// writes in another way: bytes that the peer was promised room for would be dropped, and come again.
+    /// The window is then both buffers: each byte that was received, and whose echo has not been acknowledged, is in one of the
+    /// two. With false, which is right for every handler, it is the receive buffer. Do not be tempted to say true of a handler
+    /// that reads or writes in another way: bytes inside the offered window would be dropped, and retransmitted.
     const PASSES: bool = false;
 
     /// A connection has been established. Returns its state, or None to refuse it: then the peer gets a RST.

@@ -2,8 +2,7 @@
 //!
 //! # Driving it
 //!
-//! [`Server`] takes care of connections, a [`Handler`] holds the conversation on each. The first handler is [`Uppercase`]:
-//! what comes goes back in upper case. [`Server`] needs four things from its caller:
+//! The four things that [`Server`] needs from its caller:
 //!
 //! - a **device**: anything that implements smoltcp's [`Device`](smoltcp::phy::Device), IP or Ethernet;
 //! - **time**: a monotonic [`Instant`](smoltcp::time::Instant), handed to each call;
@@ -57,41 +56,12 @@
 //! # Ok::<(), shout_core::ConfigError>(())
 //! ```
 //!
-//! # A packet's way
-//!
-//! | | |
-//! |---|---|
-//! | filter | validates the packet and decides who may see it; drops and counts the rest |
-//! | demux | finds the slot of the 4-tuple; a segment without one goes to the backlog |
-//! | socket | smoltcp's TCP socket, made to behave as RFC 9293 and RFC 5961 say |
-//! | handler | reads, writes, and says what is next |
-//! | egress | acknowledgement, data and window leave in one segment |
-//! | deadlines | the slot's next one is noted |
+//! # A socket set for each connection
 //!
 //! smoltcp looks through a socket set from the start for every packet, and has no listener with a backlog. Here each
 //! connection has a socket set of its own, and the demultiplexer decides which one sees a packet. So the cost of a packet does
 //! not grow with the number of connections, a duplicate SYN cannot take over a live connection, and the backlog is the
-//! server's to define.
-//!
-//! # Features
-//!
-//! All but `embassy` are on by default. A small machine takes none and adds what it needs; the crate's page has what each takes.
-//!
-//! | feature | |
-//! |---|---|
-//! | `delay` | [`Config::delay`]: replies over UDP that leave some time after their requests came |
-//! | `embassy` | the server as a task behind any driver of embassy's network stack |
-//! | `ethernet-duties` | announcements, answers to probes (RFC 5227, RFC 4861), MLD (RFC 3810); a packet waits for its neighbour (RFC 1122) |
-//! | `fast` | the way of most segments is compiled on its own |
-//! | `fragments` | IPv4 fragments are put together |
-//! | `ipv6` | IPv6 beside IPv4 |
-//! | `log` | lines about connections and dropped packets, through the crate `log` |
-//! | `many-holes` | more data out of order is kept, and more of it told of (RFC 2018) |
-//! | `medium-ip` | devices without frames, such as TUN, beside Ethernet |
-//! | `per-source` | [`Config::per_source`]: a limit of connections for each source |
-//! | `recovery` | recovery from loss, congestion control (RFC 5681, RFC 6298, RFC 6675, RFC 8985), path MTU discovery |
-//!
-//! Where a feature is off, a file of a folder `without` stands in for its module.
+//! server's to define. CONTRIBUTING.md in the repository follows a packet through the modules.
 
 #![no_std]
 #![forbid(unsafe_code)]

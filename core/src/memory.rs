@@ -55,7 +55,7 @@ pub struct Storage<'a, S = ()> {
     pub tcp_buffers: &'a mut [u8],
     /// What UDP needs.
     pub udp: UdpStorage<'a>,
-    /// Keeps a packet that can be answered only once its neighbour's hardware address is known. A longer packet is lost. May be
+    /// Keeps a packet that can be answered only once its neighbour's hardware address is known. A packet longer than this slice is lost. May be
     /// empty where there is no Ethernet.
     pub unanswered: &'a mut [u8],
 }

@@ -115,9 +115,9 @@ pub struct Stats {
     pub aborted: u64,
     /// SYNs, and acknowledgements of evicted clients, that found no slot.
     pub refused: u64,
-    /// Half-open slots that gave way to another connection.
+    /// Half-open slots that were evicted for another connection.
     pub evicted: u64,
-    /// Connections of evicted clients that came back with the acknowledgement.
+    /// Connections whose half-open slot was evicted, and that the client's acknowledgement opened all the same.
     pub revived: u64,
     /// Half-open slots that ended without a connection: reset, given up by their deadline, shut down, or begun anew.
     pub abandoned: u64,

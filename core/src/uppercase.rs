@@ -1,4 +1,4 @@
-//! The first handler: what comes goes back in upper case. Nothing else in this crate knows what upper case is.
+//! The default handler: what comes goes back in upper case. Nothing else in this crate knows what upper case is.
 
 use core::net::SocketAddr;
 
