@@ -41,7 +41,7 @@ pub(crate) enum Admitted<'p> {
     Datagram(IpAddress, IpAddress),
     /// For smoltcp to answer without a socket: ping. What else there is of ICMP it leaves alone.
     Stack,
-    /// Addressed to routers, by any host on any link: nothing that the server would have to do with, and no loss.
+    /// What any host says on any link, to routers and about its own address: nothing that the server would have to do with, and no loss.
     Housekeeping,
     /// For smoltcp to answer without a socket, and neighbours may be known afterwards that were not before: ARP, neighbour discovery.
     Neighbour,
@@ -172,6 +172,9 @@ impl Filter {
             // A solicitation comes to a multicast address of ours (RFC 4861, section 7.2.2), or to us alone.
             let message = Icmpv6Packet::new_checked(packet.payload()).map_err(|_| DropReason::Malformed)?;
             if matches!(message.msg_type(), Icmpv6Message::NeighborSolicit | Icmpv6Message::NeighborAdvert) {
+                if source.is_unspecified() && housekeeping::is_detection(packet.payload(), &self.own) {
+                    return Ok(Admitted::Housekeeping);
+                }
                 self.own.sane_ipv6_source(source)?;
                 return Ok(Admitted::Neighbour);
             }

@@ -1,7 +1,12 @@
-//! What a host says to the routers of a link whether or not there are any: which groups it is in, and that it looks for a
-//! router. The kernel sends some of it when a link comes up.
+//! What a host says on a link whether or not anybody listens: which groups it is in, that it looks for a router, and that it
+//! is about to take an address. The kernel sends some of it when a link comes up.
 
 use smoltcp::wire::IpProtocol;
+#[cfg(feature = "ipv6")]
+use smoltcp::wire::Ipv6Address;
+
+#[cfg(feature = "ipv6")]
+use crate::ip::own::OwnAddresses;
 
 /// Membership of IPv4 multicast groups (RFC 3376).
 pub(crate) fn is_igmp(protocol: IpProtocol) -> bool {
@@ -22,4 +27,14 @@ pub(crate) fn is_icmpv6(protocol: IpProtocol, payload: &[u8]) -> bool {
         _ => None,
     };
     matches!(message_type, Some(130..=134 | 143))
+}
+
+/// Duplicate address detection of another host (RFC 4862, section 5.4.2): this solicitation, from the unspecified address, is not
+/// for an address of ours.
+#[cfg(feature = "ipv6")]
+pub(super) fn is_detection(message: &[u8], own: &OwnAddresses) -> bool {
+    const SOLICITATION: u8 = 135;
+    let target = message.get(8..).and_then(<[u8]>::first_chunk::<16>);
+    message.first() == Some(&SOLICITATION)
+        && target.is_some_and(|&target| !own.has_ipv6(Ipv6Address::from(target)))
 }

@@ -6,6 +6,7 @@ use smoltcp::wire::{
 };
 
 use super::*;
+use crate::DropReason;
 use crate::tests::fixture::{CLIENT_V6, SERVER_V6};
 use crate::tests::ndisc::{message, solicitation, solicited_node, v6};
 use crate::tests::packets::{frame, ip, ip_packet};
@@ -101,6 +102,7 @@ fn a_host_that_looks_for_a_duplicate_of_our_address_finds_it() {
     // Of the same group.
     net.arrive_frame(looks_for_a_duplicate(IpAddress::v6(0x2001, 0xdb8, 0, 0, 9, 0, 0, 1)));
     net.nothing_sent();
+    assert_eq!(net.stats().dropped(DropReason::Source), 0);
 }
 
 #[test]
