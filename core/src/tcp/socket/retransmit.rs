@@ -106,9 +106,9 @@ impl Socket<'_> {
         self.restart_timer(cx, tuple);
         self.tcb.recovery.under_way = true;
         // smoltcp's timer is started when the segment leaves.
-        let ours = self.tcb.recovery.timer.interval();
-        let at = cx.now + if ours > SHORTEST { ours - SHORTEST } else { Duration::ZERO };
-        let at = self.tell(cx, at);
+        let ours = self.tcb.recovery.timer.interval().total_micros();
+        let ahead = Duration::from_micros(ours.saturating_sub(SHORTEST.total_micros()));
+        let at = self.tell(cx, cx.now + ahead);
         self.send_one(cx, at, tx);
     }
 
