@@ -1,12 +1,14 @@
 //! How much is in flight at once (RFC 5681, RFC 6928), and how much one connection sends in its turn.
 
+use core::net::SocketAddr;
 use std::vec::Vec;
 
 use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{None as Plain, Psh};
 
-use super::fixture::{Net, net_from, storage};
+use super::fixture::{Net, net_from, net_with_handler, storage};
 use super::peer::{Peer, letters, peer};
+use crate::{Handler, Next, Stream};
 
 /// A connection with buffers of this size and the peer's segments of this size.
 #[track_caller]
@@ -61,6 +63,77 @@ fn one_segment_leaves_after_a_timeout() {
         net.pass(Duration::from_millis(if timeout == 2 { 441 } else { 221 }));
         assert_eq!(peer.begins(&mut net), [1]);
     }
+}
+
+/// RFC 5681, section 3.1: slow start goes on to half of what was in flight.
+#[test]
+fn the_window_grows_slowly_from_half_of_what_was_in_flight_at_a_timeout() {
+    let (mut net, mut peer) = open_with(65_534, 1000);
+    assert_eq!(flood(&mut net, &mut peer, 40_000).len(), 10);
+    for _ in 0..2 {
+        peer.acked = 1;
+        net.pass(Duration::from_millis(221));
+        assert_eq!(peer.begins(&mut net), [1]);
+    }
+    let mut last = Vec::new();
+    for acked in 1..=10 {
+        peer.acked = 1 + acked * 1000;
+        net.arrive(peer.segment(Plain, peer.next, Some(peer.acked), &[]));
+        last.extend(peer.begins(&mut net));
+    }
+    assert_eq!(last.last(), Some(&15_001));
+}
+
+/// Writes all that there is room for; it reads once some of that has been acknowledged.
+struct Speaker;
+
+impl Handler for Speaker {
+    /// Bytes that were written.
+    type State = usize;
+
+    fn open(&mut self, _: SocketAddr) -> Option<usize> {
+        Some(0)
+    }
+
+    fn stream(&mut self, written: &mut usize, stream: &mut Stream<'_, '_>) -> Next {
+        *written += stream.write(&letters(1024));
+        while *written > 1024 && stream.read(|bytes| (bytes.len(), ())).is_some() {}
+        Next::Continue
+    }
+}
+
+/// After a timeout, a single segment may be in flight: what opens is told of without data.
+#[test]
+fn a_window_that_opens_while_data_is_held_back_is_told() {
+    let (mut net, mut peer) = (net_with_handler::<1024, _>(Speaker), peer(40_000));
+    peer.syn(&mut net);
+    peer.ack(&mut net);
+    peer.send(&mut net, Psh, &letters(1024));
+    net.wire.sent.clear();
+    for _ in 0..2 {
+        peer.acked = 1;
+        net.pass(Duration::from_millis(221));
+        assert_eq!(peer.begins(&mut net), [1]);
+    }
+    peer.acked = 101;
+    net.arrive(peer.segment(Plain, peer.next, Some(101), &[]));
+    let update = peer.take(&mut net);
+    net.nothing_sent();
+    assert_eq!((update.data.len(), update.window), (0, 1024));
+}
+
+/// The same of an echo, whose window opens by less than half a buffer with what is acknowledged.
+#[test]
+fn a_window_that_hardly_opens_while_data_is_held_back_is_not_told() {
+    let (mut net, mut peer) = open_with(1024, 1460);
+    flood(&mut net, &mut peer, 2048);
+    for _ in 0..2 {
+        net.pass(Duration::from_millis(221));
+        peer.acked = 1;
+        assert_eq!(peer.begins(&mut net), [1]);
+    }
+    net.arrive(peer.segment(Plain, peer.next, Some(101), &[]));
+    net.nothing_sent();
 }
 
 #[test]

@@ -2,10 +2,11 @@
 
 use std::vec::Vec;
 
+use smoltcp::phy::Medium;
 use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{None as Plain, Psh};
 
-use super::fixture::{Net, net_from, storage};
+use super::fixture::{Net, Wire, net_on, storage};
 use super::peer::{Peer, letters, peer};
 
 pub(super) const MSS: i32 = 1000;
@@ -17,7 +18,15 @@ pub(super) fn millis(milliseconds: u64) -> Duration {
 /// A connection with large buffers and segments of 1000 bytes, whose peer offers SACK.
 #[track_caller]
 pub(super) fn large() -> (Net, Peer) {
-    let (mut net, mut peer) = (net_from(storage(2, 65_535, 0), 1500, |_| {}), peer(40_000));
+    large_on(Medium::Ip)
+}
+
+#[track_caller]
+fn large_on(medium: Medium) -> (Net, Peer) {
+    let (mut net, mut peer) = (net_on(Wire::new(medium, 1514), storage(2, 65_535, 0), |_| {}), peer(40_000));
+    // On Ethernet, it announces itself.
+    net.pass(Duration::from_secs(2));
+    net.wire.sent.clear();
     (peer.mss, peer.sack) = (Some(1000), Some([None; 3]));
     peer.connect(&mut net);
     (net, peer)
@@ -26,7 +35,12 @@ pub(super) fn large() -> (Net, Peer) {
 /// This many segments are in flight; the peer has taken none of them.
 #[track_caller]
 pub(super) fn in_flight(segments: i32) -> (Net, Peer) {
-    let (mut net, mut peer) = large();
+    in_flight_on(Medium::Ip, segments)
+}
+
+#[track_caller]
+pub(super) fn in_flight_on(medium: Medium, segments: i32) -> (Net, Peer) {
+    let (mut net, mut peer) = large_on(medium);
     assert_eq!(send(&mut net, &mut peer, segments), (0..segments).map(|at| 1 + at * MSS).collect::<Vec<_>>());
     peer.acked = 1;
     (net, peer)

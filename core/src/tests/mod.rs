@@ -24,6 +24,7 @@
 //! | closed windows, window updates; silly windows | `back_pressure`, `handshake`; `silly_window` |
 //! | zero-window probes: ours, and answers to the peer's | `back_pressure`, `deadlines`, `stalls` |
 //! | retransmission: fast recovery, slow start | `loss`, `segments`, `stalls`, `refusing_device` |
+//! | retransmission: duplicate acknowledgements | `fast_recovery`, `loss` |
 //! | retransmission: SACK blocks of the peer | `sack_scoreboard` |
 //! | retransmission: round trips, timer, tail loss probe | `retransmission_timer` |
 //! | retransmission without the feature `recovery` | `slow_timer` |
@@ -72,6 +73,8 @@ mod ethernet;
 mod events;
 #[cfg(feature = "ipv6")]
 mod extension_headers;
+#[cfg(feature = "recovery")]
+mod fast_recovery;
 mod fixture;
 #[cfg(feature = "fragments")]
 mod fragments;

@@ -10,7 +10,8 @@ use smoltcp::wire::TcpControl::{None as Plain, Psh, Syn};
 use smoltcp::wire::{ArpOperation, Icmpv4Packet, IpAddress, IpProtocol};
 
 use super::ethernet::{arp, take_arp_request};
-use super::fixture::{CLIENT, FAMILIES, Net, SERVER, net_on, storage};
+use super::fixture::{CLIENT, FAMILIES, Net, SERVER, net_from, net_on, storage};
+use super::in_flight::large;
 use super::packets::ip_packet;
 use super::peer::{Peer, letters, peer_from, upper};
 use super::wire::Wire;
@@ -231,4 +232,30 @@ fn on_ethernet_packets_that_fit_go_to_the_router() {
     assert_eq!(net.next_sent().len(), 1300);
     assert_eq!(net.next_sent().len(), 140 + 40);
     net.nothing_sent();
+}
+
+/// SMSS is what the path takes without the headers: so long is what has to arrive behind a segment before that is lost.
+#[test]
+fn a_segment_is_as_long_as_the_path_takes_when_a_loss_is_judged() {
+    let (mut net, mut peer) = large();
+    peer.send(&mut net, Psh, &letters(1000));
+    let first = net.wire.sent[0].clone();
+    net.wire.sent.clear();
+    net.arrive(too_big(&first, CLIENT, SERVER, 600));
+    for begins in [1, 561] {
+        peer.acked = begins;
+        assert_eq!(peer.begins(&mut net), [begins]);
+        peer.ack(&mut net);
+    }
+    for _ in 0..4 {
+        peer.send(&mut net, Psh, &letters(560));
+    }
+    assert_eq!(peer.begins(&mut net).len(), 4);
+    peer.acked = 1001;
+    for (right, expected) in [(1561 + 560, &[][..]), (1561 + 2 * 560, &[]), (1561 + 3 * 560, &[1001])] {
+        peer.sack = Some([Some((1561, right)), None, None]);
+        net.arrive(peer.segment(Plain, peer.next, Some(1001), &[]));
+        assert_eq!(peer.begins(&mut net), expected);
+        peer.acked = 1001;
+    }
 }

@@ -117,10 +117,41 @@ fn where_segments_were_lost_the_loss_of_several_last_ones_is_probed_for_after_mi
         assert_eq!(peer.begins(&mut net), [1 + 5 * MSS]);
     }
     assert_eq!(acks(&mut net, &mut peer, 7, &[]), [0; 0]);
-    // A single one is acknowledged later.
+    // A single one is acknowledged later, and so is what is shorter than two.
     assert_eq!(send(&mut net, &mut peer, 1), [1 + 7 * MSS]);
+    peer.send(&mut net, Psh, b"short");
+    assert_eq!(peer.begins(&mut net), [1 + 8 * MSS]);
     net.pass(millis(200));
     net.nothing_sent();
+}
+
+/// The same after everything was acknowledged, where the acknowledgement of others does not come with that of the last ones.
+#[test]
+fn where_segments_were_lost_the_rest_of_several_is_probed_for_after_milliseconds() {
+    let (mut net, mut peer) = in_flight(5);
+    assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 4)]), [1]);
+    assert_eq!(acks(&mut net, &mut peer, 5, &[]), [0; 0]);
+    assert_eq!(send(&mut net, &mut peer, 3).len(), 3);
+    net.pass(millis(9));
+    assert_eq!(acks(&mut net, &mut peer, 6, &[]), [0; 0]);
+    net.pass_in_silence(millis(10));
+    assert_eq!(peer.begins(&mut net), [1 + 6 * MSS]);
+}
+
+/// RFC 6298, section 5.2. What is sent later has the whole timeout.
+#[test]
+fn the_timer_stops_when_everything_is_acknowledged_after_a_timeout() {
+    let (mut net, mut peer) = in_flight(2);
+    for _ in 0..2 {
+        net.pass(RTO);
+    }
+    net.wire.sent.clear();
+    assert_eq!(acks(&mut net, &mut peer, 2, &[]), [0; 0]);
+    net.pass_in_silence(millis(200));
+    assert_eq!(send(&mut net, &mut peer, 1), [1 + 2 * MSS]);
+    peer.acked = 1 + 2 * MSS;
+    net.pass_in_silence(RTO);
+    assert_eq!(peer.begins(&mut net), [1 + 2 * MSS]);
 }
 
 /// Karn's algorithm: it is not known which of two SYN|ACKs the peer has answered.
@@ -239,4 +270,19 @@ fn an_acknowledgement_at_the_right_edge_of_the_window_counts() {
     net.nothing_sent();
     net.pass(Duration::from_secs(19));
     net.nothing_sent();
+}
+
+/// There is nothing to probe for, and nothing that the server wants to be called for but the question whether the peer lives.
+#[test]
+fn the_timer_stops_behind_a_window_that_closes_over_nothing_after_a_timeout() {
+    let (mut net, mut peer) = in_flight(2);
+    for _ in 0..2 {
+        net.pass(RTO);
+    }
+    net.wire.sent.clear();
+    peer.window = 0;
+    assert_eq!(acks(&mut net, &mut peer, 2, &[]), [0; 0]);
+    let heard = net.now;
+    net.pass(RTO);
+    assert!(net.last.deadline.is_some_and(|at| at >= heard + Duration::from_secs(5)));
 }

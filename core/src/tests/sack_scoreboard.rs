@@ -1,10 +1,11 @@
 //! What SACK tells to have arrived is not sent again, and the holes between it are (RFC 2018, RFC 6675).
 
+use smoltcp::phy::Medium;
 use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::None as Plain;
 
 use super::fixture::{RTO, TICK};
-use super::in_flight::{MSS, acks, in_flight, millis};
+use super::in_flight::{MSS, acks, in_flight, in_flight_on, millis};
 
 #[test]
 fn holes_that_sack_tells_of_are_filled_one_a_round_trip_and_nothing_else_is_sent_again() {
@@ -21,8 +22,8 @@ fn holes_that_sack_tells_of_are_filled_one_a_round_trip_and_nothing_else_is_sent
 
 #[test]
 fn all_holes_that_sack_tells_of_are_filled_in_one_round_trip() {
-    for lost in [0, 2] {
-        let (mut net, mut peer) = in_flight(10);
+    for (medium, lost) in [(Medium::Ip, 0), (Medium::Ip, 2), (Medium::Ethernet, 0)] {
+        let (mut net, mut peer) = in_flight_on(medium, 10);
         assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 2)]), [0; 0]);
         assert_eq!(acks(&mut net, &mut peer, 0, &[(3, 4), (1, 2)]), [0; 0]);
         let holes = [1, 1 + 2 * MSS, 1 + 4 * MSS];

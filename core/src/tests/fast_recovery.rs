@@ -1,0 +1,86 @@
+//! What counts as a duplicate acknowledgement, and what it draws in a recovery (RFC 5681, RFC 6675, RFC 8985).
+
+use super::fixture::{Net, RTO, net_from, storage};
+use super::in_flight::{MSS, acks, in_flight, millis, send};
+use super::peer::{Peer, peer};
+
+/// A connection whose peer offers no SACK, with this many segments in flight.
+#[track_caller]
+fn in_flight_without_sack(segments: i32) -> (Net, Peer) {
+    let (mut net, mut peer) = (net_from(storage(2, 65_535, 0), 1500, |_| {}), peer(40_000));
+    peer.mss = Some(1000);
+    peer.connect(&mut net);
+    assert_eq!(i32::try_from(send(&mut net, &mut peer, segments).len()), Ok(segments));
+    peer.acked = 1;
+    (net, peer)
+}
+
+/// The first segment is in a recovery, and these arrive at the peer.
+#[track_caller]
+fn recovering(segments: i32) -> (Net, Peer) {
+    let (mut net, mut peer) = in_flight(segments);
+    for (right, expected) in [(2, &[][..]), (3, &[]), (4, &[1])] {
+        assert_eq!(acks(&mut net, &mut peer, 0, &[(1, right)]), expected);
+    }
+    (net, peer)
+}
+
+/// A quarter of a round trip, a millisecond at least, in which it may have been overtaken.
+#[test]
+fn a_single_duplicate_without_sack_brings_the_first_of_two_segments() {
+    let (mut net, mut peer) = in_flight_without_sack(2);
+    peer.ack(&mut net);
+    net.pass_in_silence(millis(1));
+    assert_eq!(peer.begins(&mut net), [1]);
+}
+
+/// It cannot have been sent for anything behind the segment.
+#[test]
+fn a_duplicate_without_sack_tells_of_nothing_where_one_segment_is_in_flight() {
+    let (mut net, mut peer) = in_flight_without_sack(1);
+    peer.ack(&mut net);
+    net.pass_in_silence(RTO);
+    assert_eq!(peer.begins(&mut net), [1]);
+}
+
+#[test]
+fn blocks_of_an_acknowledgement_that_advances_count() {
+    let (mut net, mut peer) = in_flight(4);
+    assert_eq!(acks(&mut net, &mut peer, 1, &[(2, 4)]), [0; 0]);
+    peer.acked = 1 + MSS;
+    net.pass_in_silence(millis(5));
+    assert_eq!(peer.begins(&mut net), [1 + MSS]);
+}
+
+/// They left before the first segment was sent again, and say nothing of what became of it since.
+#[test]
+fn duplicates_that_older_segments_draw_do_not_bring_the_first_once_more() {
+    let (mut net, mut peer) = recovering(10);
+    for right in 5..=10 {
+        assert_eq!(acks(&mut net, &mut peer, 0, &[(1, right)]), [0; 0]);
+    }
+}
+
+/// RFC 8985, section 6.2: what left after a retransmission has arrived, and it has not.
+#[test]
+fn three_duplicates_that_later_segments_draw_bring_the_first_once_more() {
+    let (mut net, mut peer) = recovering(6);
+    assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 6)]), [0; 0]);
+    assert_eq!(send(&mut net, &mut peer, 2), [1 + 6 * MSS, 1 + 7 * MSS]);
+    for (right, expected) in [(7, &[][..]), (8, &[])] {
+        assert_eq!(acks(&mut net, &mut peer, 0, &[(1, right)]), expected);
+    }
+    assert_eq!(send(&mut net, &mut peer, 1), [1 + 8 * MSS]);
+    assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 9)]), [1]);
+}
+
+/// Only where nothing is known to be lost is the acknowledgement of several segments waited for no longer than it takes.
+#[test]
+fn a_segment_that_leaves_in_a_recovery_does_not_bring_the_timer_forward() {
+    let (mut net, mut peer) = recovering(5);
+    assert_eq!(acks(&mut net, &mut peer, 4, &[]), [1 + 4 * MSS]);
+    assert_eq!(send(&mut net, &mut peer, 1), [1 + 5 * MSS]);
+    peer.acked = 1 + 4 * MSS;
+    net.pass_in_silence(RTO);
+    assert_eq!(peer.begins(&mut net), [1 + 4 * MSS]);
+}
