@@ -18,16 +18,19 @@ pub(super) fn millis(milliseconds: u64) -> Duration {
 /// A connection with large buffers and segments of 1000 bytes, whose peer offers SACK.
 #[track_caller]
 pub(super) fn large() -> (Net, Peer) {
-    large_on(Medium::Ip)
+    large_on(Medium::Ip, None)
 }
 
+/// The same on this medium, and with this scale of the peer's window.
 #[track_caller]
-fn large_on(medium: Medium) -> (Net, Peer) {
-    let (mut net, mut peer) = (net_on(Wire::new(medium, 1514), storage(2, 65_535, 0), |_| {}), peer(40_000));
+fn large_on(medium: Medium, scale: Option<u8>) -> (Net, Peer) {
+    // The server scales windows if its own needs it.
+    let buffer = if scale.is_some() { 65_536 } else { 65_535 };
+    let (mut net, mut peer) = (net_on(Wire::new(medium, 1514), storage(2, buffer, 0), |_| {}), peer(40_000));
     // On Ethernet, it announces itself.
     net.pass(Duration::from_secs(2));
     net.wire.sent.clear();
-    (peer.mss, peer.sack) = (Some(1000), Some([None; 3]));
+    (peer.mss, peer.sack, peer.scale) = (Some(1000), Some([None; 3]), scale);
     peer.connect(&mut net);
     (net, peer)
 }
@@ -35,12 +38,12 @@ fn large_on(medium: Medium) -> (Net, Peer) {
 /// This many segments are in flight; the peer has taken none of them.
 #[track_caller]
 pub(super) fn in_flight(segments: i32) -> (Net, Peer) {
-    in_flight_on(Medium::Ip, segments)
+    in_flight_on(Medium::Ip, None, segments)
 }
 
 #[track_caller]
-pub(super) fn in_flight_on(medium: Medium, segments: i32) -> (Net, Peer) {
-    let (mut net, mut peer) = large_on(medium);
+pub(super) fn in_flight_on(medium: Medium, scale: Option<u8>, segments: i32) -> (Net, Peer) {
+    let (mut net, mut peer) = large_on(medium, scale);
     assert_eq!(send(&mut net, &mut peer, segments), (0..segments).map(|at| 1 + at * MSS).collect::<Vec<_>>());
     peer.acked = 1;
     (net, peer)

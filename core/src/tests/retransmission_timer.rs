@@ -136,6 +136,8 @@ fn where_segments_were_lost_the_rest_of_several_is_probed_for_after_milliseconds
     assert_eq!(acks(&mut net, &mut peer, 6, &[]), [0; 0]);
     net.pass_in_silence(millis(10));
     assert_eq!(peer.begins(&mut net), [1 + 6 * MSS]);
+    // What left before the probe and is not acknowledged with it is lost, too.
+    assert_eq!(acks(&mut net, &mut peer, 7, &[]), [1 + 7 * MSS]);
 }
 
 /// RFC 6298, section 5.2. What is sent later has the whole timeout.
@@ -285,4 +287,24 @@ fn the_timer_stops_behind_a_window_that_closes_over_nothing_after_a_timeout() {
     let heard = net.now;
     net.pass(RTO);
     assert!(net.last.deadline.is_some_and(|at| at >= heard + Duration::from_secs(5)));
+}
+
+/// Before a round trip was measured, how long an acknowledgement takes is not known, where it tells of a loss neither.
+#[test]
+fn a_retransmission_that_is_lost_before_a_round_trip_was_measured_waits_for_the_timeout() {
+    let (mut net, mut peer) = (net_from(storage(2, 65_535, 0), 1500, |_| {}), peer(40_000));
+    (peer.mss, peer.sack) = (Some(1000), Some([None; 3]));
+    net.arrive(peer.segment(smoltcp::wire::TcpControl::Syn, 0, None, &[]));
+    net.wire.sent.clear();
+    net.pass(Duration::from_secs(1));
+    peer.take_syn_ack(&mut net);
+    peer.ack(&mut net);
+    // The peer acknowledges nothing of what measures, but all of what was sent again.
+    assert_eq!(send(&mut net, &mut peer, 2).len(), 2);
+    peer.sack = Some([None; 3]);
+    for wait in [1, 1, 2] {
+        peer.acked = 1;
+        net.pass_in_silence(Duration::from_secs(wait));
+        assert_eq!(peer.begins(&mut net), [1]);
+    }
 }

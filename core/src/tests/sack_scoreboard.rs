@@ -2,7 +2,7 @@
 
 use smoltcp::phy::Medium;
 use smoltcp::time::Duration;
-use smoltcp::wire::TcpControl::None as Plain;
+use smoltcp::wire::TcpControl::{Fin, None as Plain};
 
 use super::fixture::{RTO, TICK};
 use super::in_flight::{MSS, acks, in_flight, in_flight_on, millis};
@@ -22,8 +22,10 @@ fn holes_that_sack_tells_of_are_filled_one_a_round_trip_and_nothing_else_is_sent
 
 #[test]
 fn all_holes_that_sack_tells_of_are_filled_in_one_round_trip() {
-    for (medium, lost) in [(Medium::Ip, 0), (Medium::Ip, 2), (Medium::Ethernet, 0)] {
-        let (mut net, mut peer) = in_flight_on(medium, 10);
+    for (medium, scale, lost) in
+        [(Medium::Ip, None, 0), (Medium::Ip, None, 2), (Medium::Ip, Some(1), 0), (Medium::Ethernet, None, 0)]
+    {
+        let (mut net, mut peer) = in_flight_on(medium, scale, 10);
         assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 2)]), [0; 0]);
         assert_eq!(acks(&mut net, &mut peer, 0, &[(3, 4), (1, 2)]), [0; 0]);
         let holes = [1, 1 + 2 * MSS, 1 + 4 * MSS];
@@ -60,6 +62,10 @@ fn what_was_sent_again_is_lost_if_what_was_sent_again_after_it_has_arrived() {
     assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 4), (5, 8)]), [0; 0]);
     net.pass_in_silence(millis(1));
     assert_eq!(peer.begins(&mut net), [1, 1 + 4 * MSS]);
+    // The next time it takes longer, or else each such block would draw it.
+    assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 8)]), [0; 0]);
+    net.pass_in_silence(millis(2));
+    assert_eq!(peer.begins(&mut net), [1]);
 }
 
 /// RFC 2018, section 8: it may do that. SND.UNA stops where it did.
@@ -110,4 +116,36 @@ fn a_block_that_is_repeated_is_no_duplicate() {
     for _ in 0..5 {
         assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 2)]), [0; 0]);
     }
+}
+
+/// Blocks need not end where segments do. What is left out ends there, if smoltcp can be shown a window that does: a scaled one
+/// cannot, and the segment leaves.
+#[test]
+fn a_hole_begins_within_a_segment() {
+    for (scale, expected) in [(None, &[1, 1501, 3001][..]), (Some(1), &[1, 1001, 2001, 3001])] {
+        let (mut net, mut peer) = in_flight_on(Medium::Ip, scale, 8);
+        for blocks in [[Some((4001, 5001)), None, None], [Some((1001, 1501)), Some((4001, 5001)), None]] {
+            peer.sack = Some(blocks);
+            net.arrive(peer.segment(Plain, peer.next, Some(1), &[]));
+            net.nothing_sent();
+        }
+        peer.sack = Some([Some((1001, 1501)), Some((2501, 3001)), Some((4001, 8001))]);
+        net.arrive(peer.segment(Plain, peer.next, Some(1), &[]));
+        assert_eq!(peer.begins(&mut net), expected);
+    }
+}
+
+/// There, smoltcp looks at no window.
+#[test]
+fn a_hole_begins_within_a_segment_in_last_ack() {
+    let (mut net, mut peer) = in_flight(8);
+    net.arrive(peer.segment(Fin, peer.next, Some(1), &[]));
+    peer.next += 1;
+    let fin = peer.take(&mut net);
+    assert_eq!((fin.control, fin.seq), (Fin, 8001));
+    for right in [5001, 6001, 8001] {
+        peer.sack = Some([Some((1001, 1501)), Some((4001, right)), None]);
+        net.arrive(peer.segment(Plain, peer.next, Some(1), &[]));
+    }
+    assert_eq!(peer.begins(&mut net), [1, 1001, 2001, 3001]);
 }

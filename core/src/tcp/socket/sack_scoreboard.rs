@@ -132,3 +132,19 @@ impl Scoreboard {
             && to.ahead_of(from).unsigned_abs() > self.bytes_before(to) - self.bytes_before(from)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_arrived_is_no_hole() {
+        let mut board = Scoreboard::new(true);
+        board.take(&[Some((10, 20)), Some((30, 40)), None], Seq(1), Seq(50));
+        for (from, to, hole) in
+            [(10, 20, false), (12, 18, false), (20, 20, false), (9, 20, true), (10, 21, true)]
+        {
+            assert_eq!(board.has_hole(Seq(from), Seq(to)), hole, "{from} to {to}");
+        }
+    }
+}
