@@ -6,8 +6,9 @@ use smoltcp::phy::Medium;
 use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{None as Plain, Psh};
 
-use super::fixture::{Net, Wire, net_on, storage};
+use super::fixture::{Net, net_on, storage};
 use super::peer::{Peer, letters, peer};
+use super::wire::Wire;
 
 pub(super) const MSS: i32 = 1000;
 

@@ -10,7 +10,7 @@ use smoltcp::wire::TcpControl::{None as Plain, Psh, Syn};
 use smoltcp::wire::{ArpOperation, Icmpv4Packet, IpAddress, IpProtocol};
 
 use super::ethernet::{arp, take_arp_request};
-use super::fixture::{CLIENT, FAMILIES, Net, SERVER, net_from, net_on, storage};
+use super::fixture::{CLIENT, FAMILIES, Net, SERVER, net_on, storage};
 use super::in_flight::large;
 use super::packets::ip_packet;
 use super::peer::{Peer, letters, peer_from, upper};
