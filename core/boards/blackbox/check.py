@@ -19,11 +19,11 @@ from emulator import PATIENCE, READY, Image, Qemu
 from links import Ethernet, Tap, Tun
 
 # As in each board's src/main.rs: of QEMU's user-mode network.
-ADDRESS, ROUTER, PEER, NEIGHBOUR = (IPv4Address(f"10.0.2.{host}") for host in (15, 2, 77, 78))
+ADDRESS, ROUTER, PEER, NEIGHBOUR, STRANGER = (IPv4Address(f"10.0.2.{host}") for host in (15, 2, 77, 78, 79))
 # As the program is given it, over TAP.
 HOST_HARDWARE_ADDRESS = bytes.fromhex("020000000015")
 # As the program's defaults.
-HOST_ADDRESS, HOST_PEER, HOST_NEIGHBOUR = (IPv4Address(f"192.168.69.{host}") for host in (1, 77, 78))
+HOST_ADDRESS, HOST_PEER, HOST_NEIGHBOUR, HOST_STRANGER = (IPv4Address(f"192.168.69.{host}") for host in (1, 77, 78, 79))
 
 
 def forward(port):
@@ -141,13 +141,16 @@ def check_image(board, image, log_image, only):
     link = Ethernet(board.HARDWARE_ADDRESS, ADDRESS)
     link.emulator = free_port()
     wire.Wire.link, wire.Wire.server, wire.Wire.peer = link, ADDRESS, PEER
-    wire.Frames.neighbour, wire.Frames.router = NEIGHBOUR, ROUTER
+    wire.Frames.neighbour, wire.Frames.router, wire.Duties.stranger = NEIGHBOUR, ROUTER, STRANGER
+    duties = [wire.Duties] if image.path.name in board.DUTIES else []
     network = f"socket,udp=127.0.0.1:{link.port},localaddr=127.0.0.1:{link.emulator}"
     with running(board, image, network) as Sleep.machine:
         wire.Wire.process = Sleep.machine.process.pid
+        if duties:
+            wire.Duties.announced = link.announced(wire.PATIENCE)
         # As every neighbour does that speaks first.
         link.ask_arp(PEER, ADDRESS)
-        good &= blackbox.run(wire.Frames, wire.Packets, Sleep, only=only)
+        good &= blackbox.run(wire.Frames, *duties, wire.Packets, Sleep, only=only)
         Stack.used = max(Stack.used, Sleep.machine.stack_used())
 
     print(f"  stack {Stack.used:6} bytes used at most, of {image.stack}", flush=True)
@@ -182,9 +185,12 @@ def check_host(program, only):
     print("over TAP:", flush=True)
     with host(program, "--tap", "--mac", HOST_HARDWARE_ADDRESS.hex(":")):
         wire.Wire.link = link = Tap("shout0", HOST_HARDWARE_ADDRESS, HOST_ADDRESS)
-        wire.Frames.neighbour = HOST_NEIGHBOUR
+        wire.Frames.neighbour, wire.Duties.stranger = HOST_NEIGHBOUR, HOST_STRANGER
+        # The second time at the latest: the first may be over.
+        wire.Duties.announced = link.announced(wire.PATIENCE)
         link.ask_arp(HOST_PEER, HOST_ADDRESS)
-        return blackbox.run(blackbox.Tcp, blackbox.Udp, wire.Frames, wire.Packets, only=only) and good
+        lists = (blackbox.Tcp, blackbox.Udp, wire.Frames, wire.Duties, wire.Packets)
+        return blackbox.run(*lists, only=only) and good
 
 
 def serve(board, image, port):

@@ -101,22 +101,25 @@ class Ethernet(Link):
     def answer_arp(self, address):
         self.arp(2, self.own, address, self.server, self.server_address)
 
-    def request(self, frame):
-        """The address that an ARP request asks for; None if it is none."""
-        is_request = frame[12:14] == struct.pack(">H", ARP) and frame[20:22] == b"\0\1"
-        # An announcement asks for its own sender's.
-        is_request = is_request and frame[28:32] != frame[38:42]
-        return IPv4Address(frame[38:42]) if is_request else None
+    def requests(self, seconds):
+        """Of each ARP request of the server's: its sender's address, and the one it asks for."""
+        for frame in self.received(seconds):
+            if frame[6:12] == self.server and frame[12:14] == struct.pack(">H", ARP) and frame[20:22] == b"\0\1":
+                yield IPv4Address(frame[28:32]), IPv4Address(frame[38:42])
 
     def asked_for(self, seconds):
         """The address that the next ARP request asks for."""
-        requests = (self.request(frame) for frame in self.received(seconds))
-        return next((target for target in requests if target), None)
+        return next((target for sender, target in self.requests(seconds) if target != sender), None)
 
-    def arp_reply(self, seconds):
-        """The address that the next ARP reply is about."""
+    def announced(self, seconds):
+        """The address that the next ARP announcement is about: it asks for its own sender's."""
+        return next((target for sender, target in self.requests(seconds) if target == sender), None)
+
+    def arp_reply(self, asker, seconds):
+        """The address that the next ARP reply to this one is about."""
         for frame in self.received(seconds):
-            if frame[12:14] == struct.pack(">H", ARP) and frame[20:22] == b"\0\2":
+            is_reply = frame[12:14] == struct.pack(">H", ARP) and frame[20:22] == b"\0\2"
+            if is_reply and frame[38:42] == asker.packed:
                 return IPv4Address(frame[28:32])
         return None
 

@@ -1,6 +1,7 @@
 """What a shout server does packet by packet: made by hand, sent and looked at below the kernel's sockets.
 
-`Packets` is the same list for every server, on IP; `Frames` is for one on Ethernet. Both want a link, see `links.py`.
+`Packets` is the same list for every server, on IP; `Frames` is for one on Ethernet, and `Duties` for one on Ethernet with the core's
+feature `ethernet-duties`. All want a link, see `links.py`.
 """
 
 import random
@@ -329,9 +330,9 @@ class Frames(Wire):
 
     def test_arp_is_answered_for_the_own_address_only(self):
         self.link.ask_arp(self.peer, self.server)
-        self.assertEqual(self.link.arp_reply(PATIENCE), self.server)
+        self.assertEqual(self.link.arp_reply(self.peer, PATIENCE), self.server)
         self.link.ask_arp(self.peer, self.neighbour)
-        self.assertIsNone(self.link.arp_reply(SILENCE))
+        self.assertIsNone(self.link.arp_reply(self.peer, SILENCE))
 
     def test_frames_for_others_are_not_answered(self):
         packet = udp(self.peer, self.server, self.port, PORT, b"hello")
@@ -380,3 +381,31 @@ class Frames(Wire):
                 self.link.send(udp(self.peer, self.server, 1 + number, PORT, b"flood" * 200))
         self.settle()
         self.assert_serves()
+
+
+class Duties(Wire):
+    """What hosts on Ethernet expect beyond ARP. The server must be new, as for `Frames`."""
+
+    announced = None  # the address that it announced first at its start
+    stranger = None  # an address in the server's subnet, from which nothing has come yet
+    nobody = IPv4Address("0.0.0.0")
+
+    def test_its_address_is_announced_at_the_start(self):
+        self.assertEqual(self.announced, self.server)
+
+    def test_a_probe_for_its_address_is_answered(self):
+        # RFC 5227, section 2.1.1: of a host that has no address yet.
+        self.link.ask_arp(self.nobody, self.server)
+        self.assertEqual(self.link.arp_reply(self.nobody, PATIENCE), self.server)
+        self.link.ask_arp(self.nobody, self.stranger)
+        self.assertIsNone(self.link.arp_reply(self.nobody, SILENCE))
+
+    def test_the_first_ping_of_a_stranger_waits_for_arp(self):
+        request = with_checksum(bytes([8, 0, 0, 0, 5, 6, 7, 8]) + bytes(range(100)), 2)
+        self.link.send(ip(self.stranger, self.server, ICMP, request))
+        self.assertEqual(self.link.asked_for(PATIENCE), self.stranger)
+        self.link.answer_arp(self.stranger)
+        answer = next(self.link.packets(PATIENCE), None)
+        self.assertIsNotNone(answer, "the ping is lost")
+        self.assertEqual((answer.protocol, answer.destination), (ICMP, self.stranger))
+        self.assertEqual(answer.payload[4:], request[4:])
