@@ -2,7 +2,11 @@
 
 #![no_std]
 #![no_main]
-#![expect(clippy::expect_used, reason = "without any of this there is no server: a board starts anew")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "without any of this there is no server: a board starts anew"
+)]
 
 use core::ptr::null_mut;
 
@@ -63,6 +67,11 @@ fn start() -> (&'static mut Server<'static>, Adapter<Mac<'static>>) {
     let mut config = Config::new(device.hardware_addr(), entropy);
     config.addresses.extend([IpCidr::new(IpAddress::v4(10, 0, 2, 15), 24)]);
     config.gateways.extend([IpAddress::v4(10, 0, 2, 2)]);
-    let server = Server::new(&config, MEMORY.take().storage(), &mut device, now()).expect("it fits");
-    (SERVER.init(server), device)
+    // Its place is taken first, and without `expect`: what may panic while the server is on the stack has it there twice.
+    let place = SERVER.uninit();
+    let server = match Server::new(&config, MEMORY.take().storage(), &mut device, now()) {
+        Ok(server) => place.write(server),
+        Err(error) => panic!("{error}"),
+    };
+    (server, device)
 }
