@@ -53,7 +53,9 @@ impl Interrupt {
 // The figures for this processor in core/README.md.
 const _: () = {
     use shout_core::{Memory, Server};
-    let log = if cfg!(feature = "log") { 500 } else { 0 };
     assert!(size_of::<Memory<'static, 2>>() - size_of::<Memory<'static, 1>>() <= 2630);
-    assert!(size_of::<Server<'static>>() + size_of::<Memory<'static, 0>>() <= 6300 + log);
+    let log = if cfg!(feature = "log") { 500 } else { 0 };
+    // The image with embassy has `ethernet-duties`.
+    let duties = if cfg!(feature = "embassy") { 700 } else { 0 };
+    assert!(size_of::<Server<'static>>() + size_of::<Memory<'static, 0>>() <= 6300 + duties + log);
 };
