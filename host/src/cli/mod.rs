@@ -140,14 +140,13 @@ fn read(arguments: &[OsString]) -> ClapResult<Invocation> {
         definition().mut_subcommand("serve", |serve| serve.arg(definition::parent_is_demo()));
     let matches = definition.try_get_matches_from_mut(arguments)?;
     let parsed = Arguments::from_arg_matches(&matches)?;
-    // Lines of the server's would get in the way of the prompt.
-    let least = u8::from(!matches!(parsed.command, Some(Words::Demo { .. })));
-    let level = match parsed.verbose.saturating_add(least) {
+    let level = match parsed.verbose {
         _ if parsed.quiet => LevelFilter::Error,
-        0 => LevelFilter::Warn,
-        1 => LevelFilter::Info,
-        2 => LevelFilter::Debug,
-        3.. => LevelFilter::Trace,
+        // Lines of the server's would get in the way of the prompt.
+        0 if matches!(parsed.command, Some(Words::Demo { .. })) => LevelFilter::Warn,
+        0 => LevelFilter::Info,
+        1 => LevelFilter::Debug,
+        2.. => LevelFilter::Trace,
     };
     let complete =
         |options: ServeOptions| options.complete().map(Box::new).map_err(|error| error.to_string());

@@ -177,8 +177,9 @@ fn verbosity_goes_before_and_after_the_command() {
 fn a_demo_leaves_the_terminal_to_the_client() {
     for (line, level) in [
         ("demo", LevelFilter::Warn),
-        ("-v demo", LevelFilter::Info),
-        ("demo -vvv", LevelFilter::Trace),
+        // As without a demo.
+        ("-v demo", LevelFilter::Debug),
+        ("demo -vv", LevelFilter::Trace),
         ("demo -q", LevelFilter::Error),
         ("demo -- program -v", LevelFilter::Warn),
     ] {
