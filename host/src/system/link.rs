@@ -250,7 +250,7 @@ impl Setup {
             Ok(()) => self.undo.push(Undo::KeepAddresses(old)),
             // For instance a container's read-only /proc/sys. All works until the link goes down.
             Err(error) => log::warn!(
-                "{} cannot be set ({error}): if {} goes down, it loses its IPv6 addresses",
+                "{} cannot be set ({error}): if {} goes down, it loses its IPv6 addresses; start shout again then",
                 path.display(),
                 self.device
             ),
