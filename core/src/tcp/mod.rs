@@ -133,7 +133,7 @@ impl<'a, S> Connections<'a, S> {
         if H::PASSES && slot.socket.waits_for_each_other() && slot.socket.snd_max() != before {
             slot.socket.ask_after_egress(cx, device, *tuple);
         }
-        slot.deadlines.sent(cx.now, slot.socket.is_stalled(cx.now), slot.socket.is_window_closed());
+        slot.deadlines.sent(cx.now, slot.socket.is_stalled(), slot.socket.is_window_closed());
         if slot.phase() == Phase::TimeWait {
             // It ends while smoltcp sends.
             self.settle(cx, id, End::Closed);
@@ -195,11 +195,7 @@ impl<'a, S> Connections<'a, S> {
             Expiry::Probe => slot.socket.arm_keep_alive(),
             Expiry::Stalled => {
                 if let Some(&tuple) = self.demux.tuple(id) {
-                    let stalled = slot.socket.is_stalled(cx.now);
-                    slot.socket.restart_timer(cx, tuple);
-                    if stalled {
-                        slot.socket.probe_at_once(cx, device);
-                    }
+                    slot.socket.end_stall(cx, device, tuple);
                 }
             }
             Expiry::Release => {

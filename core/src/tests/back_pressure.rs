@@ -10,6 +10,7 @@ use std::vec::Vec;
 use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh};
 
+use super::fixture::SECOND_PROBE;
 use super::peer::{letters, upper};
 use super::silly_window::open_with_window;
 use super::states::{buffers_full, fill_buffers, open};
@@ -163,9 +164,9 @@ fn a_probe_of_our_closed_window_tells_that_the_peers_is_open() {
 fn the_peers_closed_window_is_probed_with_a_byte_and_back_off() {
     let (mut net, mut peer) = buffers_full();
     // The first probe was sent at once. Each answer has a window of 0.
-    // (The next probe would come after 32 seconds; deadlines.rs has what happens meanwhile.)
-    for seconds in [2, 4, 8, 16] {
-        net.pass_in_silence(Duration::from_secs(seconds));
+    // (From 20 seconds on, a silent peer is probed; deadlines.rs has that.)
+    for timeouts in [1, 2, 4, 8] {
+        net.pass_in_silence(SECOND_PROBE * timeouts);
         let probe = peer.take(&mut net);
         net.nothing_sent();
         assert_eq!((probe.seq, probe.data.as_slice()), (1, &b"A"[..]));
@@ -184,7 +185,7 @@ fn the_peers_closed_window_is_probed_with_a_byte_and_back_off() {
 #[test]
 fn an_acknowledged_probe_is_not_sent_again() {
     let (mut net, mut peer) = buffers_full();
-    net.pass_in_silence(Duration::from_secs(2));
+    net.pass_in_silence(SECOND_PROBE);
     let probe = peer.take(&mut net);
     assert_eq!(probe.data, b"A");
     peer.window = 60_000;
@@ -211,7 +212,7 @@ fn an_empty_probe_of_our_closed_window_tells_that_the_peers_is_open() {
 fn a_keep_alive_that_offers_a_window_again_does_no_harm() {
     let (mut net, mut peer) = open();
     fill_buffers(&mut net, &mut peer, b"a");
-    net.pass(Duration::from_secs(2));
+    net.pass(SECOND_PROBE);
     assert_eq!(peer.take(&mut net).data, b"A");
     peer.ack(&mut net);
     peer.window = 1000;

@@ -39,6 +39,14 @@ pub(super) const FAMILIES: &[(IpAddress, IpAddress)] = &[
 /// shortest round trip that it measures.
 pub(super) const RTO: Duration = Duration::from_micros(220_001);
 
+/// The persist timer of such a server; smoltcp's runs for a second.
+pub(super) const PERSIST: Duration = if cfg!(feature = "recovery") { RTO } else { Duration::from_secs(1) };
+
+/// When the second probe comes of a window that was closed before there was anything to send: smoltcp has sent the first one at
+/// once, and then its timer runs for twice as long.
+pub(super) const SECOND_PROBE: Duration =
+    if cfg!(feature = "recovery") { RTO } else { Duration::from_secs(2) };
+
 /// The resolution of `Instant`.
 pub(super) const TICK: Duration = Duration::from_micros(1);
 

@@ -4,7 +4,7 @@
 use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh, Rst};
 
-use super::fixture::{Net, RTO};
+use super::fixture::{Net, PERSIST, RTO};
 use super::peer::{Peer, letters, upper};
 use super::states::{buffers_full, close_wait, closing, fin_wait_1, fin_wait_2, last_ack, open, time_wait};
 
@@ -25,7 +25,7 @@ fn read_to_end(net: &mut Net, peer: &mut Peer) -> std::vec::Vec<u8> {
     loop {
         if net.wire.sent.is_empty() {
             // A small window is filled with the persist timer.
-            net.pass(Duration::from_secs(1));
+            net.pass(PERSIST);
         }
         let seg = peer.take(net);
         data.extend_from_slice(&seg.data);

@@ -3,7 +3,7 @@
 use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh, Rst};
 
-use super::fixture::{Net, TICK, net_with};
+use super::fixture::{Net, PERSIST, TICK, net_with};
 use super::peer::{Peer, letters, peer, upper};
 use super::states::{IDLE, closing, fill_buffers, fin_wait_1, fin_wait_2};
 
@@ -187,16 +187,17 @@ fn a_peer_that_reads_on_after_the_time_was_over_gets_everything_and_the_fin() {
 fn a_window_that_is_closed_when_our_fin_is_acknowledged_does_not_make_us_send_for_ever() {
     let (mut net, mut peer) = open_for(IDLE);
     fill_buffers(&mut net, &mut peer, b"ab");
-    net.pass(IDLE + Duration::from_millis(500));
+    let late = Duration::from_millis(500);
+    net.pass(IDLE + late);
     net.wire.sent.clear();
     net.arrive(peer.segment(Plain, peer.next, Some(2), b"")); // acknowledges the first byte: the timer restarts
     peer.acked = 2;
-    net.pass_in_silence(Duration::from_secs(1));
+    net.pass_in_silence(PERSIST);
     let probe = peer.take(&mut net);
     assert_eq!((probe.control, probe.seq, probe.data), (Fin, 2, upper(b"b")));
     peer.ack(&mut net);
     net.nothing_sent();
-    net.pass(Duration::from_millis(3500) - TICK);
+    net.pass(LINGER - late - PERSIST - TICK);
     assert!(net.wire.sent.len() < 3);
     net.wire.sent.clear();
     assert_reset_after(&mut net, &mut peer, TICK);

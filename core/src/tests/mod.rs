@@ -22,7 +22,7 @@
 //! | random segments, several peers, a refusing device | `random_segments` |
 //! | data: order, sequence number wrap, buffer wrap | `echo` |
 //! | closed windows, window updates; silly windows | `back_pressure`, `handshake`; `silly_window` |
-//! | zero-window probes: ours, and answers to the peer's | `back_pressure`, `deadlines`, `stalls` |
+//! | zero-window probes: ours, and answers to the peer's | `back_pressure`, `deadlines`, `persist`, `stalls` |
 //! | retransmission: fast recovery, slow start | `loss`, `segments`, `stalls`, `refusing_device` |
 //! | retransmission: duplicate acknowledgements | `fast_recovery`, `loss` |
 //! | retransmission: SACK blocks of the peer | `sack_scoreboard` |
@@ -103,6 +103,8 @@ mod path_mtu;
 mod peer;
 #[cfg(feature = "per-source")]
 mod per_source;
+#[cfg(feature = "recovery")]
+mod persist;
 mod random_segments;
 mod refusing_device;
 mod repeated_segments;

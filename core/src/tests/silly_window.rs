@@ -5,7 +5,7 @@ use std::vec::Vec;
 use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{None as Plain, Psh};
 
-use super::fixture::{Net, net};
+use super::fixture::{Net, PERSIST, net};
 use super::peer::{Peer, letters, peer, upper};
 use super::states::{buffers_full, open};
 
@@ -59,7 +59,7 @@ fn the_rest_of_a_window_is_not_filled_with_a_small_segment() {
 
 /// What the peer has room for leaves with the persist timer, though it is little.
 #[test]
-fn a_window_that_stays_small_is_filled_after_a_second() {
+fn a_window_that_stays_small_is_filled_when_the_persist_timer_fires() {
     let (mut net, mut peer) = open();
     peer.window = 100;
     peer.ack(&mut net);
@@ -68,7 +68,7 @@ fn a_window_that_stays_small_is_filled_after_a_second() {
     peer.take_ack(&mut net);
     let mut echo = Vec::new();
     while echo.len() < 300 {
-        net.pass_in_silence(Duration::from_secs(1));
+        net.pass_in_silence(PERSIST);
         let part = peer.take_data(&mut net);
         assert_eq!(part.len(), 100);
         echo.extend_from_slice(&part);

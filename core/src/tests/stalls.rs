@@ -5,7 +5,7 @@ use std::vec::Vec;
 use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{self, None as Plain, Psh};
 
-use super::fixture::Net;
+use super::fixture::{Net, PERSIST};
 use super::peer::{Peer, letters, upper};
 use super::states::{fill_buffers, open};
 
@@ -191,7 +191,7 @@ fn a_window_that_shrank_to_nothing_is_probed_within_a_retransmission_timeout() {
     peer.window = 0;
     net.arrive(peer.segment(Plain, peer.next, Some(513), &[]));
     net.nothing_sent();
-    net.pass_in_silence(Duration::from_secs(1));
+    net.pass_in_silence(PERSIST);
     for _ in 0..3 {
         let probe = peer.take(&mut net);
         net.nothing_sent();

@@ -214,6 +214,9 @@ impl Socket<'_> {
         if counts {
             tcb.peer_window = segment.tcp.window_len;
             tcb.largest_peer_window = tcb.largest_peer_window.max(tcb.peer_window);
+            if window == 0 && tcb.peer_window > 0 {
+                tcb.recovery.window_opens();
+            }
         }
         let numbers = Numbers { snd_una: tcb.snd_una, snd_max: tcb.snd_max };
         if !overtaken {

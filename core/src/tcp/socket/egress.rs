@@ -7,7 +7,6 @@ use smoltcp::wire::ETHERNET_HEADER_LEN;
 
 use crate::cx::Cx;
 use crate::ip::interface::Sent;
-use crate::tcp::segment::SentSegment;
 use crate::tcp::seq::Seq;
 use crate::tcp::socket::tcb::Departures;
 use crate::tcp::socket::{Socket, set};
@@ -46,7 +45,8 @@ impl<'a> Socket<'a> {
         let last = departures.last;
         self.note(last);
         self.look();
-        self.has_timer = sent != Sent::All(NEVER);
+        let had_timer = core::mem::replace(&mut self.has_timer, sent != Sent::All(NEVER));
+        self.ensure_timer(cx.now, had_timer);
         if sent == Sent::Held
             && let Some(sent) = self.acknowledge(cx, device)
         {
@@ -70,11 +70,5 @@ impl<'a> Socket<'a> {
             set(sockets),
             Departures { tcb, now, link_header, send_queue_empty, closed, answers: false, last: None },
         )
-    }
-
-    pub(super) fn note(&mut self, last: Option<SentSegment>) {
-        if let Some(last) = last {
-            self.persist_restarted &= last.end == last.seq;
-        }
     }
 }

@@ -20,7 +20,7 @@
 //! | [`old_window`] | an old segment changes the window |
 //! | [`fast_retransmit`] | a fast retransmission ignores the window |
 //! | [`endless_probe`] | a closed window is probed without end in FIN-WAIT-2 |
-//! | [`persist`] | probes of a closed window are up to a minute apart |
+//! | [`persist`] | a closed window is probed after a second at least, and once a minute in the end |
 //! | [`stall`] | no timer runs after a window has shrunk |
 //! | [`retransmission_timer`] | the timer starts at a second, and keeps its back-off |
 //! | [`tail_loss_probe`] | the loss of a last segment waits for the timer |
@@ -71,6 +71,7 @@ mod old_window;
 mod opening;
 #[cfg_attr(not(feature = "recovery"), path = "without/path_mtu.rs")]
 pub(crate) mod path_mtu;
+#[cfg_attr(not(feature = "recovery"), path = "without/persist.rs")]
 mod persist;
 mod pieces;
 #[cfg(feature = "recovery")]
@@ -122,8 +123,6 @@ pub(crate) struct Socket<'a> {
     seen: Seen,
     /// smoltcp has a timer running for this socket.
     has_timer: bool,
-    /// The timer of the probes of a closed window was restarted, and nothing has been sent since.
-    persist_restarted: bool,
     challenge_rate: ChallengeRate,
     small_segment: SmallSegment,
 }
@@ -156,7 +155,6 @@ impl<'a> Socket<'a> {
         tcb: Tcb::EMPTY,
         seen: Seen { state: State::Closed, recv_queue: 0, send_queue: 0 },
         has_timer: false,
-        persist_restarted: false,
         challenge_rate: ChallengeRate::FULL,
         small_segment: SmallSegment::NONE,
     };

@@ -48,7 +48,6 @@ impl<'a> Socket<'a> {
         if H::PASSES {
             self.tcb.offer_both(buffer);
         }
-        self.persist_restarted = false;
         self.challenge_rate = ChallengeRate::FULL;
         self.small_segment = SmallSegment::NONE;
         initial_sequence::open(cx, packets, self.sockets(), iss);

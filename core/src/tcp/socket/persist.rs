@@ -1,19 +1,107 @@
-//! smoltcp's probes of a closed window are up to a minute apart, too long to tell a living peer from a dead one.
+//! smoltcp probes a closed window after a second at least, or its backed off timeout, and once a minute in the end: too late for a
+//! window update that was lost, and to tell a living peer from a dead one.
 //!
-//! RFC 9293, section 3.8.6.1. A silent peer is probed every 5 seconds ([`policy`](crate::tcp::policy)); behind a closed
-//! window, smoltcp's own probe is the one, so its timer is restarted.
+//! RFC 9293, section 3.8.6.1: the first probe is sent when the window has been closed for the retransmission timeout, and the
+//! interval grows with each. As in Linux, one timer does for both: it runs while anything in the send queue waits, and what is done
+//! when it fires depends on whether the window has room. A window that opens ends the back-off. A silent peer is probed every 5
+//! seconds ([`policy`](crate::tcp::policy)); behind a closed window, this probe is the one.
+//!
+//! The probe is smoltcp's, which is told a time at which it is due, and its next one not before ours. Where the window has
+//! closed over what is in flight, smoltcp's retransmission timer fires first. smoltcp goes back to SND.UNA then, and sends nothing.
 //! Upstream: none.
 //! Shown by: core/tests/smoltcp.rs, `probes_of_a_closed_window_back_off_to_a_minute`
-//! Kept by: core/src/tests/deadlines.rs
+//! Kept by: core/src/tests/deadlines.rs, core/src/tests/persist.rs
 
+use smoltcp::phy::Device;
+use smoltcp::time::Instant;
+
+use crate::cx::Cx;
+use crate::ip::device::as_room;
+use crate::tcp::demux::Tuple;
+use crate::tcp::segment::SentSegment;
 use crate::tcp::socket::Socket;
+use crate::tcp::socket::tcb::Tcb;
+use crate::tcp::timers::NEVER;
 
 impl Socket<'_> {
-    /// True if the timer of the probes is to be restarted to probe a silent peer. smoltcp's first probe comes no sooner
-    /// than a retransmission would: do not be tempted to restart the timer again before it has fired.
-    pub(crate) fn restarts_persist(&mut self) -> bool {
-        let restarts = self.send_queue() > 0 && self.tcb.peer_window == 0 && !self.persist_restarted;
-        self.persist_restarted |= restarts;
-        restarts
+    /// After egress: has the timer run while anything waits for an acknowledgement or for the window. `had_timer`: smoltcp
+    /// had one before.
+    #[inline]
+    pub(super) fn ensure_timer(&mut self, now: Instant, had_timer: bool) {
+        let in_flight = self.tcb.snd_una.is_before(self.tcb.snd_max);
+        if self.send_queue() > 0 || in_flight {
+            self.tcb.recovery.timer.ensure(now);
+            if self.tcb.peer_window == 0 && in_flight && had_timer && !self.has_timer {
+                self.has_gone_back();
+            }
+        }
     }
+
+    /// True if the timer is the persist timer: there is something to send, and the window is closed, or nothing is in flight as
+    /// the window has no room for a whole segment ([`small_segments`](super::small_segments)).
+    pub(super) fn is_persisting(&self) -> bool {
+        let idle = self.tcb.recovery.is_idle(self.tcb.snd_una);
+        self.send_queue() > 0 && (self.tcb.peer_window == 0 || idle)
+    }
+
+    /// The persist timer has fired. True if the closed window is to be probed; otherwise what was withheld leaves.
+    pub(super) fn persist_timer_fires(&mut self, now: Instant) -> bool {
+        let Tcb { recovery, peer_window, .. } = &mut self.tcb;
+        recovery.probes_window = *peer_window == 0;
+        if recovery.probes_window {
+            recovery.backs_off();
+        }
+        recovery.timer.restart(now);
+        recovery.probes_window
+    }
+
+    /// True if the closed window is to be probed, as the peer is silent.
+    pub(crate) fn restarts_persist(&mut self) -> bool {
+        let probes = self.send_queue() > 0 && self.tcb.peer_window == 0;
+        self.tcb.recovery.probes_window = probes;
+        probes
+    }
+
+    /// Has smoltcp send a probe of the closed window now; if the device has no room, that is tried again
+    /// ([`stall`](super::stall)).
+    #[cold]
+    pub(super) fn probe_at_once<H, D: Device + ?Sized>(
+        &mut self,
+        cx: &mut Cx<'_, H>,
+        device: &mut D,
+        tuple: Tuple,
+    ) {
+        // The first time, it may be smoltcp's retransmission timer that fires.
+        for _ in 0..2 {
+            let due = cx.interface.poll_at(cx.now, self.sockets());
+            if due == NEVER || self.tcb.peer_window > 0 {
+                break;
+            }
+            let Some(token) = device.transmit(cx.now) else {
+                return;
+            };
+            let next = cx.now + self.tcb.recovery.timer.interval();
+            let at = self.tell(cx, next).max(due);
+            self.tcb.recovery.told = self.tcb.recovery.told.max(at);
+            if self.send_one(cx, at, as_room(&mut Some(token))) {
+                break;
+            }
+            if cx.interface.poll_at(cx.now, self.sockets()) == NEVER {
+                self.has_gone_back();
+            }
+            self.restart_timer(cx, tuple);
+        }
+        self.tcb.recovery.probes_window = false;
+    }
+
+    /// smoltcp has gone back to SND.UNA behind a closed window, and sent nothing.
+    #[cold]
+    fn has_gone_back(&mut self) {
+        let numbers = self.numbers();
+        self.tcb.recovery.goes_back(numbers);
+    }
+
+    /// There is nothing to note of the last segment of a turn.
+    #[inline]
+    pub(super) fn note(&mut self, _last: Option<SentSegment>) {}
 }

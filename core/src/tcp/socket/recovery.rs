@@ -35,7 +35,7 @@ pub(crate) struct Recovery {
     pub(super) back: bool,
     /// smoltcp has gone back on this connection: it takes that for a timeout, and its own grows each time.
     pub(super) wound: bool,
-    /// The closed window is to be probed.
+    /// The closed window is to be probed, as soon as the device has room.
     pub(super) probes_window: bool,
     /// HighRxt (RFC 6675, section 2): one past the highest byte that was sent again, since SND.UNA was last.
     repeated: Seq,
@@ -83,6 +83,7 @@ impl Recovery {
     #[cfg_attr(feature = "fast", inline(always))]
     pub(super) fn departs(&mut self, now: Instant, segment: &SentSegment, numbers: Numbers) {
         self.acked = segment.ack;
+        let idle = self.is_idle(numbers.snd_una);
         if segment.end == segment.seq {
             if !self.back {
                 self.snd_nxt = segment.seq;
@@ -100,12 +101,52 @@ impl Recovery {
         } else {
             self.timer.time(now, segment.end);
         }
-        if !segment.syn {
+        if idle && !segment.syn {
+            // Anew: it may have run as the persist timer.
+            self.timer.restart(now);
+        } else if !segment.syn {
             self.timer.ensure(now);
         }
         if self.lossy && self.fast.phase == Phase::Open {
             self.hasten_probe(now, Numbers { snd_max: self.snd_nxt, ..numbers });
         }
+    }
+
+    /// True if nothing is in flight, or nothing but the byte of a probe of the closed window, which smoltcp sends again.
+    #[inline]
+    pub(super) fn is_idle(&self, snd_una: Seq) -> bool {
+        !self.back && !self.snd_nxt.is_after(snd_una)
+    }
+
+    /// The timer has fired: the next time, it runs for twice as long.
+    pub(super) fn backs_off(&mut self) {
+        self.troubled = true;
+        self.timer.backoff = self.timer.backoff.saturating_add(1);
+    }
+
+    /// The closed window has opened: what leaves now is not timed by the persist timer, nor backed off as the probes were.
+    #[cold]
+    pub(super) fn window_opens(&mut self) {
+        self.probes_window = false;
+        self.timer.backoff = 0;
+        self.timer.stop();
+    }
+
+    /// smoltcp has gone back to SND.UNA behind a closed window: what is in flight is taken to be lost, as after a timeout.
+    pub(super) fn goes_back(&mut self, numbers: Numbers) {
+        self.times_out(numbers);
+        (self.resume, self.repeated) = (numbers.snd_una, numbers.snd_una);
+        self.snd_nxt = numbers.snd_una;
+        self.back = self.snd_nxt.is_before(numbers.snd_max);
+        self.wound |= self.back;
+    }
+
+    /// Takes what is in flight to be lost.
+    fn times_out(&mut self, numbers: Numbers) {
+        let again = self.fast.phase == Phase::Loss;
+        self.troubled = true;
+        self.window.collapse(numbers.in_flight(), self.smss, again);
+        self.fast.begin(Phase::Loss, numbers.snd_max);
     }
 
     /// Takes note of a segment that leaves again.
@@ -168,9 +209,6 @@ impl Recovery {
         if numbers.in_flight() == 0 {
             (self.ordered, self.back) = (false, false);
             self.sack.clear();
-            if self.wound && segment.tcp.window_len == 0 {
-                self.timer.restart(now);
-            }
             return;
         }
         self.sack.advance(numbers.snd_una);
@@ -314,10 +352,8 @@ impl Recovery {
         } else if self.fast.phase == Phase::Open && self.probe.takes(&self.timer) {
             self.order(now, numbers);
         } else {
-            let again = self.fast.phase == Phase::Loss;
-            self.window.collapse(numbers.in_flight(), self.smss, again);
-            self.fast.begin(Phase::Loss, numbers.snd_max);
-            self.timer.backoff = self.timer.backoff.saturating_add(1);
+            self.times_out(numbers);
+            self.backs_off();
             self.order(now, numbers);
         }
     }

@@ -18,7 +18,6 @@ use crate::tcp::segment::{Built, Segment, build};
 use crate::tcp::seq::wrapped;
 use crate::tcp::socket::Socket;
 use crate::tcp::socket::recovery::Numbers;
-use crate::tcp::socket::tcb::Tcb;
 use crate::tcp::timers::NEVER;
 
 /// smoltcp's timer runs for this long at least, and for that long at most.
@@ -33,28 +32,20 @@ impl Socket<'_> {
         Numbers { snd_una: self.tcb.snd_una, snd_max: self.tcb.snd_max }
     }
 
-    /// When [`retransmission_due`](Self::retransmission_due) has something to do. Behind a closed window, smoltcp's probes
-    /// take the timer's place (RFC 9293, section 3.8.6.1); where smoltcp has gone back, they would come too late.
+    /// When [`retransmission_due`](Self::retransmission_due) has something to do.
     #[inline]
     pub(crate) fn retransmits_at(&self) -> Instant {
-        let recovery = &self.tcb.recovery;
-        if self.tcb.peer_window == 0 && !recovery.wound { NEVER } else { recovery.timer.at() }
+        self.tcb.recovery.timer.at()
     }
 
-    /// The retransmission timer has fired. True if the closed window is to be probed.
+    /// The timer has fired. True if the closed window is to be probed.
     pub(crate) fn retransmission_due(&mut self, now: Instant) -> bool {
-        let (numbers, queued) = (self.numbers(), self.send_queue() > 0);
-        let Tcb { recovery, peer_window, .. } = &mut self.tcb;
-        recovery.probes_window = *peer_window == 0 && queued;
-        if recovery.probes_window {
-            recovery.timer.backoff = recovery.timer.backoff.saturating_add(1);
-            recovery.timer.restart(now);
-        } else if *peer_window == 0 {
-            recovery.timer.stop();
-        } else {
-            recovery.fires(now, numbers);
+        if self.is_persisting() {
+            return self.persist_timer_fires(now);
         }
-        recovery.probes_window
+        let numbers = self.numbers();
+        self.tcb.recovery.fires(now, numbers);
+        false
     }
 
     /// Sends again what is lost, if that was ordered. None if there is nothing that keeps the rest from being sent.
@@ -128,13 +119,19 @@ impl Socket<'_> {
         at
     }
 
-    /// Sends one packet.
-    pub(super) fn send_one<H>(&mut self, cx: &mut Cx<'_, H>, at: Instant, tx: &mut (impl Room + ?Sized)) {
+    /// Sends one packet. True if it has data, or a FIN.
+    pub(super) fn send_one<H>(
+        &mut self,
+        cx: &mut Cx<'_, H>,
+        at: Instant,
+        tx: &mut (impl Room + ?Sized),
+    ) -> bool {
         let (sockets, mut departures) = self.departures(cx, false);
         cx.interface.send_one(at, tx, sockets, &mut departures);
         let last = departures.last;
         self.note(last);
         self.look();
+        last.is_some_and(|last| last.end != last.seq)
     }
 
     /// Sends the acknowledgement or the window that is due while the congestion window holds back the data that it would ride

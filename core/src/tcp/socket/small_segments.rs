@@ -17,8 +17,7 @@ use crate::tcp::seq::wrapped;
 use crate::tcp::socket::Socket;
 use crate::tcp::timers::NEVER;
 
-/// A small segment waits for this long at least, and then until a timer of smoltcp's fires: that of the probes of the closed
-/// window that it was shown.
+/// A small segment waits for this long at least, and then until the persist timer fires, or something comes.
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// When the wait for room is over.

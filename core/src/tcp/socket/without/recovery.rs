@@ -17,10 +17,11 @@ pub(crate) struct Recovery {
     /// SMSS: no segment is longer.
     pub(super) smss: u16,
     pub(super) timer: NoTimer,
-    /// The next three say that smoltcp's timer is not led.
+    /// The next two say that smoltcp's timer is not led.
     pub(super) back: bool,
     pub(super) probes_window: bool,
-    pub(super) told: Instant,
+    /// The timer of the probes of a closed window was restarted, and nothing has been sent since.
+    pub(super) persist_restarted: bool,
 }
 
 /// In place of a retransmission timer beside smoltcp's.
@@ -42,7 +43,7 @@ impl Recovery {
     pub(crate) const EMPTY: Recovery = Recovery::new(0, false);
 
     pub(crate) const fn new(smss: u16, _sack_permitted: bool) -> Recovery {
-        Recovery { smss, timer: NoTimer, back: false, probes_window: false, told: Instant::ZERO }
+        Recovery { smss, timer: NoTimer, back: false, probes_window: false, persist_restarted: false }
     }
 
     pub(super) fn departs(&mut self, _now: Instant, _segment: &SentSegment, _numbers: Numbers) {}
@@ -56,6 +57,8 @@ impl Recovery {
         _window: u16,
     ) {
     }
+
+    pub(super) fn window_opens(&mut self) {}
 
     pub(super) fn permits(&self, _numbers: Numbers, _end: Seq) -> bool {
         true
