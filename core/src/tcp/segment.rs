@@ -224,6 +224,7 @@ pub(crate) struct SentSegment {
     /// As it stands in the header: not scaled.
     pub(crate) window: u16,
     pub(crate) syn: bool,
+    pub(crate) fin: bool,
     pub(crate) rst: bool,
     /// Where the TCP header begins in the packet.
     header: usize,
@@ -255,6 +256,7 @@ impl SentSegment {
             ack: number(8),
             window: u16::from_be_bytes([fields[14], fields[15]]),
             syn: flags & 2 != 0,
+            fin: flags & 1 != 0,
             rst: flags & 4 != 0,
             header,
         })

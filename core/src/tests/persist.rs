@@ -4,10 +4,11 @@
 use std::vec::Vec;
 
 use smoltcp::time::Duration;
-use smoltcp::wire::TcpControl::{None as Plain, Psh};
+use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh};
 
 use super::fixture::{Net, RTO, TICK, net};
 use super::peer::{Peer, letters, peer, upper};
+use super::states::open;
 
 /// Of the peer that is far away.
 const ROUND_TRIP: Duration = Duration::from_millis(900);
@@ -183,6 +184,26 @@ fn what_leaves_after_a_wait_for_room_is_timed_anew() {
     net.arrive(peer.segment(Plain, peer.next, Some(501), b""));
     assert!(peer.take_data(&mut net).starts_with(&upper(&letters(600)[500..])));
     net.pass_in_silence(RTO);
+}
+
+/// Our FIN needs no room in the peer's window.
+#[test]
+fn a_fin_that_is_lost_behind_a_closed_window_is_sent_again() {
+    let (mut net, mut peer) = open();
+    peer.window = 0;
+    peer.send(&mut net, Fin, b"");
+    for timeouts in [0, 1, 1, 2, 4] {
+        net.pass(RTO * timeouts - TICK * timeouts.min(1));
+        assert_eq!(net.wire.sent.len(), usize::from(timeouts == 0));
+        net.pass(TICK * timeouts.min(1));
+        let fin = peer.take(&mut net);
+        net.nothing_sent();
+        assert_eq!((fin.control, fin.seq, fin.data.len()), (Fin, 1, 0));
+        peer.acked = 1;
+    }
+    peer.acked = 2;
+    peer.ack(&mut net);
+    assert_eq!((net.stats().closed, net.stats().live), (1, 0));
 }
 
 /// The device had no room for the probe.

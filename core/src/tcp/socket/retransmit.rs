@@ -63,7 +63,9 @@ impl Socket<'_> {
     #[inline(never)]
     fn retransmit<H, D: Device + ?Sized>(&mut self, cx: &mut Cx<'_, H>, device: &mut D) -> Option<Sent> {
         let numbers = self.numbers();
-        let is_due = numbers.in_flight() > 0 && self.tcb.peer_window > 0 && self.is_synchronized();
+        // A FIN alone needs no window.
+        let has_room = self.tcb.peer_window > 0 || self.send_queue() == 0;
+        let is_due = numbers.in_flight() > 0 && has_room && self.is_synchronized();
         if !is_due {
             self.tcb.recovery.ordered = false;
             return None;

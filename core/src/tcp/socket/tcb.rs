@@ -188,9 +188,10 @@ pub(crate) struct Departures<'t> {
 }
 
 impl Departures<'_> {
-    /// True if the segment is a probe of the peer or of its closed window.
+    /// True if the segment is a probe of the peer or of its closed window. Behind the byte of such a probe may be our FIN, but a FIN
+    /// alone is none.
     fn is_probe(&self, segment: &SentSegment) -> bool {
-        let one_byte = segment.end == segment.seq + 1 && !segment.syn;
+        let one_byte = segment.end == segment.seq + 1 + u32::from(segment.fin) && !segment.syn;
         let known = self.send_queue_empty && segment.seq.is_before(self.tcb.snd_una);
         one_byte && (self.tcb.peer_window == 0 || known)
     }
