@@ -220,3 +220,23 @@ fn a_probe_that_the_device_has_refused_leaves_within_a_second() {
     net.pass(Duration::from_secs(1));
     take_probe(&mut net, &mut peer);
 }
+
+/// Each wait for room is as long as the first one.
+#[test]
+fn each_small_segment_waits() {
+    let (mut net, mut peer) = open();
+    for _ in 0..3 {
+        peer.window = 20;
+        peer.ack(&mut net);
+        let begin = peer.acked;
+        peer.send(&mut net, Psh, &letters(100));
+        peer.take_ack(&mut net);
+        net.pass(RTO - TICK);
+        net.nothing_sent();
+        peer.window = 60_000;
+        net.arrive(peer.segment(Plain, peer.next, Some(begin), b""));
+        assert_eq!(peer.take_data(&mut net), upper(&letters(100)));
+        peer.ack(&mut net);
+        net.pass(Duration::from_secs(5));
+    }
+}

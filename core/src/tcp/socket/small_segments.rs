@@ -13,7 +13,7 @@ use smoltcp::time::{Duration, Instant};
 use crate::cx::Cx;
 use crate::tcp::demux::Tuple;
 use crate::tcp::segment::{Built, Segment, build};
-use crate::tcp::seq::wrapped;
+use crate::tcp::seq::{Seq, wrapped};
 use crate::tcp::socket::Socket;
 use crate::tcp::timers::NEVER;
 
@@ -23,13 +23,15 @@ const PATIENCE: Duration = Duration::from_millis(200);
 /// When the wait for room is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SmallSegment {
+    /// The first byte that waits.
+    first: Seq,
     wait_until: Instant,
     /// smoltcp was shown a window since it has processed a segment. It is not shown the same again, which would restart its timer.
     is_shown: bool,
 }
 
 impl SmallSegment {
-    pub(super) const NONE: SmallSegment = SmallSegment { wait_until: NEVER, is_shown: false };
+    pub(super) const NONE: SmallSegment = SmallSegment { first: Seq(0), wait_until: NEVER, is_shown: false };
 
     /// smoltcp was shown a segment of the peer's, and with it the true window.
     #[inline]
@@ -63,7 +65,11 @@ impl Socket<'_> {
             self.small_segment = SmallSegment::NONE;
             return;
         }
-        let SmallSegment { wait_until, is_shown } = self.small_segment;
+        let first = tcb.snd_una + in_flight;
+        if self.small_segment.first != first {
+            self.small_segment = SmallSegment { first, ..SmallSegment::NONE };
+        }
+        let SmallSegment { wait_until, is_shown, .. } = self.small_segment;
         let shown = if cx.now >= wait_until {
             self.small_segment = SmallSegment::NONE;
             window
@@ -71,7 +77,7 @@ impl Socket<'_> {
             return;
         } else {
             let wait_until = wait_until.min(cx.now + PATIENCE);
-            self.small_segment = SmallSegment { wait_until, is_shown: true };
+            self.small_segment = SmallSegment { first, wait_until, is_shown: true };
             window - rest
         };
         self.show_window(cx, shown);
