@@ -85,7 +85,6 @@ impl Socket<'_> {
             self.send_one(cx, at, tx);
         }
         self.tcb.recovery.back = self.tcb.recovery.snd_nxt.is_before(self.tcb.snd_max);
-        self.tcb.recovery.wound |= self.tcb.recovery.back;
         self.tcb.recovery.back
     }
 

@@ -19,9 +19,41 @@ use crate::cx::Cx;
 use crate::ip::device::as_room;
 use crate::tcp::demux::Tuple;
 use crate::tcp::segment::SentSegment;
+use crate::tcp::seq::Seq;
 use crate::tcp::socket::Socket;
+use crate::tcp::socket::recovery::{Numbers, Recovery};
 use crate::tcp::socket::tcb::Tcb;
 use crate::tcp::timers::NEVER;
+
+impl Recovery {
+    /// True if nothing is in flight, or nothing but the byte of a probe of the closed window, which smoltcp sends again.
+    #[inline]
+    pub(super) fn is_idle(&self, snd_una: Seq) -> bool {
+        !self.back && !self.snd_nxt.is_after(snd_una)
+    }
+
+    /// The timer has fired: the next time, it runs for twice as long.
+    pub(super) fn backs_off(&mut self) {
+        self.troubled = true;
+        self.timer.backoff = self.timer.backoff.saturating_add(1);
+    }
+
+    /// The closed window has opened: what leaves now is not timed by the persist timer, nor backed off as the probes were.
+    #[cold]
+    pub(super) fn window_opens(&mut self) {
+        self.probes_window = false;
+        self.timer.backoff = 0;
+        self.timer.stop();
+    }
+
+    /// smoltcp has gone back to SND.UNA behind a closed window: what is in flight is taken to be lost, as after a timeout.
+    pub(super) fn goes_back(&mut self, numbers: Numbers) {
+        self.times_out(numbers);
+        (self.resume, self.repeated) = (numbers.snd_una, numbers.snd_una);
+        self.snd_nxt = numbers.snd_una;
+        self.back = self.snd_nxt.is_before(numbers.snd_max);
+    }
+}
 
 impl Socket<'_> {
     /// After egress: has the timer run while anything waits for an acknowledgement or for the window. `had_timer`: smoltcp

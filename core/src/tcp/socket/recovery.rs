@@ -33,14 +33,12 @@ pub(crate) struct Recovery {
     pub(super) under_way: bool,
     /// smoltcp has gone back, and its SND.NXT has not come to SND.MAX again.
     pub(super) back: bool,
-    /// smoltcp has gone back on this connection: it takes that for a timeout, and its own grows each time.
-    pub(super) wound: bool,
     /// The closed window is to be probed, as soon as the device has room.
     pub(super) probes_window: bool,
     /// HighRxt (RFC 6675, section 2): one past the highest byte that was sent again, since SND.UNA was last.
-    repeated: Seq,
+    pub(super) repeated: Seq,
     /// Something has been lost, or seemed to be, since all was acknowledged.
-    troubled: bool,
+    pub(super) troubled: bool,
     /// Something has been lost on this connection.
     lossy: bool,
     /// SND.NXT as smoltcp has it.
@@ -68,7 +66,6 @@ impl Recovery {
             resume: Seq(0),
             under_way: false,
             back: false,
-            wound: false,
             probes_window: false,
             repeated: Seq(0),
             troubled: false,
@@ -112,37 +109,8 @@ impl Recovery {
         }
     }
 
-    /// True if nothing is in flight, or nothing but the byte of a probe of the closed window, which smoltcp sends again.
-    #[inline]
-    pub(super) fn is_idle(&self, snd_una: Seq) -> bool {
-        !self.back && !self.snd_nxt.is_after(snd_una)
-    }
-
-    /// The timer has fired: the next time, it runs for twice as long.
-    pub(super) fn backs_off(&mut self) {
-        self.troubled = true;
-        self.timer.backoff = self.timer.backoff.saturating_add(1);
-    }
-
-    /// The closed window has opened: what leaves now is not timed by the persist timer, nor backed off as the probes were.
-    #[cold]
-    pub(super) fn window_opens(&mut self) {
-        self.probes_window = false;
-        self.timer.backoff = 0;
-        self.timer.stop();
-    }
-
-    /// smoltcp has gone back to SND.UNA behind a closed window: what is in flight is taken to be lost, as after a timeout.
-    pub(super) fn goes_back(&mut self, numbers: Numbers) {
-        self.times_out(numbers);
-        (self.resume, self.repeated) = (numbers.snd_una, numbers.snd_una);
-        self.snd_nxt = numbers.snd_una;
-        self.back = self.snd_nxt.is_before(numbers.snd_max);
-        self.wound |= self.back;
-    }
-
     /// Takes what is in flight to be lost.
-    fn times_out(&mut self, numbers: Numbers) {
+    pub(super) fn times_out(&mut self, numbers: Numbers) {
         let again = self.fast.phase == Phase::Loss;
         self.troubled = true;
         self.window.collapse(numbers.in_flight(), self.smss, again);
@@ -201,7 +169,7 @@ impl Recovery {
     #[cold]
     #[inline(never)]
     fn advances_in_trouble(&mut self, now: Instant, segment: &Segment<'_>, numbers: Numbers) {
-        self.troubled = self.lossy || self.wound || numbers.in_flight() > 0;
+        self.troubled = self.lossy || numbers.in_flight() > 0;
         self.timer.backoff = 0;
         let probed = self.probe.was_sent() && self.fast.phase == Phase::Open;
         self.probe = TailLossProbe::NEW;
