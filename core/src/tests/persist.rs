@@ -145,6 +145,30 @@ fn nothing_is_left_out_when_smoltcp_goes_back_before_our_timer_has_fired() {
     }
 }
 
+/// As the peer delays its acknowledgement by as much as it may.
+#[test]
+fn a_delayed_acknowledgement_from_far_away_draws_no_retransmission() {
+    for length in [1, 50, 250, 500, 1000] {
+        let (mut net, mut peer) = far_away();
+        peer.ack(&mut net);
+        peer.send(&mut net, Psh, &letters(length));
+        let mut echo = peer.take_data(&mut net);
+        assert_eq!(echo.len(), length.min(500));
+        net.pass_in_silence(ROUND_TRIP + Duration::from_millis(200));
+        for _ in 0..1000 {
+            peer.ack(&mut net);
+            echo.extend(peer.take_data(&mut net));
+        }
+        assert!(echo == upper(&letters(length)));
+        // What is lost comes after our own timeout.
+        peer.send(&mut net, Psh, b"lost");
+        let begin = peer.take(&mut net).seq;
+        net.pass_in_silence(ROUND_TRIP + Duration::from_millis(200));
+        net.pass(Duration::from_secs(3));
+        assert_eq!(peer.take(&mut net).seq, begin);
+    }
+}
+
 /// Many losses make smoltcp's timeout longer than the 5 seconds between the probes.
 #[test]
 fn a_silent_peer_with_a_closed_window_is_probed_every_5_seconds_whatever_was_lost() {

@@ -36,6 +36,7 @@ impl<'a> Socket<'a> {
     /// Sends whatever smoltcp has to send, with the interface's MTU.
     #[inline(never)]
     pub(super) fn send_all<H, D: Device + ?Sized>(&mut self, cx: &mut Cx<'_, H>, device: &mut D) -> Sent {
+        self.outlast_timer(cx, device);
         if let Some(sent) = self.send_again(cx, device) {
             return sent;
         }

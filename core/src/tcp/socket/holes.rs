@@ -88,6 +88,36 @@ impl Socket<'_> {
         self.tcb.recovery.back
     }
 
+    /// Before anything is sent: keeps smoltcp's timer, should it fire before ours, from sending anything again.
+    #[inline]
+    pub(super) fn outlast_timer<H, D: Device + ?Sized>(&mut self, cx: &mut Cx<'_, H>, device: &mut D) {
+        if self.tcb.recovery.timer.may_be_overtaken(cx.now) {
+            self.throw_retransmission_away(cx, device);
+        }
+    }
+
+    /// If smoltcp has nothing to send but what its timer is due for, has it go back, and throw away what has not been lost.
+    #[cold]
+    #[inline(never)]
+    fn throw_retransmission_away<H, D: Device + ?Sized>(&mut self, cx: &mut Cx<'_, H>, device: &mut D) {
+        let due = cx.interface.poll_at(cx.now, self.sockets());
+        // Where there is something else to send, smoltcp says "now", which is 0.
+        let fires = due > Instant::ZERO && due <= cx.now && self.has_timer;
+        let is_open = self.tcb.peer_window > 0 && !self.is_persisting();
+        let recovery = &self.tcb.recovery;
+        if fires
+            && is_open
+            && !recovery.ordered
+            && self.can_skip()
+            && let Some(token) = device.transmit(cx.now)
+        {
+            let Tcb { recovery, snd_una, snd_max, .. } = &mut self.tcb;
+            let snd_una = *snd_una;
+            (recovery.resume, recovery.back) = (*snd_max, true);
+            self.skip(cx, cx.now, snd_una, as_room(&mut Some(token)));
+        }
+    }
+
     /// Sends what is lost, and throws away what is not, until smoltcp has come to SND.MAX. None if it has.
     pub(super) fn fill_holes<H, D: Device + ?Sized>(
         &mut self,

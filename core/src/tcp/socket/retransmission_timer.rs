@@ -3,8 +3,9 @@
 //!
 //! RFC 6298: the timeout follows the round trips, and the back-off is for a segment that is lost again and again; a segment
 //! that was sent twice measures nothing. Linux starts at 200 ms, and takes the back-off back when SND.UNA advances. So
-//! the timeouts are our own, and each orders a retransmission ([`recovery`](super::recovery)). The SYN|ACK is left to
-//! smoltcp's timer.
+//! the timeouts are our own, and each orders a retransmission ([`recovery`](super::recovery)). Where a round trip takes nearly a
+//! second or more, smoltcp's timer may fire before ours, as it does not allow for a delayed acknowledgement: what it sends again
+//! is thrown away ([`holes`](super::holes)). The SYN|ACK is left to smoltcp's timer.
 //! Upstream: none.
 //! Shown by: core/tests/smoltcp.rs, `the_retransmission_timer_doubles_without_end`,
 //! `the_back_off_is_kept_when_snd_una_advances`, `a_peer_that_is_heard_again_waits_for_the_timer`
@@ -21,6 +22,8 @@ const INITIAL: u32 = 1_000_000;
 const MARGIN: u32 = 220_000;
 /// The longest timeout (RFC 6298, section 2.5: 60 seconds at least).
 const LONGEST: u32 = 60_000_000;
+/// smoltcp's timer runs for this long at least.
+const SMOLTCP: u32 = 1_000_000;
 /// A peer that is heard, and acknowledges nothing, is sent the first segment again this often.
 const HEARD: Duration = Duration::from_secs(1);
 
@@ -163,6 +166,12 @@ impl RetransmissionTimer {
 
     pub(super) fn start(&mut self, now: Instant, interval: u32) {
         (self.started, self.interval) = (now, interval);
+    }
+
+    /// True if smoltcp's timer, which was started at the same time, may fire before this one.
+    #[inline]
+    pub(super) fn may_be_overtaken(&self, now: Instant) -> bool {
+        self.interval > SMOLTCP && now >= self.started + micros_long(SMOLTCP) && now < self.at()
     }
 
     /// Brings the timer forward to `interval` from now, if it would fire later.

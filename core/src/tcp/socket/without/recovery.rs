@@ -82,6 +82,8 @@ impl Socket<'_> {
         self.look();
     }
 
+    pub(super) fn outlast_timer<H, D: Device + ?Sized>(&mut self, _cx: &mut Cx<'_, H>, _device: &mut D) {}
+
     pub(super) fn send_again<H, D: Device + ?Sized>(
         &mut self,
         _cx: &mut Cx<'_, H>,
