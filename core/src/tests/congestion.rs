@@ -151,7 +151,7 @@ fn what_a_connection_sends_in_its_turn_is_bounded() {
         let mut other = peer(40_001);
         other.connect(&mut net);
         let (mut acked, mut begins) = (1, flood(&mut net, &mut greedy, 60_000));
-        while begins.last().unwrap() - acked < 300 * 48 {
+        for _ in 0..300 {
             acked += 48;
             net.arrive(greedy.segment(Plain, greedy.next, Some(acked), &[]));
             begins.extend(greedy.begins(&mut net));
