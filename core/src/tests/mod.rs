@@ -27,6 +27,7 @@
 //! | retransmission: duplicate acknowledgements | `fast_recovery`, `loss` |
 //! | retransmission: SACK blocks of the peer | `sack_scoreboard` |
 //! | retransmission: round trips, timer, tail loss probe | `retransmission_timer` |
+//! | retransmission where one segment is in flight | `single_segment` |
 //! | retransmission without the feature `recovery` | `slow_timer` |
 //! | congestion window | `congestion` |
 //! | ICMP "fragmentation needed", "packet too big" | `path_mtu` |
@@ -120,6 +121,8 @@ mod segments;
 mod sequence_numbers;
 mod shutdown;
 mod silly_window;
+#[cfg(feature = "recovery")]
+mod single_segment;
 mod slots;
 mod slow_clients;
 #[cfg(not(feature = "recovery"))]

@@ -38,7 +38,7 @@
 //! | [`unread_data`] | unread data is lost without a RST |
 //!
 //! The others are no repairs: [`opening`] is how it begins, [`arrival`] and [`egress`] are a segment's ways in and out,
-//! [`recovery`], [`pipe`] and [`retransmit`] have the sender's repairs work together, [`tcb`] and [`rfc5961`] would be needed beside a
+//! [`recovery`], [`pipe`] and [`retransmit`] have the sender's repairs work together, [`single_segment`] is for small buffers, [`tcb`] and [`rfc5961`] would be needed beside a
 //! perfect stack, [`stream`] is the handler's view,
 //! [`pieces`] is how smoltcp is shown what did not come so, and
 //! [`shortcuts`] are for speed.
@@ -91,6 +91,8 @@ mod sack_scoreboard;
 mod scaled_syn_window;
 mod shortcuts;
 mod silly_window;
+#[cfg(feature = "recovery")]
+mod single_segment;
 mod small_segments;
 mod stall;
 pub(crate) mod stream;

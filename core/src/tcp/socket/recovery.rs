@@ -17,7 +17,7 @@ use crate::tcp::socket::tail_loss_probe::TailLossProbe;
 #[derive(Debug)]
 pub(crate) struct Recovery {
     pub(super) timer: RetransmissionTimer,
-    probe: TailLossProbe,
+    pub(super) probe: TailLossProbe,
     pub(super) fast: FastRecovery,
     pub(super) sack: Scoreboard,
     pub(super) window: CongestionWindow,
@@ -43,8 +43,9 @@ pub(crate) struct Recovery {
     lossy: bool,
     /// SND.NXT as smoltcp has it.
     pub(super) snd_nxt: Seq,
-    /// The acknowledgement that left last.
+    /// The acknowledgement that left last, and that which left last with data.
     pub(super) acked: Seq,
+    pub(super) answered: Seq,
     /// The farthest time that smoltcp was told.
     pub(super) told: Instant,
 }
@@ -72,6 +73,7 @@ impl Recovery {
             lossy: false,
             snd_nxt: Seq(0),
             acked: Seq(0),
+            answered: Seq(0),
             told: Instant::ZERO,
         }
     }
@@ -87,6 +89,7 @@ impl Recovery {
             }
             return;
         }
+        self.answered = segment.ack;
         if self.under_way && segment.seq == numbers.snd_una {
             self.under_way = false;
             self.snd_nxt = self.snd_nxt.max(segment.end);
@@ -218,6 +221,12 @@ impl Recovery {
             return;
         }
         self.troubled = true;
+        if self.misses_answer(now, segment) {
+            self.lossy = true;
+            self.probe.fills_again();
+            self.order(now, numbers);
+            return;
+        }
         let tcp = &segment.tcp;
         let news = self.hears_blocks(now, segment, numbers);
         let bare = tcp.payload.is_empty() && tcp.control == TcpControl::None && tcp.window_len == window;

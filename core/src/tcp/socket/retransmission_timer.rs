@@ -195,6 +195,14 @@ impl RetransmissionTimer {
         self.interval = 0;
     }
 
+    /// For how long the timer has been running, in microseconds.
+    pub(super) fn runs_for(&self, now: Instant) -> u32 {
+        match self.interval {
+            0 => 0,
+            _ => (now - self.started).total_micros().try_into().unwrap_or(u32::MAX),
+        }
+    }
+
     /// How long the timer runs.
     pub(super) fn interval(&self) -> Duration {
         micros_long(self.interval)
