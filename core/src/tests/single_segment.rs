@@ -18,11 +18,11 @@ fn measured() -> (Net, Peer) {
     (net, peer)
 }
 
-/// The peer sends 1000 bytes, and this is what comes back of it.
+/// The peer sends 1024 bytes, and this is what comes back of it.
 #[track_caller]
 fn asks(net: &mut Net, peer: &mut Peer, acked: i32) -> Vec<i32> {
-    net.arrive(peer.segment(Psh, peer.next, Some(acked), &letters(1000)));
-    peer.next += 1000;
+    net.arrive(peer.segment(Psh, peer.next, Some(acked), &letters(1024)));
+    peer.next += 1024;
     peer.begins(net)
 }
 
@@ -33,7 +33,7 @@ fn an_echo_is_lost_if_the_peer_sends_again_what_it_echoes_two_round_trips_later(
         assert_eq!(asks(&mut net, &mut peer, 9), [9]);
         // The peer has not received that, and sends all of it again, or an empty segment to the left of the window.
         let again = |net: &mut Net, peer: &mut Peer| {
-            let data = if probe { Vec::new() } else { letters(1000) };
+            let data = if probe { Vec::new() } else { letters(1024) };
             let seq = if probe { peer.next - 1 } else { 9 };
             net.arrive(peer.segment(Psh, seq, Some(9), &data));
             peer.acked = 9;
@@ -45,21 +45,77 @@ fn an_echo_is_lost_if_the_peer_sends_again_what_it_echoes_two_round_trips_later(
             net.nothing_sent();
             net.pass(Duration::from_micros(1));
             again(&mut net, &mut peer);
-            assert_eq!(peer.take_data(&mut net), upper(&letters(1000)));
+            assert_eq!(peer.take_data(&mut net), upper(&letters(1024)));
         }
         peer.ack(&mut net);
         net.nothing_sent();
     }
 }
 
-/// It may have been under way for longer than the echo.
-#[test]
-fn what_acknowledges_something_new_or_tells_of_something_new_misses_nothing() {
+/// Its echo has been lost, and come again.
+#[track_caller]
+fn lossy() -> (Net, Peer) {
     let (mut net, mut peer) = measured();
     assert_eq!(asks(&mut net, &mut peer, 9), [9]);
-    net.pass(RTO / 2);
-    net.arrive(peer.segment(Plain, peer.next, Some(9), b"new"));
-    peer.next += 3;
-    assert_eq!(peer.begins(&mut net), [1009]);
+    net.pass_in_silence(RTO);
+    assert_eq!(peer.begins(&mut net), [9]);
+    net.pass_in_silence(RTO);
+    assert_eq!(peer.begins(&mut net), [9]);
+    peer.acked = 1033;
+    peer.ack(&mut net);
     net.nothing_sent();
+    (net, peer)
+}
+
+#[test]
+fn of_two_halves_the_second_tells_that_the_first_is_lost() {
+    let (mut net, mut peer) = lossy();
+    assert_eq!(asks(&mut net, &mut peer, 1033), [1033, 1545]);
+    peer.sack = Some([Some((1545, 2057)), None, None]);
+    net.arrive(peer.segment(Plain, peer.next, Some(1033), b""));
+    net.nothing_sent();
+    net.pass_in_silence(Duration::from_millis(1));
+    assert_eq!(peer.begins(&mut net), [1033]);
+    peer.sack = Some([None; 3]);
+    peer.acked = 2057;
+    peer.ack(&mut net);
+    net.pass(RTO);
+    net.nothing_sent();
+}
+
+/// Linux acknowledges two segments at once.
+#[test]
+fn two_halves_that_are_not_acknowledged_at_once_are_lost() {
+    let (mut net, mut peer) = lossy();
+    assert_eq!(asks(&mut net, &mut peer, 1033), [1033, 1545]);
+    net.pass_in_silence(Duration::from_millis(10));
+    assert_eq!(peer.begins(&mut net), [1033]);
+    net.arrive(peer.segment(Plain, peer.next, Some(1545), b""));
+    assert_eq!(peer.begins(&mut net), [1545]);
+    peer.acked = 2057;
+    peer.ack(&mut net);
+    net.pass(RTO);
+    net.nothing_sent();
+}
+
+/// What fits into a half is sent in one segment, and a peer that delays its acknowledgement gets nothing twice.
+#[test]
+fn half_a_buffer_is_sent_once() {
+    let (mut net, mut peer) = lossy();
+    peer.send(&mut net, Psh, &letters(512));
+    assert_eq!(peer.take_data(&mut net), upper(&letters(512)));
+    net.pass(Duration::from_millis(200));
+    net.nothing_sent();
+}
+
+/// It may have been under way for longer than the echo.
+#[test]
+fn a_new_segment_does_not_tell_of_a_loss() {
+    let (mut net, mut peer) = measured();
+    for (at, data) in [(9, b"one"), (12, b"two")] {
+        net.arrive(peer.segment(Psh, at, Some(9), data));
+        assert_eq!(peer.begins(&mut net), [at]);
+        net.pass(RTO / 3);
+        net.nothing_sent();
+    }
 }

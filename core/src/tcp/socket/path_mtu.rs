@@ -8,6 +8,7 @@
 //! Kept by: core/src/tests/path_mtu.rs
 
 use smoltcp::phy::Device;
+use smoltcp::time::Instant;
 use smoltcp::wire::{Icmpv4Packet, IpAddress, IpEndpoint, Ipv4Address, Ipv4Packet};
 #[cfg(feature = "ipv6")]
 use smoltcp::wire::{Icmpv6Packet, Ipv6Address, Ipv6Packet};
@@ -17,6 +18,8 @@ use crate::ip::interface::Sent;
 use crate::tcp::demux::Tuple;
 use crate::tcp::seq::Seq;
 use crate::tcp::socket::Socket;
+use crate::tcp::socket::fast_recovery::Phase;
+use crate::tcp::socket::recovery::{Numbers, Recovery};
 
 /// No path is believed to take less over IPv4, as Linux has it (`min_pmtu`).
 const LEAST_IPV4: u32 = 552;
@@ -108,11 +111,7 @@ impl Socket<'_> {
     /// Takes note of an error about a packet of this connection's. True if there is something to send: it quotes what is in
     /// flight, and asks for smaller packets.
     pub(crate) fn too_big<H>(&mut self, cx: &Cx<'_, H>, error: &TooBig) -> bool {
-        let (least, headers) = match error.tuple.local {
-            IpAddress::Ipv4(_) => (LEAST_IPV4, 40),
-            #[cfg(feature = "ipv6")]
-            IpAddress::Ipv6(_) => (LEAST_IPV6, 60),
-        };
+        let (least, headers) = least_and_headers(error.tuple.local);
         let mtu = u16::try_from(error.mtu.max(least)).unwrap_or(u16::MAX);
         let port = self.socket().local_endpoint().map(|local| local.port);
         let numbers = self.numbers();
@@ -121,29 +120,27 @@ impl Socket<'_> {
             && error.length > mtu.into()
             && usize::from(mtu) < cx.interface.capabilities().ip_mtu()
             && port == Some(error.port)
-            && self.tcb.recovery.narrows(cx.now, mtu, headers, numbers)
+            && self.tcb.recovery.narrows(cx.now, mtu - headers, numbers)
     }
 
-    /// Sends what there is to send with the MTU of the path. None if that takes what the device takes.
+    /// Sends what there is to send in segments that are shorter than smoltcp would have them. None if they are not.
     #[inline]
     pub(super) fn send_narrow<H, D: Device + ?Sized>(
         &mut self,
         cx: &mut Cx<'_, H>,
         device: &mut D,
     ) -> Option<Sent> {
-        match self.tcb.recovery.path_mtu() {
-            0 => None,
-            mtu => Some(self.send_with_mtu(cx, device, mtu)),
-        }
+        if self.tcb.recovery.narrow { Some(self.send_with_smss(cx, device)) } else { None }
     }
 
     #[cold]
     #[inline(never)]
-    fn send_with_mtu<H, D: Device + ?Sized>(&mut self, cx: &mut Cx<'_, H>, device: &mut D, mtu: u16) -> Sent {
+    fn send_with_smss<H, D: Device + ?Sized>(&mut self, cx: &mut Cx<'_, H>, device: &mut D) -> Sent {
+        let Some(tuple) = self.tuple() else {
+            return self.send_all(cx, device);
+        };
         let mut hop = None;
-        if cx.interface.has_frames()
-            && let Some(tuple) = self.tuple()
-        {
+        if cx.interface.has_frames() {
             let Some(token) = device.transmit(cx.now) else {
                 return Sent::Blocked;
             };
@@ -154,9 +151,33 @@ impl Socket<'_> {
             };
             hop = Some((tuple.local, tuple.remote.addr, at));
         }
-        let wide = cx.interface.narrow(cx.now, mtu, hop);
+        let (_, headers) = least_and_headers(tuple.local);
+        let wide = cx.interface.narrow(cx.now, self.tcb.recovery.smss + headers, hop);
         let sent = self.send_all(cx, device);
         cx.interface.widen(wide);
         sent
+    }
+}
+
+impl Recovery {
+    /// No segment may be longer: what is in flight is lost, and no sign of congestion (RFC 1191, section 6.5). False if they are
+    /// no longer than that anyway.
+    fn narrows(&mut self, now: Instant, smss: u16, numbers: Numbers) -> bool {
+        let narrows = smss < self.smss;
+        if narrows {
+            (self.narrow, self.smss, self.troubled) = (true, smss, true);
+            self.fast.begin(Phase::Recovery, numbers.snd_max);
+            self.order(now, numbers);
+        }
+        narrows
+    }
+}
+
+/// The least MTU that is believed of a path, and the length of the headers of IP and TCP.
+fn least_and_headers(local: IpAddress) -> (u32, u16) {
+    match local {
+        IpAddress::Ipv4(_) => (LEAST_IPV4, 40),
+        #[cfg(feature = "ipv6")]
+        IpAddress::Ipv6(_) => (LEAST_IPV6, 60),
     }
 }

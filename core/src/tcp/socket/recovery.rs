@@ -23,8 +23,10 @@ pub(crate) struct Recovery {
     pub(super) window: CongestionWindow,
     /// SMSS: no segment is longer.
     pub(super) smss: u16,
-    /// The MTU of a path that takes less than the device; 0: none.
-    path_mtu: u16,
+    /// Segments are kept shorter than smoltcp would have them.
+    pub(super) narrow: bool,
+    /// Half of the send buffer.
+    pub(super) half: u16,
     /// What is lost is to be sent again, from `resume` on.
     pub(super) ordered: bool,
     /// What is before this number and was sent again is not sent again now.
@@ -40,7 +42,7 @@ pub(crate) struct Recovery {
     /// Something has been lost, or seemed to be, since all was acknowledged.
     pub(super) troubled: bool,
     /// Something has been lost on this connection.
-    lossy: bool,
+    pub(super) lossy: bool,
     /// SND.NXT as smoltcp has it.
     pub(super) snd_nxt: Seq,
     /// The acknowledgement that left last, and that which left last with data.
@@ -51,10 +53,10 @@ pub(crate) struct Recovery {
 }
 
 impl Recovery {
-    pub(crate) const EMPTY: Recovery = Recovery::new(0, false);
+    pub(crate) const EMPTY: Recovery = Recovery::new(0, 0, false);
 
-    /// That of a connection with this SMSS, whose peer does or does not offer SACK.
-    pub(crate) const fn new(smss: u16, sack_permitted: bool) -> Recovery {
+    /// That of a connection with this SMSS and half of this send buffer, whose peer does or does not offer SACK.
+    pub(crate) const fn new(smss: u16, half: u16, sack_permitted: bool) -> Recovery {
         Recovery {
             timer: RetransmissionTimer::NEW,
             probe: TailLossProbe::NEW,
@@ -62,7 +64,8 @@ impl Recovery {
             sack: Scoreboard::new(sack_permitted),
             window: CongestionWindow::initial(smss),
             smss,
-            path_mtu: 0,
+            narrow: false,
+            half,
             ordered: false,
             resume: Seq(0),
             under_way: false,
@@ -180,6 +183,7 @@ impl Recovery {
         if numbers.in_flight() == 0 {
             (self.ordered, self.back) = (false, false);
             self.sack.clear();
+            self.divide();
             return;
         }
         self.sack.advance(numbers.snd_una);
@@ -276,7 +280,7 @@ impl Recovery {
     }
 
     /// Orders the retransmission of what is lost, from the first segment on, and starts the timer for it.
-    fn order(&mut self, now: Instant, numbers: Numbers) {
+    pub(super) fn order(&mut self, now: Instant, numbers: Numbers) {
         (self.ordered, self.resume, self.repeated) = (true, numbers.snd_una, numbers.snd_una);
         self.fast.retransmits(numbers.snd_max);
         self.wait(now, numbers);
@@ -329,28 +333,10 @@ impl Recovery {
         } else if self.fast.phase == Phase::Open && self.probe.takes(&self.timer) {
             self.order(now, numbers);
         } else {
+            self.lossy |= self.has_room_for_one();
             self.times_out(numbers);
             self.backs_off();
             self.order(now, numbers);
         }
-    }
-
-    /// The path takes packets of this MTU, headers included: what is in flight is lost, and no sign of congestion (RFC 1191,
-    /// section 6.5). False if the packets are no longer than that anyway.
-    pub(super) fn narrows(&mut self, now: Instant, mtu: u16, headers: u16, numbers: Numbers) -> bool {
-        let narrows = mtu.saturating_sub(headers) < self.smss;
-        if narrows {
-            (self.path_mtu, self.smss) = (mtu, mtu - headers);
-            self.troubled = true;
-            self.fast.begin(Phase::Recovery, numbers.snd_max);
-            self.order(now, numbers);
-        }
-        narrows
-    }
-
-    /// The MTU of a path that takes less than the device; 0: none.
-    #[inline]
-    pub(super) fn path_mtu(&self) -> u16 {
-        self.path_mtu
     }
 }

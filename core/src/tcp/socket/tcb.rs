@@ -123,7 +123,11 @@ impl Tcb {
             sack_blocks: SackBlocks::NONE,
             read: 0,
             written: 0,
-            recovery: Recovery::new(smss, syn.sack_permitted),
+            recovery: Recovery::new(
+                smss,
+                u16::try_from(capacity / 2).unwrap_or(u16::MAX),
+                syn.sack_permitted,
+            ),
         }
     }
 

@@ -40,9 +40,9 @@ pub(super) struct Numbers {
 }
 
 impl Recovery {
-    pub(crate) const EMPTY: Recovery = Recovery::new(0, false);
+    pub(crate) const EMPTY: Recovery = Recovery::new(0, 0, false);
 
-    pub(crate) const fn new(smss: u16, _sack_permitted: bool) -> Recovery {
+    pub(crate) const fn new(smss: u16, _half: u16, _sack_permitted: bool) -> Recovery {
         Recovery { smss, timer: NoTimer, back: false, probes_window: false, persist_restarted: false }
     }
 
