@@ -184,3 +184,23 @@ fn acknowledged_with(window: u16) -> (Net, Peer) {
     assert_eq!(peer.exchange(&mut net, &letters(2048), 250), upper(&letters(2048)));
     (net, peer)
 }
+
+/// The peer sends again what it got no acknowledgement of, or probes, and has got the echo in the meantime.
+#[test]
+#[cfg_attr(not(feature = "recovery"), ignore = "it is about recovery from loss")]
+fn a_new_acknowledgement_on_what_comes_again_counts_if_it_is_near() {
+    let length = 1500;
+    for (seq, data, counts) in
+        [(length + 1, &b"abc"[..], true), (length + 3, b"", true), (length + 1 - 100_000, b"abc", false)]
+    {
+        let (mut net, mut peer) = open();
+        peer.exchange(&mut net, &letters(1500), 500);
+        peer.send(&mut net, Psh, b"abc");
+        assert_eq!(peer.take(&mut net).data, b"ABC");
+        net.arrive(peer.segment(Psh, seq, Some(peer.acked), data));
+        assert_eq!(peer.take(&mut net).data, b"");
+        net.nothing_sent();
+        net.pass(Duration::from_secs(1));
+        assert_eq!(net.wire.sent.is_empty(), counts, "{seq}");
+    }
+}

@@ -98,6 +98,19 @@ fn an_ack_at_the_right_edge_is_ignored() {
     repaired_by("tcp/socket/closed_window.rs", peer.socket().send_queue() == 100);
 }
 
+/// The acknowledgement of a segment that has come before is ignored, which a peer sends again that has got none for it. RFC 9293,
+/// section 3.10.7.4, has such a segment dropped; Linux looks at the acknowledgement.
+#[test]
+fn the_new_ack_of_a_segment_that_comes_again_is_ignored() {
+    let mut peer = Peer::connected();
+    peer.sends(data(0, b"abc"));
+    peer.receives();
+    peer.service_writes(100);
+    peer.turn();
+    peer.sends(data(0, b"abc").acks(100));
+    repaired_by("tcp/socket/closed_window.rs", peer.socket().send_queue() == 100);
+}
+
 /// The same for a keep-alive, which comes with the number before RCV.NXT.
 #[test]
 fn the_window_of_a_keep_alive_is_ignored() {

@@ -15,6 +15,7 @@ use smoltcp::wire::{TcpControl, TcpRepr};
 use crate::cx::Cx;
 use crate::ip::device::Room;
 use crate::tcp::segment::{Built, Segment, bare_ack, build};
+use crate::tcp::seq::Seq;
 use crate::tcp::socket::Socket;
 
 /// One answer is earned in this time.
@@ -83,7 +84,12 @@ impl Socket<'_> {
     fn answer<H>(&mut self, cx: &mut Cx<'_, H>, segment: &Segment<'_>, tx: &mut (impl Room + ?Sized)) {
         let ports = (segment.tcp.src_port, segment.tcp.dst_port);
         let (left, window) = (self.tcb.rcv_nxt - 1, segment.tcp.window_len);
-        let tcp = TcpRepr { payload: &[0], ..bare_ack(ports, left, self.tcb.snd_una, window) };
+        // smoltcp has been shown an acknowledgement that is news, and answers none that is older.
+        let is_new = |ack: &Seq| {
+            cfg!(feature = "recovery") && ack.is_after(self.tcb.snd_una) && !ack.is_after(self.tcb.snd_max)
+        };
+        let ack = segment.ack().filter(is_new).unwrap_or(self.tcb.snd_una);
+        let tcp = TcpRepr { payload: &[0], ..bare_ack(ports, left, ack, window) };
         let byte: Built = build(segment, &tcp);
         self.feed_apart(cx, &byte, tx);
     }

@@ -1,24 +1,29 @@
 //! smoltcp does not look at the acknowledgement and the window of a segment that stands outside its closed window, nor at those
-//! of an empty segment at the right edge of its window.
+//! of an empty segment at the right edge of its window, nor at those of one that has come before.
 //!
 //! RFC 9293, section 3.10.7.4, has a "special allowance" for the former. Without it, neither side may notice for a minute that
 //! the other one has room again: their probes are such segments. The latter come from a peer that has filled our window: when
 //! one of its segments is lost, all that it acknowledges until it is sent again stands at the edge, and Linux accepts it there.
+//! The last come from a peer that has got what we sent, but no acknowledgement of what it sent, and sends that again or probes:
+//! where its own acknowledgement was lost, this is the next one. Linux looks at that of a segment which ends at RCV.NXT.
 //! Upstream: none.
 //! Shown by: core/tests/smoltcp.rs, `the_ack_of_a_segment_at_a_closed_window_is_ignored`,
-//! `the_window_of_a_keep_alive_is_ignored`, `an_ack_at_the_right_edge_is_ignored`
-//! Kept by: core/src/tests/back_pressure.rs, core/src/tests/retransmission_timer.rs
+//! `the_window_of_a_keep_alive_is_ignored`, `an_ack_at_the_right_edge_is_ignored`,
+//! `the_new_ack_of_a_segment_that_comes_again_is_ignored`
+//! Kept by: core/src/tests/back_pressure.rs, core/src/tests/retransmission_timer.rs,
+//! core/src/tests/acknowledgements.rs
 
+use smoltcp::socket::tcp::State;
 use smoltcp::wire::TcpControl;
 
 use crate::tcp::segment::{Segment, bare_ack};
 use crate::tcp::seq::Seq;
-use crate::tcp::socket::Socket;
+use crate::tcp::socket::{Socket, old_window};
 
 impl Socket<'_> {
     /// What a segment acknowledges, if smoltcp will not look at that, and if that or the window is another one than before:
     /// as the segment's data begins where smoltcp's window ends, or as the segment is empty and stands there, or is an empty
-    /// probe to the left of the window that says that the peer's has opened.
+    /// probe to the left of the window that says that the peer's has opened, or as all of the segment has come before.
     pub(super) fn news_at_closed_window(&self, segment: &Segment<'_>) -> Option<Seq> {
         let tcb = &self.tcb;
         let ahead = segment.seq().ahead_of(tcb.rcv_nxt);
@@ -26,13 +31,26 @@ impl Socket<'_> {
         if ahead == 0 && !outside {
             return None;
         }
-        let refused = if segment.tcp.payload.is_empty() {
+        let refused = if self.comes_again_with_new_ack(segment) {
+            true
+        } else if segment.tcp.payload.is_empty() {
             ahead == -1 && tcb.peer_window == 0 && segment.tcp.window_len > 0 || self.is_at_edge(segment)
         } else {
             ahead >= 0 && outside
         };
         let news = |ack: &Seq| segment.tcp.window_len != tcb.peer_window || *ack != tcb.snd_una;
         segment.ack().filter(|_| refused && self.is_synchronized()).filter(news)
+    }
+
+    /// True if all of the segment has come before, or it is a probe, and its acknowledgement is newer than any before. Not in
+    /// LAST-ACK, where that may end the connection, and what comes again would be answered with a RST.
+    fn comes_again_with_new_ack(&self, segment: &Segment<'_>) -> bool {
+        let tcb = &self.tcb;
+        cfg!(feature = "recovery")
+            && segment.ack().is_some_and(|ack| ack.is_after(tcb.snd_una))
+            && old_window::is_old(tcb.rcv_nxt, segment)
+            && self.state() != State::LastAck
+            && self.is_proof(segment)
     }
 
     /// True if the segment is empty and stands where the peer's next byte will, to the right of what smoltcp looks at.
