@@ -88,6 +88,17 @@ fn what_the_peer_has_thrown_away_is_sent_again() {
     panic!("{acked} of 4 segments");
 }
 
+/// The same after a timeout: what SACK told of does not count any more.
+#[test]
+fn what_the_peer_has_thrown_away_is_sent_again_in_slow_start_after_a_timeout() {
+    let (mut net, mut peer) = in_flight(8);
+    assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 8)]), [1]);
+    net.pass(Duration::from_secs(1));
+    net.wire.sent.clear();
+    assert_eq!(acks(&mut net, &mut peer, 1, &[]), [1, 2].map(|at| 1 + at * MSS));
+    assert_eq!(acks(&mut net, &mut peer, 3, &[]), [3, 4, 5, 6].map(|at| 1 + at * MSS));
+}
+
 /// ACKs and SACK blocks of what was never sent, blocks of what was acknowledged, empty and inverted ones.
 #[test]
 fn sack_blocks_that_cannot_be_change_nothing() {

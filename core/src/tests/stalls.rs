@@ -213,6 +213,23 @@ fn a_window_that_shrank_to_nothing_is_probed_within_a_retransmission_timeout() {
     assert_eq!((tail.seq, &tail.data[..]), (513, &upper(&letters(1000)[512..])[..]));
 }
 
+/// smoltcp's own timer, which would have to fire before it probes, was set for later and later with each timeout.
+#[test]
+#[cfg_attr(not(feature = "recovery"), ignore = "it is about recovery from loss")]
+fn a_window_that_closes_over_what_was_sent_again_many_times_is_probed_after_a_second() {
+    let (mut net, mut peer) = open();
+    peer.send(&mut net, Psh, b"lost");
+    net.pass(Duration::from_millis(220 + 220 + 440 + 880 + 1760 + 10));
+    net.wire.sent.clear();
+    peer.window = 0;
+    net.arrive(peer.segment(Plain, peer.next, Some(1), &[]));
+    net.nothing_sent();
+    net.pass(Duration::from_millis(1010));
+    let probe = peer.take(&mut net);
+    assert_eq!((probe.seq, &probe.data[..]), (1, &b"L"[..]));
+    net.nothing_sent();
+}
+
 /// It is sent again before smoltcp would do that, which waits for a second.
 #[track_caller]
 fn comes_again(net: &mut Net, peer: &mut Peer, seq: i32) {
