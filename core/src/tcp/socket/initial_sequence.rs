@@ -78,6 +78,13 @@ mod tests {
         assert_eq!(step(first) >> 29, u64::from(wanted));
     }
 
+    /// PCG's output: the higher half is folded into the lower one, and the top three bits say from where on.
+    #[test]
+    fn a_number_of_16_bits_is_folded() {
+        assert_eq!(output_u16(0x0123_4567_89ab_cdef), 0x2226);
+        assert_eq!(output_u16(0xe123_4567_89ab_cdef), 0x1333);
+    }
+
     #[test]
     fn the_inverse_undoes_a_step() {
         let state = 0x0123_4567_89ab_cdef_u64;
