@@ -1,6 +1,6 @@
 //! What counts as a duplicate acknowledgement, and what it draws in a recovery (RFC 5681, RFC 6675, RFC 8985).
 
-use smoltcp::wire::TcpControl::Psh;
+use smoltcp::wire::TcpControl::{None as Plain, Psh};
 
 use super::fixture::{Net, RTO, net_from, storage};
 use super::in_flight::{MSS, acks, in_flight, millis, send};
@@ -45,13 +45,18 @@ fn a_duplicate_without_sack_tells_of_nothing_where_one_segment_is_in_flight() {
     assert_eq!(peer.begins(&mut net), [1]);
 }
 
+/// The first that is lost of a connection, in one of the segments that came of a single one of the peer's.
 #[test]
 fn blocks_of_an_acknowledgement_that_advances_count() {
-    let (mut net, mut peer) = in_flight(4);
-    assert_eq!(acks(&mut net, &mut peer, 1, &[(2, 4)]), [0; 0]);
-    peer.acked = 1 + MSS;
+    let (mut net, mut peer) = (net_from(storage(2, 65_535, 0), 1500, |_| {}), peer(40_000));
+    (peer.mss, peer.sack) = (Some(400), Some([None; 3]));
+    peer.connect(&mut net);
+    peer.send(&mut net, Psh, &letters(1200));
+    assert_eq!(peer.begins(&mut net), [1, 401, 801]);
+    (peer.acked, peer.sack) = (401, Some([Some((801, 1201)), None, None]));
+    net.arrive(peer.segment(Plain, peer.next, Some(401), &[]));
     net.pass_in_silence(millis(5));
-    assert_eq!(peer.begins(&mut net), [1 + MSS]);
+    assert_eq!(peer.begins(&mut net), [401]);
 }
 
 /// They left before the first segment was sent again, and say nothing of what became of it since.
@@ -74,7 +79,8 @@ fn three_duplicates_that_later_segments_draw_bring_the_first_once_more() {
     }
     assert_eq!(send(&mut net, &mut peer, 1), [1 + 8 * MSS]);
     assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 9)]), [1]);
-    // No timer had to do with it, so that what is not acknowledged with it is not lost, too.
+    // No timer had to do with it, so that what is not acknowledged after it is not lost, too.
+    assert_eq!(acks(&mut net, &mut peer, 6, &[]), [0; 0]);
     assert_eq!(acks(&mut net, &mut peer, 7, &[]), [0; 0]);
 }
 

@@ -289,7 +289,11 @@ fn initial_sequence_numbers_of_one_peer_follow_the_clock() {
 
 #[test]
 fn a_segment_outside_the_window_opens_nothing() {
-    let (mut net, peer) = half_open();
-    net.arrive(peer.segment(Psh, peer.edge, Some(1), b"x"));
-    assert_eq!(net.stats().opened, 0);
+    let (mut net, mut peer) = half_open();
+    // Nor does it where it has another window than the SYN.
+    for window in [peer.window, 50_000] {
+        peer.window = window;
+        net.arrive(peer.segment(Psh, peer.edge, Some(1), b"x"));
+        assert_eq!(net.stats().opened, 0);
+    }
 }

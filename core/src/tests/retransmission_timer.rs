@@ -2,7 +2,7 @@
 //! back-off, and the tail loss probe.
 
 use smoltcp::time::Duration;
-use smoltcp::wire::TcpControl::{None as Plain, Psh};
+use smoltcp::wire::TcpControl::{None as Plain, Psh, Syn};
 
 use super::fixture::{RTO, net_from, storage};
 use super::in_flight::{MSS, acks, in_flight, large, millis, send};
@@ -119,25 +119,38 @@ fn where_segments_were_lost_the_loss_of_several_last_ones_is_probed_for_after_mi
     assert_eq!(acks(&mut net, &mut peer, 7, &[]), [0; 0]);
     // A single one is acknowledged later, and so is what is shorter than two.
     assert_eq!(send(&mut net, &mut peer, 1), [1 + 7 * MSS]);
-    peer.send(&mut net, Psh, b"short");
+    net.arrive(peer.segment(Psh, peer.next, Some(1 + 7 * MSS), b"short"));
+    peer.next += 5;
     assert_eq!(peer.begins(&mut net), [1 + 8 * MSS]);
     net.pass(millis(200));
     net.nothing_sent();
 }
 
-/// The same after everything was acknowledged, where the acknowledgement of others does not come with that of the last ones.
+/// The peer's segments are longer than ours: of the four that each of them draws, half is acknowledged.
 #[test]
 fn where_segments_were_lost_the_rest_of_several_is_probed_for_after_milliseconds() {
-    let (mut net, mut peer) = in_flight(5);
-    assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 4)]), [1]);
-    assert_eq!(acks(&mut net, &mut peer, 5, &[]), [0; 0]);
-    assert_eq!(send(&mut net, &mut peer, 3).len(), 3);
-    net.pass(millis(9));
-    assert_eq!(acks(&mut net, &mut peer, 6, &[]), [0; 0]);
+    let (mut net, mut peer) = (net_from(storage(2, 65_535, 0), 1500, |_| {}), peer(40_000));
+    (peer.mss, peer.sack) = (Some(350), Some([None; 3]));
+    peer.connect(&mut net);
+    for _ in 0..2 {
+        net.arrive(peer.segment(Psh, peer.next, Some(1), &letters(1400)));
+        peer.next += 1400;
+    }
+    net.wire.sent.clear();
+    for (acked, block, begins) in [(1, Some((351, 2801)), &[1][..]), (2801, None, &[])] {
+        (peer.acked, peer.sack) = (acked, Some([block, None, None]));
+        net.arrive(peer.segment(Plain, peer.next, Some(acked), &[]));
+        assert_eq!(peer.begins(&mut net), begins);
+    }
+    peer.send(&mut net, Psh, &letters(1400));
+    assert_eq!(peer.begins(&mut net).len(), 4);
+    peer.acked = 3501;
+    peer.ack(&mut net);
     net.pass_in_silence(millis(10));
-    assert_eq!(peer.begins(&mut net), [1 + 6 * MSS]);
+    assert_eq!(peer.begins(&mut net), [3501]);
     // What left before the probe and is not acknowledged with it is lost, too.
-    assert_eq!(acks(&mut net, &mut peer, 7, &[]), [1 + 7 * MSS]);
+    peer.ack(&mut net);
+    assert_eq!(peer.begins(&mut net), [3851]);
 }
 
 /// RFC 6298, section 5.2. What is sent later has the whole timeout.
@@ -160,7 +173,7 @@ fn the_timer_stops_when_everything_is_acknowledged_after_a_timeout() {
 #[test]
 fn a_handshake_with_two_syn_acks_measures_no_round_trip() {
     let (mut net, mut peer) = (net_from(storage(2, 1024, 0), 1500, |_| {}), peer(40_000));
-    net.arrive(peer.segment(smoltcp::wire::TcpControl::Syn, 0, None, &[]));
+    net.arrive(peer.segment(Syn, 0, None, &[]));
     net.wire.sent.clear();
     net.pass(Duration::from_secs(1));
     peer.take_syn_ack(&mut net);
@@ -289,22 +302,46 @@ fn the_timer_stops_behind_a_window_that_closes_over_nothing_after_a_timeout() {
     assert!(net.last.deadline.is_some_and(|at| at >= heard + Duration::from_secs(5)));
 }
 
-/// Before a round trip was measured, how long an acknowledgement takes is not known, where it tells of a loss neither.
+/// Before a round trip was measured, it is not known how soon an acknowledgement is missed: silence is a timeout, after which
+/// one segment may be in flight.
 #[test]
 fn a_retransmission_that_is_lost_before_a_round_trip_was_measured_waits_for_the_timeout() {
     let (mut net, mut peer) = (net_from(storage(2, 65_535, 0), 1500, |_| {}), peer(40_000));
     (peer.mss, peer.sack) = (Some(1000), Some([None; 3]));
-    net.arrive(peer.segment(smoltcp::wire::TcpControl::Syn, 0, None, &[]));
+    net.arrive(peer.segment(Syn, 0, None, &[]));
     net.wire.sent.clear();
     net.pass(Duration::from_secs(1));
     peer.take_syn_ack(&mut net);
     peer.ack(&mut net);
-    // The peer acknowledges nothing of what measures, but all of what was sent again.
-    assert_eq!(send(&mut net, &mut peer, 2).len(), 2);
-    peer.sack = Some([None; 3]);
-    for wait in [1, 1, 2] {
-        peer.acked = 1;
-        net.pass_in_silence(Duration::from_secs(wait));
-        assert_eq!(peer.begins(&mut net), [1]);
+    assert_eq!(send(&mut net, &mut peer, 8).len(), 8);
+    for (right, expected) in [(2, &[][..]), (3, &[]), (8, &[1])] {
+        assert_eq!(acks(&mut net, &mut peer, 0, &[(1, right)]), expected);
     }
+    peer.acked = 1;
+    net.pass_in_silence(Duration::from_secs(1));
+    assert_eq!(peer.begins(&mut net), [1]);
+    peer.acked = 1;
+    assert_eq!(send(&mut net, &mut peer, 1), [0; 0]);
+}
+
+/// What it sends has been acknowledged.
+#[test]
+fn a_keep_alive_starts_no_timer() {
+    let (mut net, mut peer) = open();
+    net.pass(Duration::from_secs(20));
+    assert_eq!(peer.take(&mut net).seq, 0);
+    assert_eq!(net.last.deadline, Some(net.now + Duration::from_secs(5)));
+}
+
+#[test]
+fn a_timer_that_stopped_behind_a_closed_window_starts_anew_when_it_opens() {
+    let (mut net, mut peer) = in_flight(2);
+    let window = core::mem::replace(&mut peer.window, 0);
+    assert_eq!(acks(&mut net, &mut peer, 2, &[]), [0; 0]);
+    net.pass(Duration::from_secs(1));
+    assert_eq!(send(&mut net, &mut peer, 1), [1 + 2 * MSS]);
+    peer.window = window;
+    assert_eq!(acks(&mut net, &mut peer, 2, &[]), [1 + 2 * MSS]);
+    net.pass_in_silence(RTO);
+    assert_eq!(peer.begins(&mut net), [1 + 2 * MSS]);
 }

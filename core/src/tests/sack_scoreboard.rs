@@ -146,6 +146,19 @@ fn a_hole_begins_within_a_segment() {
     }
 }
 
+/// After a timeout, it is lost as all others.
+#[test]
+fn a_hole_of_the_last_byte_is_filled() {
+    let (mut net, mut peer) = in_flight(8);
+    for _ in 0..2 {
+        net.pass(RTO);
+    }
+    net.wire.sent.clear();
+    (peer.acked, peer.sack) = (1001, Some([Some((2001, 8000)), None, None]));
+    net.arrive(peer.segment(Plain, peer.next, Some(1001), &[]));
+    assert_eq!(peer.begins(&mut net), [1001, 8000]);
+}
+
 /// There, smoltcp looks at no window.
 #[test]
 fn a_hole_begins_within_a_segment_in_last_ack() {

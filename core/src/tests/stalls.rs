@@ -6,6 +6,8 @@ use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{self, None as Plain, Psh};
 
 use super::fixture::{Net, PERSIST};
+#[cfg(feature = "recovery")]
+use super::in_flight::{acks, in_flight};
 use super::peer::{Peer, letters, upper};
 use super::states::{fill_buffers, open};
 
@@ -105,6 +107,21 @@ fn duplicate_acknowledgements_do_not_push_more_through_a_window_than_it_allows()
     }
     net.arrive(peer.segment(Plain, peer.next, Some(513), &[]));
     assert_goes_on(&mut net, &mut peer, Duration::from_secs(10));
+}
+
+/// It is found to be lost by an acknowledgement that closes the window, and leaves when the window opens.
+#[cfg(feature = "recovery")]
+#[test]
+fn what_is_found_to_be_lost_as_the_window_closes_is_sent_again_when_it_opens() {
+    let (mut net, mut peer) = in_flight(5);
+    for right in [2, 3] {
+        assert_eq!(acks(&mut net, &mut peer, 0, &[(1, right)]), [0; 0]);
+    }
+    let window = core::mem::replace(&mut peer.window, 0);
+    assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 4)]), [0; 0]);
+    net.nothing_sent();
+    peer.window = window;
+    assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 4)]), [1]);
 }
 
 /// smoltcp's keep-alive carries a garbage byte at SND.NXT - 1. If the byte sent there was lost, the peer accepts the
