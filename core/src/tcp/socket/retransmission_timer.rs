@@ -314,6 +314,15 @@ mod tests {
     }
 
     #[test]
+    fn a_timer_may_be_overtaken_from_when_smoltcps_may_fire_until_it_fires_itself() {
+        let mut timer = RetransmissionTimer::NEW;
+        assert!(!timer.may_be_overtaken(at(2 * SMOLTCP)));
+        timer.start(at(7), 2 * SMOLTCP);
+        let times = [SMOLTCP + 6, SMOLTCP + 7, 2 * SMOLTCP + 6, 2 * SMOLTCP + 7];
+        assert_eq!(times.map(|now| timer.may_be_overtaken(at(now))), [false, true, true, false]);
+    }
+
+    #[test]
     fn a_timer_that_was_backed_off_comes_within_a_second_once_the_peer_is_heard() {
         for (backoff, interval) in [(0, 5), (1, 1)] {
             let mut timer = RetransmissionTimer { backoff, ..RetransmissionTimer::NEW };
