@@ -61,7 +61,7 @@ struct Passed<'t> {
 impl Watch for Passed<'_> {
     fn departs(&mut self, packet: &mut [u8]) {
         if let Some(segment) = packet.get(self.link_header..).and_then(SentSegment::read) {
-            self.tcb.smoltcp_edge = segment.ack + (u32::from(segment.window) << self.tcb.rcv_shift);
+            self.tcb.smoltcp_edge = self.tcb.edge_of(&segment);
             self.tcb.recovery.snd_nxt = segment.end;
         }
     }
@@ -161,7 +161,7 @@ impl Socket<'_> {
         let numbers = self.numbers();
         let end = self.tcb.recovery.skip_to(numbers, from);
         let longest = from + u32::from(self.tcb.recovery.smss);
-        let written = self.tcb.iss + 1 + self.tcb.written;
+        let written = self.tcb.written_end();
         if !longest.is_after(end) || !written.is_after(end) {
             self.throw_away(cx, at);
         } else if self.may_send() && self.tcb.snd_shift == 0 {

@@ -19,7 +19,7 @@ impl Socket<'_> {
         let tcb = &self.tcb;
         let written = self.send_queue() > 0 && sent_before == 0 && tcb.peer_window > 0;
         let all = written && self.recv_queue() == 0 && self.standing() == super::Standing::Established;
-        all.then(|| tcb.iss + 1 + tcb.written)
+        all.then(|| tcb.written_end())
     }
 
     /// Sends the one segment that is known to end here. None if there turns out to be more.

@@ -100,19 +100,20 @@ impl Tcb {
         #[expect(clippy::cast_possible_truncation, reason = "at most 48")]
         let shift = (usize::BITS - capacity.leading_zeros()).saturating_sub(16) as u8;
         let rcv_shift = syn.window_scale.map_or(0, |_| shift);
+        let (rcv_nxt, snd_una) = (irs + 1, iss + 1);
         Tcb {
             irs,
             iss,
-            snd_una: iss + 1,
-            snd_max: iss + 1,
+            snd_una,
+            snd_max: snd_una,
             peer_window: syn.window_len,
             // That of a SYN is not scaled (RFC 7323, section 2.2).
             largest_peer_window: syn.window_len >> syn.window_scale.unwrap_or(0).min(14),
             // Each side scales if both do (RFC 7323, section 2.2), and smoltcp does if the peer does.
             snd_shift: syn.window_scale.unwrap_or(0),
-            rcv_nxt: irs + 1,
-            rcv_edge: irs + 1,
-            smoltcp_edge: irs + 1,
+            rcv_nxt,
+            rcv_edge: rcv_nxt,
+            smoltcp_edge: rcv_nxt,
             rcv_edge_agreed: false,
             rcv_shift,
             both: None,
@@ -141,6 +142,19 @@ impl Tcb {
         u32::from(self.largest_peer_window) << self.snd_shift
     }
 
+    /// One past the last byte that the handler has written.
+    #[inline]
+    pub(super) fn written_end(&self) -> Seq {
+        self.iss + 1 + self.written
+    }
+
+    /// The right edge of the window that a segment of ours offers. That of a SYN is not scaled (RFC 7323, section 2.2).
+    #[inline]
+    pub(super) fn edge_of(&self, segment: &SentSegment) -> Seq {
+        let shift = if segment.syn { 0 } else { self.rcv_shift };
+        segment.ack + (u32::from(segment.window) << shift)
+    }
+
     /// Brings RCV.NXT and SND.UNA up to what smoltcp has made of a segment.
     pub(crate) fn update(&mut self, queues: Queues) {
         let received = self.read.wrapping_add(wrapped(queues.recv));
@@ -155,8 +169,7 @@ impl Tcb {
         if segment.rst {
             return;
         }
-        let shift = if segment.syn { 0 } else { self.rcv_shift };
-        self.rcv_edge = segment.ack + (u32::from(segment.window) << shift);
+        self.rcv_edge = self.edge_of(segment);
         if !probe {
             self.rcv_edge_agreed = !segment.syn || self.rcv_shift == 0;
         }
@@ -236,8 +249,7 @@ impl Watch for Departures<'_> {
         }
         let probe = self.is_probe(&segment);
         if !probe && !segment.rst {
-            let shift = if segment.syn { 0 } else { self.tcb.rcv_shift };
-            self.tcb.smoltcp_edge = segment.ack + (u32::from(segment.window) << shift);
+            self.tcb.smoltcp_edge = self.tcb.edge_of(&segment);
         }
         echo_window::widen(self.tcb, packet, &mut segment);
         silly_window::limit(self.tcb, packet, &mut segment);
@@ -248,7 +260,7 @@ impl Watch for Departures<'_> {
     #[inline]
     fn permits(&self) -> bool {
         let tcb = &*self.tcb;
-        let written = tcb.iss + 1 + tcb.written;
+        let written = tcb.written_end();
         let edge = tcb.snd_una + wrapped(tcb.snd_wnd());
         let end = if edge.is_before(written) { edge } else { written };
         let numbers = Numbers { snd_una: tcb.snd_una, snd_max: tcb.snd_max };
