@@ -25,7 +25,7 @@ use crate::tcp::demux::Tuple;
 use crate::tcp::segment::{Built, Segment, SentSegment, bare_ack, build, send_back};
 use crate::tcp::seq::wrapped;
 use crate::tcp::socket::Socket;
-use crate::tcp::socket::tcb::Tcb;
+use crate::tcp::socket::tcb::{Tcb, window_to};
 
 /// The most that is taken of a segment at once that is longer than the receive buffer.
 const PIECE: usize = 512;
@@ -53,8 +53,7 @@ pub(super) fn widen(tcb: &mut Tcb, packet: &mut [u8], segment: &mut SentSegment)
         tcb.alone -= 1;
         tcb.rcv_edge
     };
-    let ahead = u32::try_from(edge.ahead_of(segment.ack)).unwrap_or(0) >> shift;
-    let window = u16::try_from(ahead).unwrap_or(u16::MAX);
+    let window = window_to(edge, segment.ack, shift);
     if window > segment.window {
         segment.rewrite_window(packet, window);
     }
@@ -99,9 +98,8 @@ impl Socket<'_> {
     fn ask_for_ack<H>(&mut self, cx: &mut Cx<'_, H>, segment: &Segment<'_>, tx: &mut dyn Room) {
         (self.tcb.asked, self.tcb.alone) = (self.tcb.snd_una, ALONE);
         let tcb = &self.tcb;
-        let ahead = tcb.rcv_edge.ahead_of(tcb.rcv_nxt).max(0).cast_unsigned() >> tcb.rcv_shift;
         let ports = (segment.tcp.dst_port, segment.tcp.src_port);
-        let window = u16::try_from(ahead).unwrap_or(u16::MAX);
+        let window = window_to(tcb.rcv_edge, tcb.rcv_nxt, tcb.rcv_shift);
         let ack = bare_ack(ports, tcb.snd_una - 1, tcb.rcv_nxt, window);
         send_back(cx.interface, segment, &TcpRepr { payload: &[0], ..ack }, tx);
     }

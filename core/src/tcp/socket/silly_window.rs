@@ -8,7 +8,7 @@
 
 use crate::tcp::segment::SentSegment;
 use crate::tcp::seq::wrapped;
-use crate::tcp::socket::tcb::Tcb;
+use crate::tcp::socket::tcb::{Tcb, window_to};
 
 /// How far the right edge of a small window has to move before it is advertised: half of the largest window that there can
 /// be, with a buffer of this capacity and a window scale of `shift`. A peer whose segments are smaller may wait for that, too.
@@ -19,16 +19,14 @@ pub(crate) fn step(capacity: usize, shift: u8) -> u32 {
 /// Advertises the edge that was advertised before, if the window is small and the new edge is not far enough to the right.
 #[inline]
 pub(crate) fn limit(tcb: &Tcb, packet: &mut [u8], segment: &mut SentSegment) {
-    if segment.syn || segment.rst || tcb.rcv_shift > 0 && !tcb.rcv_edge_agreed {
+    if !tcb.rcv_edge_agreed {
         return;
     }
-    let window = u32::from(segment.window) << tcb.rcv_shift;
-    let ahead = (segment.ack + window).ahead_of(tcb.rcv_edge);
-    if window >= tcb.edge_step || ahead <= 0 || ahead.cast_unsigned() >= tcb.edge_step {
+    let edge = tcb.edge_of(segment);
+    // A window that is smaller than a step does not move by one either.
+    let is_large = edge.ahead_of(segment.ack) >= tcb.edge_step.cast_signed();
+    if is_large || !edge.is_after(tcb.rcv_edge) {
         return;
     }
-    let window = tcb.rcv_edge.ahead_of(segment.ack).max(0).cast_unsigned() >> tcb.rcv_shift;
-    if let Ok(window) = u16::try_from(window) {
-        segment.rewrite_window(packet, window);
-    }
+    segment.rewrite_window(packet, window_to(tcb.rcv_edge, segment.ack, tcb.rcv_shift));
 }

@@ -68,6 +68,13 @@ pub(crate) struct Queues {
     pub(crate) fin_acked: bool,
 }
 
+/// The window field of a segment with this acknowledgement that offers what is before `edge`, with a window scale of `shift`.
+#[inline]
+pub(super) fn window_to(edge: Seq, ack: Seq, shift: u8) -> u16 {
+    let ahead = edge.ahead_of(ack).max(0).unsigned_abs() >> shift;
+    u16::try_from(ahead).unwrap_or(u16::MAX)
+}
+
 impl Tcb {
     pub(crate) const EMPTY: Tcb = Tcb {
         irs: Seq(0),
