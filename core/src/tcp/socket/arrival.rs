@@ -250,8 +250,7 @@ impl Socket<'_> {
     /// Shows smoltcp a packet, and takes note of what it answers.
     #[cfg_attr(feature = "fast", inline(always))]
     fn feed<H>(&mut self, cx: &mut Cx<'_, H>, packet: &[u8], tx: &mut (impl Room + ?Sized)) {
-        let send_queue_empty = self.send_queue() == 0;
-        let (sockets, mut departures) = self.departures(cx, send_queue_empty);
+        let (sockets, mut departures) = self.departures(cx);
         departures.answers = true;
         cx.interface.process(cx.now, (packet, tx), sockets, &mut departures);
         let last = departures.last;

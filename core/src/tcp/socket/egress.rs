@@ -40,8 +40,7 @@ impl<'a> Socket<'a> {
         if let Some(sent) = self.send_again(cx, device) {
             return sent;
         }
-        let send_queue_empty = self.send_queue() == 0;
-        let (sockets, mut departures) = self.departures(cx, send_queue_empty);
+        let (sockets, mut departures) = self.departures(cx);
         let sent = cx.interface.send(cx.now, device, sockets, &mut departures);
         let last = departures.last;
         self.note(last);
@@ -58,18 +57,11 @@ impl<'a> Socket<'a> {
 
     /// smoltcp's socket, and who is to note what it sends.
     #[inline]
-    pub(super) fn departures<H>(
-        &mut self,
-        cx: &Cx<'_, H>,
-        send_queue_empty: bool,
-    ) -> (&mut SocketSet<'a>, Departures<'_>) {
+    pub(super) fn departures<H>(&mut self, cx: &Cx<'_, H>) -> (&mut SocketSet<'a>, Departures<'_>) {
         let link_header = if cx.interface.has_frames() { ETHERNET_HEADER_LEN } else { 0 };
         let closed = self.state() == State::Closed;
         let Socket { sockets, tcb, .. } = self;
         let now = cx.now;
-        (
-            set(sockets),
-            Departures { tcb, now, link_header, send_queue_empty, closed, answers: false, last: None },
-        )
+        (set(sockets), Departures { tcb, now, link_header, closed, answers: false, last: None })
     }
 }

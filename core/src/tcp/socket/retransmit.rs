@@ -128,7 +128,7 @@ impl Socket<'_> {
         at: Instant,
         tx: &mut (impl Room + ?Sized),
     ) -> bool {
-        let (sockets, mut departures) = self.departures(cx, false);
+        let (sockets, mut departures) = self.departures(cx);
         cx.interface.send_one(at, tx, sockets, &mut departures);
         let last = departures.last;
         self.note(last);

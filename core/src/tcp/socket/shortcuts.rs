@@ -32,7 +32,7 @@ impl Socket<'_> {
         let Some(token) = device.transmit(cx.now) else {
             return Some(Sent::Blocked);
         };
-        let (sockets, mut departures) = self.departures(cx, false);
+        let (sockets, mut departures) = self.departures(cx);
         cx.interface.send_one(cx.now, as_room(&mut Some(token)), sockets, &mut departures);
         let last = departures.last;
         self.note(last);

@@ -201,8 +201,6 @@ pub(crate) struct Departures<'t> {
     pub(crate) now: Instant,
     /// The length of the link header.
     pub(crate) link_header: usize,
-    /// All that the handler has written has been acknowledged.
-    pub(crate) send_queue_empty: bool,
     /// The socket is closed: what leaves is a RST, if anything.
     pub(crate) closed: bool,
     /// smoltcp answers at once: SACK blocks are added to what leaves.
@@ -216,8 +214,7 @@ impl Departures<'_> {
     /// alone is none.
     fn is_probe(&self, segment: &SentSegment) -> bool {
         let one_byte = segment.end == segment.seq + 1 + u32::from(segment.fin) && !segment.syn;
-        let known = self.send_queue_empty && segment.seq.is_before(self.tcb.snd_una);
-        one_byte && (self.tcb.peer_window == 0 || known)
+        one_byte && (self.tcb.peer_window == 0 || segment.seq.is_before(self.tcb.snd_una))
     }
 }
 

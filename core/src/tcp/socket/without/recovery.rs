@@ -75,7 +75,7 @@ impl Socket<'_> {
     }
 
     pub(super) fn send_one<H>(&mut self, cx: &mut Cx<'_, H>, at: Instant, tx: &mut (impl Room + ?Sized)) {
-        let (sockets, mut departures) = self.departures(cx, false);
+        let (sockets, mut departures) = self.departures(cx);
         cx.interface.send_one(at, tx, sockets, &mut departures);
         let last = departures.last;
         self.note(last);
