@@ -46,7 +46,7 @@ impl Socket<'_> {
         Some(Sent::All(at))
     }
 
-    /// Takes note that smoltcp has nothing to send and waits for nothing: all that was sent is acknowledged.
+    /// All that was sent is acknowledged: smoltcp has nothing to send and waits for nothing.
     pub(crate) fn rests<H>(&mut self, cx: &mut Cx<'_, H>) {
         debug_assert!({
             let (now, waits) = (cx.now, cx.interface.has_frames());
@@ -54,7 +54,5 @@ impl Socket<'_> {
             // On Ethernet, it may wait for a neighbour that it need not know.
             at == crate::tcp::timers::NEVER || at > now && waits
         });
-        self.has_timer = false;
-        self.tcb.recovery.timer.stop();
     }
 }

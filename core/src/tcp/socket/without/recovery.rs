@@ -16,20 +16,11 @@ use crate::tcp::timers::NEVER;
 pub(crate) struct Recovery {
     /// SMSS: no segment is longer.
     pub(super) smss: u16,
-    pub(super) timer: NoTimer,
     /// The next two say that smoltcp's timer is not led.
     pub(super) back: bool,
     pub(super) probes_window: bool,
     /// The timer of the probes of a closed window was restarted, and nothing has been sent since.
     pub(super) persist_restarted: bool,
-}
-
-/// In place of a retransmission timer beside smoltcp's.
-#[derive(Debug)]
-pub(super) struct NoTimer;
-
-impl NoTimer {
-    pub(super) fn stop(&mut self) {}
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +34,7 @@ impl Recovery {
     pub(crate) const EMPTY: Recovery = Recovery::new(0, 0, false);
 
     pub(crate) const fn new(smss: u16, _half: u16, _sack_permitted: bool) -> Recovery {
-        Recovery { smss, timer: NoTimer, back: false, probes_window: false, persist_restarted: false }
+        Recovery { smss, back: false, probes_window: false, persist_restarted: false }
     }
 
     pub(super) fn departs(&mut self, _now: Instant, _segment: &SentSegment, _numbers: Numbers) {}
