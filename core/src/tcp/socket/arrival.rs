@@ -64,18 +64,16 @@ impl Socket<'_> {
     /// nor does smoltcp treat it wrongly: [`arrives_as_predicted`](Self::arrives_as_predicted) is enough.
     #[cfg_attr(feature = "fast", inline(always))]
     pub(crate) fn is_predicted(&self, segment: &Segment<'_>) -> bool {
-        if !PREDICTS {
-            return false;
-        }
         let (tcb, tcp) = (&self.tcb, &segment.tcp);
         let Some(ack) = segment.ack() else {
             return false;
         };
         let acked = ack.ahead_of(tcb.snd_una).cast_unsigned();
         let length = wrapped(tcp.payload.len());
-        segment.seq() == tcb.rcv_nxt
+        PREDICTS
+            && segment.seq() == tcb.rcv_nxt
             && acked <= tcb.snd_max.ahead_of(tcb.snd_una).cast_unsigned()
-            && (acked > 0 || length > 0)
+            && (acked, length) != (0, 0)
             && tcb.smoltcp_edge.ahead_of(tcb.rcv_nxt) >= length.max(1).cast_signed()
             && tcb.rcv_edge_agreed
             && matches!(tcp.control, TcpControl::None | TcpControl::Psh)
