@@ -220,3 +220,29 @@ fn a_rst_with_the_number_of_the_peers_fin_ends_the_connection() {
     net.arrive(peer.segment(Rst, peer.next - 1, None, &[]));
     assert_eq!((net.stats().reset, net.stats().live), (0, 1), "there was no FIN");
 }
+
+/// RFC 9293, section 3.10.7.3: a peer in SYN-SENT takes a RST only with the acknowledgement of its SYN.
+#[test]
+fn the_rst_of_a_half_open_connection_acknowledges_the_syn_whatever_the_window() {
+    for window in [0, 60_000] {
+        let (mut net, mut peer) = (super::fixture::net(), peer(40_000));
+        peer.window = window;
+        peer.syn(&mut net);
+        net.server.shutdown(net.now);
+        net.poll();
+        let rst = peer.take(&mut net);
+        assert_eq!((rst.control, rst.seq, rst.ack), (Rst, 1, Some(1)));
+    }
+}
+
+#[test]
+fn the_rst_of_an_abort_stands_behind_all_that_was_sent_to_an_open_window() {
+    let (mut net, mut peer) = open();
+    peer.send(&mut net, Psh, b"lost");
+    net.server.shutdown(net.now);
+    net.pass(Duration::from_secs(1));
+    let last = net.wire.sent.pop_back().unwrap();
+    net.wire.sent = [last].into();
+    let rst = peer.take(&mut net);
+    assert_eq!((rst.control, rst.seq), (Rst, 1 + 4 + 1), "behind the data and the FIN");
+}

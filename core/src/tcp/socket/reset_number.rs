@@ -6,17 +6,15 @@
 //! Shown by: core/tests/smoltcp.rs, `an_abort_behind_a_closed_window_has_the_wrong_number`
 //! Kept by: core/src/tests/reset.rs
 
-use smoltcp::socket::tcp::State;
-
 use crate::tcp::demux::Tuple;
 use crate::tcp::segment::{Built, Segment, bare_ack, build};
 use crate::tcp::socket::Socket;
 
 impl Socket<'_> {
-    /// True if there is something that the peer's closed window keeps it from taking.
+    /// True if the peer takes nothing beyond SND.UNA, as its window is closed. A peer in SYN-SENT takes a RST only with an
+    /// acknowledgement, as smoltcp's own has it (RFC 9293, section 3.10.7.3).
     pub(super) fn is_shut_out(&self) -> bool {
-        let fin = matches!(self.state(), State::FinWait1 | State::Closing | State::LastAck);
-        self.tcb.peer_window == 0 && self.is_synchronized() && (fin || self.send_queue() > 0)
+        self.tcb.peer_window == 0 && self.is_synchronized()
     }
 
     /// The acknowledgement that, if it is to no connection, smoltcp answers with the RST which the peer expects.
