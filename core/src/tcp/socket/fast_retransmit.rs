@@ -22,7 +22,7 @@ impl Socket<'_> {
             && tcp.control == TcpControl::None
             && tcp.window_len == tcb.peer_window
             && segment.ack() == Some(tcb.snd_una)
-            && (tcb.snd_una.is_before(tcb.snd_max) || self.send_queue() > 0)
+            && tcb.snd_una.is_before(tcb.snd_max)
             // A segment to the left of RCV.NXT is a probe, which wants an answer.
             && !segment.seq().is_before(tcb.rcv_nxt)
     }

@@ -83,13 +83,13 @@ impl Stream<'_, '_> {
     /// its window in small steps does not get small segments (RFC 9293, section 3.8.6.2.1).
     pub fn pass(&mut self, mut change: impl FnMut(&mut [u8])) {
         let (queued, room, capacity) = (self.readable(), self.room(), self.socket.send_capacity());
-        if !self.at_once && room < capacity && room < queued.min(capacity / 2) {
+        if !self.at_once && room < queued.min(capacity / 2) {
             return;
         }
         let mut left = queued.min(room);
         // A `Vec`, since an array would have to be zeroed first, which costs more than the copy.
         let mut piece = Vec::<u8, BUFFER_SIZE>::new();
-        while left > 0 {
+        while left != 0 {
             let Ok(taken @ 1..) = self.socket.recv(|bytes| {
                 let taken = bytes.len().min(left).min(piece.capacity());
                 piece.clear();
