@@ -231,17 +231,20 @@ fn a_window_that_closes_over_what_is_sent_again_is_probed() {
 /// Whoever has something behind a hole acknowledges at once what fills it.
 #[test]
 fn a_retransmission_that_is_lost_is_sent_again_after_milliseconds() {
-    let (mut net, mut peer) = in_flight(5);
-    for right in 2..4 {
-        assert_eq!(acks(&mut net, &mut peer, 0, &[(1, right)]), [0; 0]);
+    for window in [60_000, 60_001, 65_535] {
+        let (mut net, mut peer) = in_flight(5);
+        peer.window = window;
+        for right in 2..4 {
+            assert_eq!(acks(&mut net, &mut peer, 0, &[(1, right)]), [0; 0]);
+        }
+        assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 4)]), [1]);
+        for wait in [5, 10, 20] {
+            peer.acked = 1;
+            net.pass_in_silence(millis(wait));
+            assert_eq!(peer.begins(&mut net), [1]);
+        }
+        assert_eq!(acks(&mut net, &mut peer, 5, &[]), [0; 0]);
     }
-    assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 4)]), [1]);
-    for wait in [5, 10, 20] {
-        peer.acked = 1;
-        net.pass_in_silence(millis(wait));
-        assert_eq!(peer.begins(&mut net), [1]);
-    }
-    assert_eq!(acks(&mut net, &mut peer, 5, &[]), [0; 0]);
 }
 
 /// smoltcp's own timeout has grown with each time that it went back, and with it the time to its first probe.

@@ -24,7 +24,7 @@ impl Socket<'_> {
         let mut tcp = self.last_ack(tuple);
         let way = Segment { packet: &[], link_header: &link_header, tuple, tcp };
         let window = tcp.window_len;
-        let (closed, open) = ([1, 0], [window ^ 1, window, window, window, window]);
+        let (closed, open) = ([1, 0], [window.saturating_sub(1), window, window, window, window]);
         for &window in if window == 0 { &closed[..] } else { &open[..] } {
             tcp.window_len = window;
             let ack: Built = segment::build(&way, &tcp);
