@@ -59,7 +59,7 @@ impl TailLossProbe {
     }
 
     fn patience_of(&self, timer: &RetransmissionTimer, least: u32) -> Option<u32> {
-        let patience = timer.two_round_trips(least).saturating_mul(1 << self.fillings.min(16));
+        let patience = self.doubled(timer.two_round_trips(least));
         (patience < timer.backed_off()).then_some(patience)
     }
 
@@ -75,6 +75,53 @@ impl TailLossProbe {
 
     /// The same for a segment that was sent again. Each time longer, or else a peer could draw it with each byte that it says to have.
     pub(super) fn reordering_again(&self, timer: &RetransmissionTimer) -> u32 {
-        TailLossProbe::reordering(timer).saturating_mul(1 << self.fillings.min(16))
+        self.doubled(TailLossProbe::reordering(timer))
+    }
+
+    /// Twice as long for each time that the first segment was sent again.
+    fn doubled(&self, micros: u32) -> u32 {
+        micros.saturating_mul(1 << self.fillings.min(16))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use smoltcp::time::Instant;
+
+    use super::*;
+    use crate::tcp::seq::Seq;
+
+    /// That of a connection whose round trips all took so long.
+    fn timer(round_trip: u32) -> RetransmissionTimer {
+        let mut timer = RetransmissionTimer::NEW;
+        for _ in 0..100 {
+            timer.time(Instant::ZERO, Seq(1));
+            timer.measure(Instant::from_micros(round_trip), Seq(1));
+        }
+        timer
+    }
+
+    #[test]
+    fn a_wait_is_two_round_trips_and_doubles_until_the_timeout_is_not_longer() {
+        let (mut probe, timer) = (TailLossProbe::NEW, timer(20_000));
+        assert_eq!(timer.backed_off(), 240_000);
+        for patience in [Some(40_000), Some(80_000), Some(160_000), None] {
+            assert_eq!(probe.patience(&timer), patience);
+            assert_eq!(probe.patience_without_hole(&timer), patience);
+            probe.fills_again();
+        }
+        let timer = self::timer(220_000);
+        assert_eq!((timer.two_round_trips(0), timer.backed_off()), (440_000, 440_000));
+        assert_eq!(TailLossProbe::NEW.patience(&timer), None);
+    }
+
+    #[test]
+    fn each_retransmission_may_be_overtaken_for_twice_as_long() {
+        let (mut probe, timer) = (TailLossProbe::NEW, timer(20_000));
+        for wait in [5000, 10_000, 20_000, 40_000] {
+            assert_eq!(probe.reordering_again(&timer), wait);
+            assert_eq!(TailLossProbe::reordering(&timer), 5000);
+            probe.fills_again();
+        }
     }
 }
