@@ -43,6 +43,12 @@ fn ten_segments_leave_at_the_start_and_what_comes_is_acknowledged_all_the_same()
     assert_eq!((answer.ack, answer.data.len()), (Some(peer.next), 0));
 }
 
+#[test]
+fn not_even_a_byte_leaves_beyond_the_congestion_window() {
+    let (mut net, mut peer) = open_with(65_534, 1000);
+    assert_eq!(flood(&mut net, &mut peer, 10_001).len(), 10);
+}
+
 /// RFC 5681, section 3.1: slow start lets two segments go for each that is acknowledged.
 #[test]
 fn the_window_grows_with_what_is_acknowledged() {

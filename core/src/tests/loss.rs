@@ -151,3 +151,48 @@ fn a_peer_that_acknowledges_what_it_has_not_received_gets_nothing_more_and_frees
         assert_eq!((net.stats().live, net.stats().closed), (0, 1));
     }
 }
+
+/// The last retransmission of a recovery says nothing about what is in flight after it.
+#[test]
+fn an_acknowledgement_after_a_recovery_is_no_sign_of_a_loss() {
+    let (mut net, mut peer) = in_flight(8);
+    assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 8)]), [1]);
+    assert_eq!(send(&mut net, &mut peer, 3), [8, 9, 10].map(|at| 1 + at * MSS));
+    peer.acked = 1;
+    net.pass_in_silence(millis(5));
+    assert_eq!(peer.begins(&mut net), [1]);
+    for acked in 8..=11 {
+        assert_eq!(acks(&mut net, &mut peer, acked, &[]), [0; 0], "{acked}");
+    }
+}
+
+/// Where segments were lost, the last ones are probed for before the timeout; they are lost, too, if the probe is acknowledged alone.
+#[test]
+fn what_was_sent_before_an_early_probe_and_is_not_acknowledged_with_it_is_sent_again_at_once() {
+    let (mut net, mut peer) = in_flight(5);
+    assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 4)]), [1]);
+    assert_eq!(acks(&mut net, &mut peer, 5, &[]), [0; 0]);
+    assert_eq!(send(&mut net, &mut peer, 2).len(), 2);
+    peer.acked = 1 + 5 * MSS;
+    net.pass_in_silence(millis(10));
+    assert_eq!(peer.begins(&mut net), [1 + 5 * MSS]);
+    assert_eq!(acks(&mut net, &mut peer, 6, &[]), [1 + 6 * MSS]);
+    assert_eq!(acks(&mut net, &mut peer, 7, &[]), [0; 0]);
+}
+
+/// A connection that is aborted while smoltcp sends again: a peer that has what was sent again last expects the RST's number.
+#[test]
+fn a_rst_in_a_recovery_stands_behind_what_was_sent_again() {
+    let (mut net, mut peer) = in_flight(8);
+    for _ in 0..2 {
+        net.pass(RTO);
+    }
+    net.wire.sent.clear();
+    net.server.shutdown(net.now);
+    net.pass(Duration::from_secs(1));
+    let mut last = peer.take(&mut net);
+    while !net.wire.sent.is_empty() {
+        last = peer.take(&mut net);
+    }
+    assert_eq!((last.control, last.seq), (smoltcp::wire::TcpControl::Rst, 1 + MSS));
+}
