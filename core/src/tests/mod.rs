@@ -22,6 +22,7 @@
 //! | random segments, several peers, a refusing device | `random_segments` |
 //! | data: order, sequence number wrap, buffer wrap | `echo` |
 //! | closed windows, window updates; silly windows | `back_pressure`, `handshake`; `silly_window` |
+//! | windows with a scale | `scaled_windows`, `handshake` |
 //! | zero-window probes: ours, and answers to the peer's | `back_pressure`, `deadlines`, `persist`, `stalls` |
 //! | retransmission: fast recovery, slow start | `loss`, `segments`, `stalls`, `refusing_device` |
 //! | retransmission: duplicate acknowledgements | `fast_recovery`, `loss` |
@@ -52,12 +53,14 @@
 //! | configuration, memory, counters | `config`, `memory` |
 //! | log lines | `events` |
 //! | the table of deadlines | `timers` |
+//! | when the server wants to be called again | `calls`, `timers` |
 
 mod acknowledgements;
 #[cfg(feature = "ethernet-duties")]
 mod announcements;
 mod arp;
 mod back_pressure;
+mod calls;
 mod closed_ports;
 mod config;
 #[cfg(feature = "recovery")]
@@ -117,6 +120,7 @@ mod reuse;
 mod sack_blocks;
 #[cfg(feature = "recovery")]
 mod sack_scoreboard;
+mod scaled_windows;
 mod segments;
 mod sequence_numbers;
 mod shutdown;
