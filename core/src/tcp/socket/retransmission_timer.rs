@@ -195,12 +195,9 @@ impl RetransmissionTimer {
         self.interval = 0;
     }
 
-    /// For how long the timer has been running, in microseconds.
+    /// For how long the timer has been running, if it runs, in microseconds.
     pub(super) fn runs_for(&self, now: Instant) -> u32 {
-        match self.interval {
-            0 => 0,
-            _ => (now - self.started).total_micros().try_into().unwrap_or(u32::MAX),
-        }
+        (now - self.started).total_micros().try_into().unwrap_or(u32::MAX)
     }
 
     /// How long the timer runs.
