@@ -251,14 +251,14 @@ impl<H: Handler> fmt::Debug for Server<'_, H> {
 /// Two hashes, two keys for others, and a seed from one secret, none of which tells another.
 fn secrets(entropy: [u8; 16]) -> ([SipHasher13; 2], [[u8; 16]; 2], u64) {
     let hash = |label: u8| SipHasher13::new_with_key(&entropy).hash(&[label]);
-    let hasher = |label: u8| SipHasher13::new_with_keys(hash(label), hash(label + 1));
-    let key = |label: u8| {
+    let hasher = |one: u8, other: u8| SipHasher13::new_with_keys(hash(one), hash(other));
+    let key = |one: u8, other: u8| {
         let mut key = [0; 16];
-        key[..8].copy_from_slice(&hash(label).to_ne_bytes());
-        key[8..].copy_from_slice(&hash(label + 1).to_ne_bytes());
+        key[..8].copy_from_slice(&hash(one).to_ne_bytes());
+        key[8..].copy_from_slice(&hash(other).to_ne_bytes());
         key
     };
-    ([hasher(0), hasher(2)], [key(5), key(7)], hash(4))
+    ([hasher(0, 1), hasher(2, 3)], [key(5, 6), key(7, 8)], hash(4))
 }
 
 #[cfg(test)]

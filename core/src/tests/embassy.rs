@@ -15,9 +15,11 @@ use std::vec::Vec;
 use embassy_net_driver::{
     Capabilities, Checksum, ChecksumCapabilities, Driver, HardwareAddress, LinkState, RxToken, TxToken,
 };
+use log::Level;
 use smoltcp::phy::{self, Device};
 use smoltcp::wire::{self, EthernetAddress, IpCidr, TcpControl, TcpRepr, TcpSeqNumber};
 
+use super::events;
 use super::fixture::{CLIENT, PORT, SERVER};
 use super::packets::{ip, tcp_packet, udp, udp_packet};
 use crate::embassy::{Adapter, now, run};
@@ -223,6 +225,7 @@ fn without_room_nothing_is_taken_and_room_wakes_the_task() {
 #[test]
 fn a_link_that_is_down_carries_nothing_until_it_is_up() {
     let mut task = Task::new();
+    events::record();
     task.link_goes(true);
     task.run_when_woken();
     task.happens(|wire| wire.arriving.push_back(question(b"hello")));
@@ -231,6 +234,7 @@ fn a_link_that_is_down_carries_nothing_until_it_is_up() {
     task.link_goes(false);
     task.run_when_woken();
     assert_reply(&task.sent(), b"HELLO");
+    assert_eq!(events::lines_at(Level::Info), ["the link is down", "the link is up"]);
 }
 
 #[test]

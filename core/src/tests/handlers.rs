@@ -324,6 +324,17 @@ fn what_a_handler_says_in_several_pieces_leaves_in_one_segment() {
     assert_eq!((said.control, said.data), (Fin, b"a piece".repeat(10)));
 }
 
+/// Linux acknowledges two segments at once, and the window of such a handler is the receive buffer alone.
+#[test]
+fn a_handler_that_passes_no_bytes_fills_no_more_than_half_a_buffer_with_a_segment() {
+    let mut net = script(|_, stream| {
+        let _ = stream.write(&letters(1024));
+        Next::Continue
+    });
+    let mut peer = established(&mut net);
+    assert_eq!([peer.take(&mut net).data.len(), peer.take(&mut net).data.len()], [512, 512]);
+}
+
 #[test]
 fn a_handler_with_more_to_say_is_not_called_again_without_room() {
     let mut net = script(|_, stream| {
