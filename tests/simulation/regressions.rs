@@ -5,7 +5,7 @@ use shout_tests::ethernet::Neighbour;
 use shout_tests::memory::ServerMemory;
 use shout_tests::scenario::Scenario;
 use shout_tests::single_server::{ServerSetup, SingleServer};
-use shout_tests::wire::{ACK, FIN, PSH};
+use shout_tests::wire::{ACK, FIN, PSH, RST, SYN};
 use smoltcp::phy::Medium;
 use smoltcp::time::Duration;
 
@@ -128,5 +128,36 @@ fn a_packet_without_bytes_is_dropped() {
         single.arrive_from(&peer(), &[]);
         single.poll();
         assert_eq!(single.stats().dropped(shout_core::DropReason::Malformed), 2);
+    }
+}
+
+/// An attacker may compute a SYN cookie from one that it was given, and so begin a connection whose numbers also fit one that it
+/// had before.
+#[test]
+fn a_syn_cookie_that_its_peer_has_computed() {
+    let mut memory = ServerMemory::new(1, 1024, 0);
+    let mut single = SingleServer::new(ServerSetup { slots: 1, ..ServerSetup::USUAL }, &mut memory, |_| {});
+    let (from, content) = ((peer().address, PORT).into(), Content(3));
+    single.invariants.expect(from, content, Some(0));
+    let send = |single: &mut SingleServer<'_>, port: u16, seq: u32, flags: u8, ack: u32, length: usize| {
+        let mut segment = single.segment((peer().address, port).into(), seq, flags);
+        (segment.ack, segment.payload) = (ack, content.part(seq, length));
+        single.arrive_from(&peer(), &segment.to_packet());
+        single.poll();
+    };
+    send(&mut single, PORT, 1000, SYN, 0, 0);
+    let iss = single.views[&from].initial.1;
+    // Another SYN evicts it, and is reset.
+    send(&mut single, PORT + 1, 1000, SYN, 0, 0);
+    send(&mut single, PORT + 1, 1001, RST, 0, 0);
+    for (revived, off) in [(1, 0), (2, 1)] {
+        let (seq, ack) = (1001 + off, iss + 1 + 2 * off);
+        send(&mut single, PORT, seq, ACK | PSH, ack, 10);
+        assert_eq!(single.stats().revived, revived);
+        let echo = single.sent.last().unwrap();
+        assert_eq!((echo.seq, echo.ack), (ack, seq + 10));
+        content.assert_echo(seq, &echo.payload);
+        send(&mut single, PORT, seq + 10, RST, 0, 0);
+        assert_eq!(single.stats().live, 0);
     }
 }

@@ -30,6 +30,8 @@ pub struct Invariants {
     /// Connections that the server has counted as let in by SYN cookie, minus those that were recognised here.
     revivals: u64,
     revived: u64,
+    /// The server has counted one among the packets that are checked now.
+    revives: bool,
     flows: HashMap<SocketAddr, Flow>,
     /// Requests without a reply yet, and when they came.
     asked: HashMap<SocketAddr, Vec<(Instant, Vec<u8>)>>,
@@ -48,6 +50,8 @@ struct Flow {
     syns: Vec<(u32, Option<u16>, Option<u8>)>,
     /// Connections that had a SYN|ACK before the newest one. A SYN cookie may bring back any of them.
     earlier: Vec<Connection>,
+    /// The numbers, as in [`Connection::first`], of connections that the client may have made up since the last SYN|ACK.
+    made_up: Vec<(u32, u32)>,
     /// An attacker has made up an ACK that brings back a connection which is not known here: nothing can be checked.
     astray: bool,
     /// The newest connection. None if the server has only sent a challenge ACK on it.
@@ -59,7 +63,8 @@ impl Invariants {
     /// For a server with this port, MTU of IP, and delay of UDP replies.
     pub fn new(port: u16, mtu: usize, delay: Duration) -> Invariants {
         let (flows, asked, reassembly, wrapped) = Default::default();
-        Invariants { port, mtu, delay, revivals: 0, revived: 0, flows, asked, reassembly, wrapped }
+        let (revivals, revived, revives) = Default::default();
+        Invariants { port, mtu, delay, revivals, revived, revives, flows, asked, reassembly, wrapped }
     }
 
     /// Tells what a client's port will send. With `origin`, the content begins at that sequence number.
@@ -71,6 +76,7 @@ impl Invariants {
                 origin,
                 syns: Vec::new(),
                 earlier: Vec::new(),
+                made_up: Vec::new(),
                 astray: false,
                 connection: None,
                 unannounced: false,
@@ -78,8 +84,9 @@ impl Invariants {
         );
     }
 
-    /// Tells the server's counter of connections let in by SYN cookie.
+    /// Tells the server's counter of connections let in by SYN cookie, before the packets that it has counted them in.
     pub fn revived(&mut self, count: u64) {
+        self.revives = count > self.revived;
         self.revivals += count - self.revived;
         self.revived = count;
     }
@@ -89,6 +96,9 @@ impl Invariants {
         if let Some(segment) = Segment::read(packet).filter(|segment| segment.to.port() == self.port) {
             if let Some(flow) = self.flows.get_mut(&segment.from) {
                 self.wrapped.0 += u64::from(wraps(&segment));
+                if self.revives && flow.is_made_up(&segment) {
+                    flow.made_up.push((segment.seq, segment.ack));
+                }
                 flow.heard(&segment);
             }
         } else if let Some(request) =
@@ -163,6 +173,7 @@ impl Flow {
             let before = self.connection.take().filter(|before| before.first != begun.first);
             self.earlier.extend(before);
             (self.connection, self.astray) = (Some(begun), false);
+            self.made_up.clear();
             return;
         }
         // A connection that its client has reset, and that was brought back, has the same numbers and its first window.
@@ -172,9 +183,15 @@ impl Flow {
             .as_ref()
             .is_some_and(|connection| connection.fits(segment) && !shrinks(connection));
         let mut all = self.earlier.iter().chain(&self.connection).map(Connection::again);
-        if *revivals > 0
-            && self.origin.is_some()
-            && all.clone().filter(|connection| connection.fits(segment)).count() != 1
+        // A connection that was made up may fit the numbers of the one known connection as well, being so close to it.
+        let may_be_made_up = self.made_up.iter().any(|&(client, server)| {
+            // A keep-alive may have SEG.SEQ = SND.UNA - 1.
+            ahead(segment.seq, server) >= -1 && ahead(segment.ack, client) >= 0
+        });
+        if may_be_made_up
+            || *revivals > 0
+                && self.origin.is_some()
+                && all.clone().filter(|connection| connection.fits(segment)).count() != 1
         {
             // An attacker that has seen one ISS of the server's can compute others, and so open a connection without a
             // SYN. Or two of its connections have numbers so close to each other that it may be either.
@@ -210,6 +227,26 @@ impl Flow {
             Some(connection) => connection.said(segment, self.content, self.origin),
             None => assert!(self.unannounced, "a segment before any SYN|ACK"),
         }
+    }
+
+    /// True if an attacker's segment has numbers that the server takes for a SYN cookie, and that no SYN|ACK has shown.
+    ///
+    /// They can be computed from those of a SYN|ACK: the ISSs of one client's port are multiples of 2^13 apart, but for a tag
+    /// that is computed from the IRS. So where IRS and ISS are valid, most often IRS + 1 and ISS + 2 are, too. The server
+    /// cannot tell, as it keeps nothing of a SYN. Without a SYN|ACK of this port's, nobody can compute them.
+    fn is_made_up(&self, segment: &Segment) -> bool {
+        let made_up = (segment.seq, segment.ack);
+        let untagged = |(client, server): (u32, u32)| {
+            let tag = client.wrapping_sub(1) % 8191 * 2 % 8191;
+            server.wrapping_sub(tag) % 8192
+        };
+        let mut firsts = self.earlier.iter().chain(&self.connection).map(|connection| connection.first);
+        self.origin.is_some()
+            && segment.has(ACK)
+            && !segment.has(SYN)
+            && !segment.has(RST)
+            && firsts.clone().all(|first| first != made_up)
+            && firsts.any(|first| untagged(first) == untagged(made_up))
     }
 
     fn begin(&self, segment: &Segment) -> Connection {
