@@ -88,6 +88,11 @@ fn fragments_of_other_senders_or_numbers_do_not_mix() {
     let later = fragments(&long_question(1600), 808, 2);
     arrive_all(&mut net, [ours[0].clone(), later[1].clone()]);
     net.nothing_sent();
+    // The number has four bytes.
+    let mut other = ours[1].clone();
+    other[44] = 1;
+    net.arrive(other);
+    net.nothing_sent();
     net.arrive(ours[1].clone());
     assert_eq!(take_reply(&mut net, CLIENT, CLIENT_PORT, SERVER).len(), 1024);
 }
@@ -129,6 +134,20 @@ fn a_fragment_that_cannot_be_one_is_a_problem() {
         behind(&[(DESTINATION, PADDING), (FRAGMENT, &[0, 0xff, 0xf8, 0, 0, 0, 1])], long_question(8));
     net.arrive(packet.clone());
     assert_eq!(take_problem(&mut net, &packet), (0, 50));
+    // It ends with the last of them: nothing is wrong with it, but that it is of a longer packet than is put together.
+    let mut packet = behind(&[(FRAGMENT, &[0, 0xff, 0xf8, 0, 0, 0, 1])], long_question(0));
+    packet.pop();
+    packet[5] -= 1;
+    net.arrive(packet);
+    net.nothing_sent();
+    net.dropped_only(DropReason::Fragment, 1);
+}
+
+#[test]
+fn a_first_fragment_may_have_no_more_than_the_headers() {
+    let mut net = net();
+    arrive_all(&mut net, fragments(&long_question(16), 8, 1));
+    assert!(take_reply(&mut net, CLIENT, CLIENT_PORT, SERVER) == upper(&letters(16)));
 }
 
 /// RFC 7112: the first fragment has all headers.
