@@ -2,7 +2,7 @@
 
 use std::vec::Vec;
 
-use smoltcp::wire::TcpControl::{Psh, Rst, Syn};
+use smoltcp::wire::TcpControl::{None as Plain, Psh, Rst, Syn};
 use smoltcp::wire::{IpAddress, IpEndpoint, IpProtocol, Ipv4Packet};
 
 use super::fixture::{CLIENT, FAMILIES, PORT, SERVER, net, net_from, net_with, storage};
@@ -118,6 +118,8 @@ fn segments_that_make_no_sense_are_malformed() {
         dropped(retouched(syn.clone(), change), DropReason::Malformed);
     }
     dropped(retouched(syn, |tcp| tcp[2..4].fill(0)), DropReason::Malformed); // destination port 0
+    let ack = peer(40_000).segment(Plain, 1, Some(1), &[]);
+    dropped(retouched(ack, |tcp| tcp[..2].fill(0)), DropReason::Malformed);
 }
 
 #[test]
