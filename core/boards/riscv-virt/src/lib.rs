@@ -30,7 +30,7 @@ pub fn start_log() {
 const _: () = {
     use shout_core::{Memory, Server};
     // With `ipv6`, `many-holes` and `recovery`.
-    assert!(size_of::<Memory<'static, 2>>() - size_of::<Memory<'static, 1>>() <= 2630 + 80 + 220 + 130);
+    assert!(size_of::<Memory<'static, 2>>() - size_of::<Memory<'static, 1>>() <= 2630 + 80 + 220 + 120);
     // With `ethernet-duties`, `ipv6` and `fragments`.
     let log = if cfg!(feature = "log") { 500 } else { 0 };
     let features = 700 + 1500 + 15600 + log;

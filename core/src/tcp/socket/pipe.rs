@@ -50,7 +50,7 @@ impl Recovery {
                 distance - (self.sack.bytes_before(to) - self.sack.bytes_before(repeated)).min(distance)
             }
         };
-        let arrived = match self.sack.permitted {
+        let arrived = match self.sack_permitted {
             true => self.sack.bytes(),
             false => u32::from(self.fast.duplicates) * u32::from(self.smss),
         };

@@ -20,6 +20,8 @@ pub(crate) struct Recovery {
     pub(super) probe: TailLossProbe,
     pub(super) fast: FastRecovery,
     pub(super) sack: Scoreboard,
+    /// The peer offered SACK with its SYN.
+    pub(super) sack_permitted: bool,
     pub(super) window: CongestionWindow,
     /// SMSS: no segment is longer.
     pub(super) smss: u16,
@@ -61,7 +63,8 @@ impl Recovery {
             timer: RetransmissionTimer::NEW,
             probe: TailLossProbe::NEW,
             fast: FastRecovery::NEW,
-            sack: Scoreboard::new(sack_permitted),
+            sack: Scoreboard::NEW,
+            sack_permitted,
             window: CongestionWindow::initial(smss),
             smss,
             narrow: false,
@@ -234,7 +237,7 @@ impl Recovery {
         let tcp = &segment.tcp;
         let news = self.hears_blocks(now, segment, numbers);
         let bare = tcp.payload.is_empty() && tcp.control == TcpControl::None && tcp.window_len == window;
-        let is_duplicate = if self.sack.permitted { news.is_some() } else { bare };
+        let is_duplicate = if self.sack_permitted { news.is_some() } else { bare };
         if is_duplicate {
             let later = news.is_some() && self.sack.highest(numbers.snd_una).is_after(self.fast.mark());
             if self.fast.duplicate(later) || self.fast.phase == Phase::Open && self.is_lost() {

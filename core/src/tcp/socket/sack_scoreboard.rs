@@ -21,14 +21,10 @@ const BLOCKS: usize = ASSEMBLER_MAX_SEGMENT_COUNT;
 pub(crate) struct Scoreboard {
     /// Neither overlapping nor touching, in no order; empty where both are equal.
     blocks: [(Seq, Seq); BLOCKS],
-    /// The peer offered SACK with its SYN.
-    pub(super) permitted: bool,
 }
 
 impl Scoreboard {
-    pub(crate) const fn new(permitted: bool) -> Scoreboard {
-        Scoreboard { blocks: [(Seq(0), Seq(0)); BLOCKS], permitted }
-    }
+    pub(crate) const NEW: Scoreboard = Scoreboard { blocks: [(Seq(0), Seq(0)); BLOCKS] };
 
     /// Takes note of the blocks of a segment. Returns the block nearest to SND.UNA that tells of anything new.
     pub(super) fn take(
@@ -139,7 +135,7 @@ mod tests {
 
     #[test]
     fn what_has_arrived_is_no_hole() {
-        let mut board = Scoreboard::new(true);
+        let mut board = Scoreboard::NEW;
         board.take(&[Some((10, 20)), Some((30, 40)), None], Seq(1), Seq(50));
         for (from, to, hole) in
             [(10, 20, false), (12, 18, false), (20, 20, false), (9, 20, true), (10, 21, true)]
