@@ -29,6 +29,11 @@ impl Seq {
     pub(crate) const fn max(self, other: Seq) -> Seq {
         if self.is_after(other) { self } else { other }
     }
+
+    /// The earlier one of two.
+    pub(crate) const fn min(self, other: Seq) -> Seq {
+        if self.is_before(other) { self } else { other }
+    }
 }
 
 impl Add<u32> for Seq {

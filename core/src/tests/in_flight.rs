@@ -6,7 +6,7 @@ use smoltcp::phy::Medium;
 use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{None as Plain, Psh};
 
-use super::fixture::{Net, net_on, storage};
+use super::fixture::{Net, RTO, net_on, storage};
 use super::peer::{Peer, letters, peer};
 use super::wire::Wire;
 
@@ -48,6 +48,25 @@ pub(super) fn in_flight_on(medium: Medium, scale: Option<u8>, segments: i32) -> 
     assert_eq!(send(&mut net, &mut peer, segments), (0..segments).map(|at| 1 + at * MSS).collect::<Vec<_>>());
     peer.acked = 1;
     (net, peer)
+}
+
+/// The same after the probe of the last segment and the timeout, of which nothing arrived.
+#[track_caller]
+pub(super) fn timed_out(segments: i32) -> (Net, Peer) {
+    let (mut net, peer) = in_flight(segments);
+    for _ in 0..2 {
+        net.pass(RTO);
+    }
+    net.wire.sent.clear();
+    (net, peer)
+}
+
+/// The peer acknowledges this many segments, which are all: nothing is sent then or later, up to the first keep-alive.
+#[track_caller]
+pub(super) fn nothing_follows(net: &mut Net, peer: &mut Peer, segments: i32) {
+    assert_eq!(acks(net, peer, segments, &[]), [0; 0]);
+    net.pass(Duration::from_secs(19));
+    net.nothing_sent();
 }
 
 /// The peer sends this many segments of data. Returns where the segments begin that come back.

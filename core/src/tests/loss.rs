@@ -7,7 +7,7 @@ use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{None as Plain, Psh};
 
 use super::fixture::{RTO, TICK, net_from, storage};
-use super::in_flight::{MSS, acks, in_flight, large, millis, send};
+use super::in_flight::{MSS, acks, in_flight, large, millis, nothing_follows, send, timed_out};
 use super::peer::{Peer, peer};
 use super::states::open;
 
@@ -73,20 +73,14 @@ fn after_a_timeout_what_is_lost_is_sent_again_in_slow_start() {
         let acked = if beyond.is_empty() { 2 } else { 4 };
         let rest = if beyond.is_empty() { &[][..] } else { &beyond[1..] };
         assert_eq!(acks(&mut net, &mut peer, acked, rest), expected[1]);
-        assert_eq!(acks(&mut net, &mut peer, 8, &[]), [0; 0]);
-        net.pass(Duration::from_secs(19));
-        net.nothing_sent();
+        nothing_follows(&mut net, &mut peer, 8);
     }
 }
 
 /// While smoltcp goes through what it sends again, the peer accepts acknowledgements all the same: they stand at SND.MAX.
 #[test]
 fn acknowledgements_during_a_recovery_stand_behind_all_that_was_sent() {
-    let (mut net, mut peer) = in_flight(8);
-    for _ in 0..2 {
-        net.pass(RTO);
-    }
-    net.wire.sent.clear();
+    let (mut net, mut peer) = timed_out(8);
     net.arrive(peer.segment(Psh, peer.next + 10, Some(1), b"behind a hole"));
     let answer = peer.take(&mut net);
     assert_eq!((answer.seq, answer.data.len()), (1 + 8 * MSS, 0));
@@ -101,9 +95,7 @@ fn what_was_sent_before_a_probe_and_is_not_acknowledged_with_it_is_sent_again_at
     assert_eq!(peer.begins(&mut net), [1]);
     assert_eq!(acks(&mut net, &mut peer, 1, &[]), [1 + MSS, 1 + 2 * MSS]);
     assert_eq!(acks(&mut net, &mut peer, 3, &[]), [1 + 3 * MSS]);
-    assert_eq!(acks(&mut net, &mut peer, 4, &[]), [0; 0]);
-    net.pass(Duration::from_secs(19));
-    net.nothing_sent();
+    nothing_follows(&mut net, &mut peer, 4);
 }
 
 /// Two segments are in flight, so that there are no three duplicates: one is enough, after a millisecond in which the other
@@ -183,11 +175,7 @@ fn what_was_sent_before_an_early_probe_and_is_not_acknowledged_with_it_is_sent_a
 /// A connection that is aborted while smoltcp sends again: a peer that has what was sent again last expects the RST's number.
 #[test]
 fn a_rst_in_a_recovery_stands_behind_what_was_sent_again() {
-    let (mut net, mut peer) = in_flight(8);
-    for _ in 0..2 {
-        net.pass(RTO);
-    }
-    net.wire.sent.clear();
+    let (mut net, mut peer) = timed_out(8);
     net.server.shutdown(net.now);
     net.pass(Duration::from_secs(1));
     let mut last = peer.take(&mut net);

@@ -5,7 +5,7 @@ use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{None as Plain, Psh, Syn};
 
 use super::fixture::{RTO, net_from, storage};
-use super::in_flight::{MSS, acks, in_flight, large, millis, send};
+use super::in_flight::{MSS, acks, in_flight, large, millis, send, timed_out};
 use super::peer::{letters, peer, upper};
 use super::states::open;
 
@@ -156,11 +156,7 @@ fn where_segments_were_lost_the_rest_of_several_is_probed_for_after_milliseconds
 /// RFC 6298, section 5.2. What is sent later has the whole timeout.
 #[test]
 fn the_timer_stops_when_everything_is_acknowledged_after_a_timeout() {
-    let (mut net, mut peer) = in_flight(2);
-    for _ in 0..2 {
-        net.pass(RTO);
-    }
-    net.wire.sent.clear();
+    let (mut net, mut peer) = timed_out(2);
     assert_eq!(acks(&mut net, &mut peer, 2, &[]), [0; 0]);
     net.pass_in_silence(millis(200));
     assert_eq!(send(&mut net, &mut peer, 1), [1 + 2 * MSS]);
@@ -209,11 +205,7 @@ fn what_arrives_behind_a_hole_measures_a_round_trip() {
 /// smoltcp has been made to believe that it is later, so that its timer for probes would not come in time.
 #[test]
 fn a_window_that_closes_over_what_is_sent_again_is_probed() {
-    let (mut net, mut peer) = in_flight(8);
-    for _ in 0..2 {
-        net.pass(RTO);
-    }
-    net.wire.sent.clear();
+    let (mut net, mut peer) = timed_out(8);
     peer.acked = 1;
     let window = core::mem::replace(&mut peer.window, 0);
     net.arrive(peer.segment(Plain, peer.next, Some(1), &[]));
@@ -293,11 +285,7 @@ fn an_acknowledgement_at_the_right_edge_of_the_window_counts() {
 /// There is nothing to probe for, and nothing that the server wants to be called for but the question whether the peer lives.
 #[test]
 fn the_timer_stops_behind_a_window_that_closes_over_nothing_after_a_timeout() {
-    let (mut net, mut peer) = in_flight(2);
-    for _ in 0..2 {
-        net.pass(RTO);
-    }
-    net.wire.sent.clear();
+    let (mut net, mut peer) = timed_out(2);
     peer.window = 0;
     assert_eq!(acks(&mut net, &mut peer, 2, &[]), [0; 0]);
     let heard = net.now;

@@ -5,7 +5,7 @@ use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{Fin, None as Plain};
 
 use super::fixture::{RTO, TICK};
-use super::in_flight::{MSS, acks, in_flight, in_flight_on, millis};
+use super::in_flight::{MSS, acks, in_flight, in_flight_on, millis, nothing_follows, timed_out};
 
 #[test]
 fn holes_that_sack_tells_of_are_filled_one_a_round_trip_and_nothing_else_is_sent_again() {
@@ -15,9 +15,7 @@ fn holes_that_sack_tells_of_are_filled_one_a_round_trip_and_nothing_else_is_sent
     assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 2), (3, 5)]), [1]);
     assert_eq!(acks(&mut net, &mut peer, 2, &[(3, 5)]), [1 + 2 * MSS]);
     assert_eq!(acks(&mut net, &mut peer, 5, &[(6, 8)]), [1 + 5 * MSS]);
-    assert_eq!(acks(&mut net, &mut peer, 8, &[]), [0; 0]);
-    net.pass(Duration::from_secs(19));
-    net.nothing_sent();
+    nothing_follows(&mut net, &mut peer, 8);
 }
 
 #[test]
@@ -32,9 +30,7 @@ fn all_holes_that_sack_tells_of_are_filled_in_one_round_trip() {
         assert_eq!(acks(&mut net, &mut peer, 0, &[(5, 9), (3, 4), (1, 2)]), holes);
         // A hole that shows later is filled when it shows, and the others not once more.
         assert_eq!(acks(&mut net, &mut peer, lost, &[(lost + 1, 9), (lost + 3, 5)]), [0; 0]);
-        assert_eq!(acks(&mut net, &mut peer, 10, &[]), [0; 0]);
-        net.pass(Duration::from_secs(19));
-        net.nothing_sent();
+        nothing_follows(&mut net, &mut peer, 10);
     }
 }
 
@@ -149,11 +145,7 @@ fn a_hole_begins_within_a_segment() {
 /// After a timeout, it is lost as all others.
 #[test]
 fn a_hole_of_the_last_byte_is_filled() {
-    let (mut net, mut peer) = in_flight(8);
-    for _ in 0..2 {
-        net.pass(RTO);
-    }
-    net.wire.sent.clear();
+    let (mut net, mut peer) = timed_out(8);
     (peer.acked, peer.sack) = (1001, Some([Some((2001, 8000)), None, None]));
     net.arrive(peer.segment(Plain, peer.next, Some(1001), &[]));
     assert_eq!(peer.begins(&mut net), [1001, 8000]);

@@ -9,7 +9,6 @@ use crate::ip::device::Room;
 use crate::ip::neighbours::Evidence;
 use crate::tcp::segment::Segment;
 use crate::tcp::seq::wrapped;
-use crate::tcp::socket::recovery::Numbers;
 use crate::tcp::socket::{
     Socket, cut_fin, far_segment, new_connection, old_window, rfc5961, scaled_syn_window, text_after_fin,
 };
@@ -216,7 +215,7 @@ impl Socket<'_> {
                 tcb.recovery.window_opens();
             }
         }
-        let numbers = Numbers { snd_una: tcb.snd_una, snd_max: tcb.snd_max };
+        let numbers = tcb.numbers();
         if !overtaken {
             tcb.recovery.hears(now, segment, numbers, snd_una, window);
         }

@@ -129,7 +129,7 @@ impl Socket<'_> {
             return None;
         }
         for _ in 0..SEGMENTS_A_TURN {
-            let (numbers, before) = (self.numbers(), self.tcb.recovery.snd_nxt);
+            let (numbers, before) = (self.tcb.numbers(), self.tcb.recovery.snd_nxt);
             if !before.is_before(numbers.snd_max) {
                 self.tcb.recovery.back = false;
                 return self.acknowledge(cx, device);
@@ -158,7 +158,7 @@ impl Socket<'_> {
     /// smoltcp is shown a window that ends there; or the segment leaves after all, where that is not possible: as smoltcp does
     /// not look at windows in LAST-ACK, or as the window is scaled.
     fn skip<H>(&mut self, cx: &mut Cx<'_, H>, at: Instant, from: Seq, tx: &mut (impl Room + ?Sized)) {
-        let numbers = self.numbers();
+        let numbers = self.tcb.numbers();
         let end = self.tcb.recovery.skip_to(numbers, from);
         let longest = from + u32::from(self.tcb.recovery.smss);
         let written = self.tcb.written_end();

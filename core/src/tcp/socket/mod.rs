@@ -38,10 +38,9 @@
 //! | [`unread_data`] | unread data is lost without a RST |
 //!
 //! The others are no repairs: [`opening`] is how it begins, [`arrival`] and [`egress`] are a segment's ways in and out,
-//! [`recovery`], [`pipe`] and [`retransmit`] have the sender's repairs work together, [`single_segment`] is for small buffers, [`tcb`] and [`rfc5961`] would be needed beside a
-//! perfect stack, [`stream`] is the handler's view,
-//! [`pieces`] is how smoltcp is shown what did not come so, and
-//! [`shortcuts`] are for speed.
+//! [`recovery`], [`pipe`] and [`retransmit`] have the sender's repairs work together, [`single_segment`] is for small buffers,
+//! [`tcb`] and [`rfc5961`] would be needed beside a perfect stack, [`stream`] is the handler's view, [`pieces`] is how smoltcp is
+//! shown what did not come so, and [`shortcuts`] are for speed.
 //!
 //! The timer, the probe of a last segment, fast recovery, scoreboard, congestion window and path MTU are the feature `recovery`,
 //! the blocks that are told of belong to `many-holes`. Where a feature is off, a file of `without` stands in for them.

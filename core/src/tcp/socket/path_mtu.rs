@@ -114,7 +114,7 @@ impl Socket<'_> {
         let (least, headers) = least_and_headers(error.tuple.local);
         let mtu = u16::try_from(error.mtu.max(least)).unwrap_or(u16::MAX);
         let port = self.socket().local_endpoint().map(|local| local.port);
-        let numbers = self.numbers();
+        let numbers = self.tcb.numbers();
         let in_flight = !error.seq.is_before(numbers.snd_una) && error.seq.is_before(numbers.snd_max);
         in_flight
             && error.length > mtu.into()

@@ -129,7 +129,7 @@ impl Socket<'_> {
     /// smoltcp has gone back to SND.UNA behind a closed window, and sent nothing.
     #[cold]
     fn has_gone_back(&mut self) {
-        let numbers = self.numbers();
+        let numbers = self.tcb.numbers();
         self.tcb.recovery.goes_back(numbers);
     }
 

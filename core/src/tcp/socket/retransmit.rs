@@ -17,7 +17,6 @@ use crate::tcp::demux::Tuple;
 use crate::tcp::segment::{Built, Segment, build};
 use crate::tcp::seq::wrapped;
 use crate::tcp::socket::Socket;
-use crate::tcp::socket::recovery::Numbers;
 use crate::tcp::timers::NEVER;
 
 /// smoltcp's timer runs for this long at least, and for that long at most.
@@ -28,10 +27,6 @@ const LONGEST: Duration = Duration::from_secs(60);
 const NEIGHBOURS: Duration = Duration::from_secs(24);
 
 impl Socket<'_> {
-    pub(super) fn numbers(&self) -> Numbers {
-        Numbers { snd_una: self.tcb.snd_una, snd_max: self.tcb.snd_max }
-    }
-
     /// When [`retransmission_due`](Self::retransmission_due) has something to do.
     #[inline]
     pub(crate) fn retransmits_at(&self) -> Instant {
@@ -43,7 +38,7 @@ impl Socket<'_> {
         if self.is_persisting() {
             return self.persist_timer_fires(now);
         }
-        let numbers = self.numbers();
+        let numbers = self.tcb.numbers();
         self.tcb.recovery.fires(now, numbers);
         false
     }
@@ -62,7 +57,7 @@ impl Socket<'_> {
     #[cold]
     #[inline(never)]
     fn retransmit<H, D: Device + ?Sized>(&mut self, cx: &mut Cx<'_, H>, device: &mut D) -> Option<Sent> {
-        let numbers = self.numbers();
+        let numbers = self.tcb.numbers();
         // A FIN alone needs no window.
         let has_room = self.tcb.peer_window > 0 || self.send_queue() == 0;
         let is_due = numbers.in_flight() > 0 && has_room && self.is_synchronized();

@@ -105,7 +105,7 @@ impl Scoreboard {
     /// The same of those before `seq`.
     pub(super) fn bytes_before(&self, seq: Seq) -> u32 {
         let before = |block: &(Seq, Seq)| {
-            let right = if block.1.is_before(seq) { block.1 } else { seq };
+            let right = block.1.min(seq);
             right.ahead_of(block.0).max(0).unsigned_abs()
         };
         self.known().map(before).sum()

@@ -139,9 +139,19 @@ impl Tcb {
         }
     }
 
+    /// What recovery goes by.
+    pub(super) fn numbers(&self) -> Numbers {
+        Numbers { snd_una: self.snd_una, snd_max: self.snd_max }
+    }
+
     /// SND.WND.
     pub(crate) fn snd_wnd(&self) -> usize {
         usize::from(self.peer_window) << self.snd_shift
+    }
+
+    /// The right edge of the peer's window.
+    fn snd_edge(&self) -> Seq {
+        self.snd_una + wrapped(self.snd_wnd())
     }
 
     /// MAX.SND.WND.
@@ -186,8 +196,7 @@ impl Tcb {
             self.snd_max = segment.end;
         }
         if !probe {
-            let numbers = Numbers { snd_una: self.snd_una, snd_max: self.snd_max };
-            self.recovery.departs(now, segment, numbers);
+            self.recovery.departs(now, segment, self.numbers());
         }
         self.snd_max = self.snd_max.max(segment.end);
         let length = segment.end.ahead_of(segment.seq).unsigned_abs();
@@ -216,15 +225,12 @@ impl Departures<'_> {
         let one_byte = segment.end == segment.seq + 1 + u32::from(segment.fin) && !segment.syn;
         one_byte && (self.tcb.peer_window == 0 || segment.seq.is_before(self.tcb.snd_una))
     }
-}
 
-impl Departures<'_> {
     /// Gives an empty segment the number at which the peer accepts it, where smoltcp has gone back to send something again: SND.MAX, or
     /// the right edge of the peer's window if that is before it.
     #[cold]
     fn advance_empty(&self, packet: &mut [u8], segment: &mut SentSegment) {
-        let edge = self.tcb.snd_una + wrapped(self.tcb.snd_wnd());
-        let seq = if edge.is_before(self.tcb.snd_max) { edge } else { self.tcb.snd_max };
+        let seq = self.tcb.snd_edge().min(self.tcb.snd_max);
         if seq.is_after(segment.seq) && !segment.rst {
             segment.rewrite_seq(packet, seq);
         }
@@ -264,10 +270,7 @@ impl Watch for Departures<'_> {
     #[inline]
     fn permits(&self) -> bool {
         let tcb = &*self.tcb;
-        let written = tcb.written_end();
-        let edge = tcb.snd_una + wrapped(tcb.snd_wnd());
-        let end = if edge.is_before(written) { edge } else { written };
-        let numbers = Numbers { snd_una: tcb.snd_una, snd_max: tcb.snd_max };
-        self.closed || tcb.recovery.permits(numbers, end)
+        let end = tcb.snd_edge().min(tcb.written_end());
+        self.closed || tcb.recovery.permits(tcb.numbers(), end)
     }
 }
