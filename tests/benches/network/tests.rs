@@ -28,6 +28,7 @@ mod checks {
     mod isolation;
     mod loss;
     mod machine;
+    mod marks;
     mod publish;
     mod quantiles;
     mod results;

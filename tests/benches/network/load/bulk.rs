@@ -1,6 +1,5 @@
 //! Streams: each client sends as fast as the server accepts, and receives everything back.
 
-use std::collections::VecDeque;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Instant;
 
@@ -11,6 +10,7 @@ use nix::unistd::write;
 
 use super::Target;
 use super::content::{Content, LONGEST};
+use super::marks::Marks;
 use super::sockets::{self, PATIENCE};
 use super::window::{Sample, Timing, Window};
 
@@ -26,15 +26,12 @@ pub(crate) struct Bulk {
 
 /// Most calls of write(2) on one socket in a row. No more than 64 KiB are written in a row either.
 const WRITES: usize = 64;
-/// A latency is measured once in so many bytes at most, so that streams in small writes do not collect one for each write.
-const BETWEEN_MARKS: usize = 1000;
 
 struct Stream {
     socket: OwnedFd,
     sent: usize,
     echoed: usize,
-    /// Positions in the stream, and when the bytes before them were given to the kernel.
-    marks: VecDeque<(usize, Instant)>,
+    marks: Marks,
     ended: bool,
 }
 
@@ -45,7 +42,7 @@ impl Bulk {
                 let socket = OwnedFd::from(sockets::connect(target.address)?);
                 setsockopt(&socket, sockopt::TcpNoDelay, &self.no_delay)
                     .map_err(|error| error.to_string())?;
-                Ok(Stream { socket, sent: 0, echoed: 0, marks: VecDeque::new(), ended: false })
+                Ok(Stream { socket, sent: 0, echoed: 0, marks: Marks::default(), ended: false })
             })
             .collect::<Result<_, String>>()?;
         let interest = EpollFlags::EPOLLIN | EpollFlags::EPOLLOUT;
@@ -94,10 +91,7 @@ impl Stream {
             match write(&self.socket, content.at(self.sent, length)) {
                 Ok(sent) => {
                     self.sent += sent;
-                    let marked = self.marks.back().map_or(self.echoed, |&(position, _)| position);
-                    if self.sent >= marked + BETWEEN_MARKS {
-                        self.marks.push_back((self.sent, Instant::now()));
-                    }
+                    self.marks.sent(self.sent, Instant::now());
                     if sent < length {
                         return Ok(());
                     }
@@ -126,13 +120,7 @@ impl Stream {
         content.check(self.echoed, echo).map_err(|corruption| corruption.to_string())?;
         self.echoed += echo.len();
         let now = Instant::now();
-        let mut latency = None;
-        while let Some(&(position, sent_at)) = self.marks.front()
-            && position <= self.echoed
-        {
-            latency = Some(now - sent_at);
-            self.marks.pop_front();
-        }
+        let latency = self.marks.echoed(self.echoed, now);
         if let Some(window) = window {
             window.note(now, echo.len() as f64 / 1e6, latency)?;
         }

@@ -4,6 +4,7 @@ mod bulk;
 mod changing;
 pub(crate) mod content;
 pub(crate) mod cpu;
+pub(crate) mod marks;
 pub(crate) mod quantiles;
 mod request_reply;
 mod short_connections;
