@@ -88,7 +88,6 @@ impl Recovery {
     #[cfg_attr(feature = "fast", inline(always))]
     pub(super) fn departs(&mut self, now: Instant, segment: &SentSegment, numbers: Numbers) {
         self.acked = segment.ack;
-        let idle = self.is_idle(numbers.snd_una);
         if segment.end == segment.seq {
             if !self.back {
                 self.snd_nxt = segment.seq;
@@ -96,6 +95,7 @@ impl Recovery {
             return;
         }
         self.answered = segment.ack;
+        let idle = self.is_idle(numbers.snd_una);
         if self.under_way && segment.seq == numbers.snd_una {
             self.under_way = false;
             self.snd_nxt = self.snd_nxt.max(segment.end);
@@ -110,8 +110,6 @@ impl Recovery {
         if idle && !segment.syn {
             // Anew: it may have run as the persist timer.
             self.timer.restart(now);
-        } else if !segment.syn {
-            self.timer.ensure(now);
         }
         if self.lossy && self.fast.phase == Phase::Open {
             self.hasten_probe(now, Numbers { snd_max: self.snd_nxt, ..numbers });

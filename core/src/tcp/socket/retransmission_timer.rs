@@ -109,7 +109,7 @@ impl RetransmissionTimer {
         }
     }
 
-    #[inline]
+    #[cfg_attr(feature = "fast", inline(always))]
     fn take_round_trip(&mut self, now: Instant) {
         let rtt = micros(now).wrapping_sub(self.timed_at).clamp(1, LONGEST);
         if self.srtt == 0 {
