@@ -49,6 +49,8 @@ fn a_week_on_an_ethernet_device() {
 struct LongRun<'a> {
     network: Network<'a>,
     random: Rng,
+    /// For [`Conditions`]: what the server does has no say in how many good hours there are.
+    hours: Rng,
     /// For [`random_scenario::Addition`].
     additions: Rng,
     conditions: Conditions,
@@ -84,6 +86,7 @@ impl LongRun<'_> {
         let mut run = LongRun {
             network: Network::new(scenario, &mut memory),
             random: Rng::with_seed(seed),
+            hours: Rng::with_seed(seed + 100),
             additions: Rng::with_seed(!seed),
             conditions: Conditions { since: begin, until: begin, good: true, attack: false },
             free_at: Vec::new(),
@@ -129,11 +132,11 @@ impl LongRun<'_> {
 
     fn change_conditions(&mut self) {
         let now = self.network.now;
-        let kind = self.random.u8(..10);
+        let kind = self.hours.u8(..10);
         // Chances in a thousand. The last one is some minutes in which nothing arrives.
         let most = [0, 0, 5, 5, 5, 5, 50, 100, 250, 1000][usize::from(kind)];
-        let minutes = if kind == 9 { self.random.u64(1..10) } else { self.random.u64(20..60) };
-        let mut part = |most: u32| self.random.u32(0..=most);
+        let minutes = if kind == 9 { self.hours.u64(1..10) } else { self.hours.u64(20..60) };
+        let mut part = |most: u32| self.hours.u32(0..=most);
         self.network.link.faults = Faults {
             lose: if kind == 9 { 1000 } else { part(most) },
             duplicate: part(most),
@@ -143,11 +146,11 @@ impl LongRun<'_> {
             delay: 100..=10_000,
         };
         self.network.scenario.refusal = (kind >= 4).then(|| Refusal {
-            room: self.random.usize(1..20),
-            lasts: Duration::from_micros(self.random.u64(1..20_000)),
-            deaf: self.random.bool(),
+            room: self.hours.usize(1..20),
+            lasts: Duration::from_micros(self.hours.u64(1..20_000)),
+            deaf: self.hours.bool(),
         });
-        let attack = self.random.u8(..4) == 0;
+        let attack = self.hours.u8(..4) == 0;
         let until = now + Duration::from_secs(60 * minutes);
         self.conditions = Conditions { since: now, until, good: kind < 6 && !attack, attack };
     }
