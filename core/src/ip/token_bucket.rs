@@ -23,8 +23,9 @@ impl TokenBucket {
 
     /// Takes a token; false if there is none. The rate must be the same each time.
     pub(crate) fn take(&mut self, now: Instant, rate: &Rate) -> bool {
-        let intervals = now.total_micros() / rate.interval.total_micros().cast_signed();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "only differences count")]
+        // Unsigned, as all other divisions of 64 bits: on a small processor, each kind is a function of its own.
+        let intervals = now.total_micros().cast_unsigned() / rate.interval.total_micros();
+        #[expect(clippy::cast_possible_truncation, reason = "only differences count")]
         let now = intervals as u16;
         // What is missing can be no more than all: a number beyond it is one that time has passed, and perhaps has met
         // again from behind.
