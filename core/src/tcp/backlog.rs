@@ -182,9 +182,9 @@ impl<S> Connections<'_, S> {
     ) -> Option<SlotId> {
         let syn = self.syn(segment, &kind.syn(segment));
         let ack = segment.ack()?;
-        // smoltcp has not sent the SYN|ACK. An answer to a probe has it offer its window all the same.
+        // smoltcp has not sent the SYN|ACK. An answer to a probe, which has the SYN's number, has it offer its window all the same.
         let ports = (segment.tcp.src_port, segment.tcp.dst_port);
-        let probe = segment::bare_ack(ports, segment.seq() - 1, ack, segment.tcp.window_len);
+        let probe = segment::bare_ack(ports, syn.seq(), ack, segment.tcp.window_len);
         let packets: [Built; 2] = [segment::build(&syn, &syn.tcp), segment::build(segment, &probe)];
         self.open(cx, id, &Opening { syn: &syn, hash, iss: ack - 1 }, &packets)?;
         let slot = &mut self.slots[id];
