@@ -90,3 +90,33 @@ fn the_last_of_the_data_does_not_wait_for_room() {
         assert_eq!(peer.exchange(&mut net, &letters(length), 20), upper(&letters(length)));
     }
 }
+
+/// ESTABLISHED with a peer that takes 100 bytes in a segment and 250 in all. Of the echo of `letters(1000)`, 200 bytes are in
+/// flight, and 50 wait for room.
+#[track_caller]
+fn rest_waits() -> (Net, Peer) {
+    let (mut net, mut peer) = (net(), peer(40_000));
+    peer.mss = Some(100);
+    peer.connect(&mut net);
+    peer.window = 250;
+    peer.ack(&mut net);
+    peer.send(&mut net, Psh, &letters(1000));
+    assert_eq!(peer.take_data(&mut net), upper(&letters(200)));
+    (net, peer)
+}
+
+/// The wait is that of the first byte which has no room, wherever SND.UNA is.
+#[test]
+fn acknowledgements_of_what_is_in_flight_do_not_prolong_the_wait_for_room() {
+    let (mut net, mut peer) = rest_waits();
+    for (wait, ack, window) in [(150, 101, 150), (49, 201, 50)] {
+        net.pass_in_silence(Duration::from_millis(wait));
+        peer.window = window;
+        net.arrive(peer.segment(Plain, peer.next, Some(ack), b""));
+        net.nothing_sent();
+    }
+    net.pass_in_silence(Duration::from_millis(1));
+    net.arrive(peer.segment(Psh, peer.next, Some(201), b"!"));
+    peer.next += 1;
+    assert_eq!(peer.take_data(&mut net), upper(&letters(250)[200..]));
+}

@@ -44,7 +44,7 @@ impl Socket<'_> {
     /// Before anything is sent: hides from smoltcp what of the window is too small for a segment.
     #[inline]
     pub(super) fn withhold_small_segment<H>(&mut self, cx: &mut Cx<'_, H>) {
-        if self.send_queue() > self.tcb.snd_wnd() && self.tcb.peer_window > 0 && self.may_send() {
+        if self.send_queue() > self.tcb.snd_wnd() && self.may_send() {
             self.hide_rest_of_window(cx);
         }
     }
@@ -65,9 +65,10 @@ impl Socket<'_> {
             self.small_segment = SmallSegment::NONE;
             return;
         }
-        let first = tcb.snd_una + in_flight;
+        let whole = window - rest;
+        let first = tcb.snd_una + whole;
         if self.small_segment.first != first {
-            self.small_segment = SmallSegment { first, ..SmallSegment::NONE };
+            self.small_segment = SmallSegment::NONE;
         }
         let SmallSegment { wait_until, is_shown, .. } = self.small_segment;
         let shown = if cx.now >= wait_until {
@@ -78,7 +79,7 @@ impl Socket<'_> {
         } else {
             let wait_until = wait_until.min(cx.now + PATIENCE);
             self.small_segment = SmallSegment { first, wait_until, is_shown: true };
-            window - rest
+            whole
         };
         self.show_window(cx, shown);
     }
