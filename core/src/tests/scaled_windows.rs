@@ -92,3 +92,20 @@ fn an_acknowledgement_is_too_old_if_it_is_farther_behind_than_the_largest_window
         net.dropped_only(DropReason::Unacceptable, 1 - taken);
     }
 }
+
+/// RFC 9293, section 3.8.6.2.1 (MUST-38).
+#[test]
+fn the_rest_of_a_scaled_window_is_not_filled_with_a_small_segment() {
+    let (mut net, mut peer) = (net_from(storage(2, BUFFER, 0), 1500, |_| {}), peer(40_000));
+    (peer.scale, peer.mss, peer.window) = (Some(2), Some(1000), 10_000);
+    peer.connect(&mut net);
+    peer.window = 2500 >> 2;
+    peer.ack(&mut net);
+    let mut sent = 0;
+    for _ in 0..5 {
+        net.arrive(peer.segment(Psh, peer.next, Some(1), &letters(1000)));
+        peer.next += 1000;
+        sent += peer.take_data(&mut net).len();
+    }
+    assert_eq!(sent, 2000, "a window of 2500 has room for two segments of 1000");
+}

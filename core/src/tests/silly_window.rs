@@ -120,3 +120,14 @@ fn acknowledgements_of_what_is_in_flight_do_not_prolong_the_wait_for_room() {
     peer.next += 1;
     assert_eq!(peer.take_data(&mut net), upper(&letters(250)[200..]));
 }
+
+/// smoltcp is told of the room that it may use for each segment that comes. Were it told the same twice, these would be duplicate
+/// acknowledgements.
+#[test]
+fn what_waits_for_room_makes_no_retransmission_of_keep_alives() {
+    let (mut net, mut peer) = rest_waits();
+    for _ in 0..2 {
+        net.arrive(peer.segment(Plain, peer.next - 1, Some(1), b""));
+        peer.take_ack(&mut net);
+    }
+}

@@ -96,7 +96,7 @@ impl Socket<'_> {
         let link_header = cx.interface.link_header(tuple.local);
         // Of two windows, one is another than before. Do not be tempted to show one: the third acknowledgement with the window
         // that smoltcp has is a duplicate to it, and it retransmits.
-        for window in [shown ^ 1, shown] {
+        for window in [!shown, shown] {
             tcp.window_len = window;
             let ack: Built = build(&Segment { packet: &[], link_header: &link_header, tuple, tcp }, &tcp);
             self.inject(cx, &ack);
