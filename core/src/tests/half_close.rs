@@ -238,3 +238,22 @@ fn a_fin_is_taken_though_all_of_the_data_before_it_has_come() {
         net.nothing_sent();
     }
 }
+
+/// smoltcp answers a segment that comes after its connection has ended with a RST.
+#[test]
+fn a_keep_alive_that_acknowledges_our_fin_draws_no_rst() {
+    for window in [0, 1] {
+        let (mut net, mut peer) = open();
+        peer.window = 0;
+        peer.send(&mut net, Fin, b"");
+        assert_eq!(peer.take(&mut net).control, Fin);
+        peer.window = window;
+        net.arrive(peer.segment(Plain, peer.next - 1, Some(peer.acked), b""));
+        while !net.wire.sent.is_empty() {
+            assert_eq!(peer.take(&mut net).control, Plain, "with a window of {window}");
+        }
+        peer.ack(&mut net);
+        net.nothing_sent();
+        assert_eq!((net.stats().closed, net.stats().live), (1, 0));
+    }
+}

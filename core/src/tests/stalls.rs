@@ -142,14 +142,14 @@ fn no_probe_stands_in_the_place_of_bytes_in_flight() {
     }
 }
 
-/// A probe or data that were received long ago, with window 0.
+/// A segment `behind` RCV.NXT, which may be from long ago, with window 0.
 #[track_caller]
-fn does_not_close_the_window(control: TcpControl, data: &[u8]) {
+fn does_not_close_the_window(control: TcpControl, behind: i32, data: &[u8]) {
     let (mut net, mut peer) = open();
     peer.send(&mut net, Psh, b"abc");
     assert_eq!(peer.take(&mut net).data, b"ABC");
     peer.window = 0;
-    net.arrive(peer.segment(control, peer.next - 3, Some(1), data));
+    net.arrive(peer.segment(control, peer.next - behind, Some(1), data));
     net.pass(Duration::from_secs(30));
     net.wire.sent.clear();
     net.pass(Duration::from_secs(30));
@@ -158,12 +158,17 @@ fn does_not_close_the_window(control: TcpControl, data: &[u8]) {
 
 #[test]
 fn an_old_segment_does_not_close_the_window() {
-    does_not_close_the_window(Plain, &[]);
+    does_not_close_the_window(Plain, 3, &[]);
 }
 
 #[test]
 fn a_duplicate_does_not_close_the_window() {
-    does_not_close_the_window(Psh, b"abc");
+    does_not_close_the_window(Psh, 3, b"abc");
+}
+
+#[test]
+fn a_keep_alive_does_not_close_the_window() {
+    does_not_close_the_window(Plain, 1, &[]);
 }
 
 /// An ACK below SND.UNA is a duplicate that was overtaken. Its window counts from where it was, not from SND.UNA: these, which

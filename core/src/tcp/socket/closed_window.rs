@@ -24,6 +24,7 @@ impl Socket<'_> {
     /// What a segment acknowledges, if smoltcp will not look at that, and if that or the window is another one than before:
     /// as the segment's data begins where smoltcp's window ends, or as the segment is empty and stands there, or is an empty
     /// probe to the left of the window that says that the peer's has opened, or as all of the segment has come before.
+    /// Nothing in LAST-ACK, which the news may end: what comes after it is answered with a RST.
     pub(super) fn news_at_closed_window(&self, segment: &Segment<'_>) -> Option<Seq> {
         let tcb = &self.tcb;
         let ahead = segment.seq().ahead_of(tcb.rcv_nxt);
@@ -34,22 +35,21 @@ impl Socket<'_> {
         let refused = if self.comes_again_with_new_ack(segment) {
             true
         } else if segment.tcp.payload.is_empty() {
-            ahead == -1 && tcb.peer_window == 0 && segment.tcp.window_len > 0 || self.is_at_edge(segment)
+            ahead == -1 && tcb.peer_window == 0 || self.is_at_edge(segment)
         } else {
             ahead >= 0 && outside
         };
         let news = |ack: &Seq| segment.tcp.window_len != tcb.peer_window || *ack != tcb.snd_una;
-        segment.ack().filter(|_| refused && self.is_synchronized()).filter(news)
+        let may_be_told = self.is_synchronized() && self.state() != State::LastAck;
+        segment.ack().filter(|_| refused && may_be_told).filter(news)
     }
 
-    /// True if all of the segment has come before, or it is a probe, and its acknowledgement is newer than any before. Not in
-    /// LAST-ACK, where that may end the connection, and what comes again would be answered with a RST.
+    /// True if all of the segment has come before, or it is a probe, and its acknowledgement is newer than any before.
     fn comes_again_with_new_ack(&self, segment: &Segment<'_>) -> bool {
         let tcb = &self.tcb;
         cfg!(feature = "recovery")
             && segment.ack().is_some_and(|ack| ack.is_after(tcb.snd_una))
             && old_window::is_old(tcb.rcv_nxt, segment)
-            && self.state() != State::LastAck
             && self.is_proof(segment)
     }
 
