@@ -4,7 +4,7 @@
 use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh, Rst};
 
-use super::fixture::{Net, TICK, net_with};
+use super::fixture::{Net, RTO, TICK, net_with};
 use super::peer::{Peer, letters, peer, upper};
 use super::states::{buffers_full, close_wait, fill_buffers, last_ack, open, time_wait};
 
@@ -309,4 +309,16 @@ fn deadlines_hold_for_each_of_many_connections() {
         net.pass(TICK);
     }
     assert_eq!((net.stats().live, net.stats().timed_out), (0, 8));
+}
+
+/// What it has not acknowledged is a probe of its own.
+#[test]
+#[cfg_attr(not(feature = "recovery"), ignore = "it is about recovery from loss")]
+fn a_silent_peer_is_sent_nothing_between_retransmissions() {
+    let (mut net, mut peer) = open();
+    peer.send(&mut net, Psh, b"lost");
+    net.pass(RTO * 64 + TICK);
+    net.wire.sent.clear();
+    net.pass_in_silence(RTO * 64 - TICK);
+    assert_eq!(peer.take(&mut net).data, b"LOST");
 }

@@ -89,9 +89,8 @@ impl Socket<'_> {
 
     /// True if the closed window is to be probed, as the peer is silent.
     pub(crate) fn restarts_persist(&mut self) -> bool {
-        let probes = self.send_queue() > 0 && self.tcb.peer_window == 0;
-        self.tcb.recovery.probes_window = probes;
-        probes
+        self.tcb.recovery.probes_window = self.tcb.peer_window == 0;
+        self.is_stalled()
     }
 
     /// Has smoltcp send a probe of the closed window now; if the device has no room, that is tried again
