@@ -105,7 +105,7 @@ impl Socket<'_> {
         // The first time, it may be smoltcp's retransmission timer that fires.
         for _ in 0..2 {
             let due = cx.interface.poll_at(cx.now, self.sockets());
-            if due == NEVER || self.tcb.peer_window > 0 {
+            if due == NEVER {
                 break;
             }
             let Some(token) = device.transmit(cx.now) else {
