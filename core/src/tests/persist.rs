@@ -264,3 +264,16 @@ fn each_small_segment_waits() {
         net.pass(Duration::from_secs(5));
     }
 }
+
+/// Neither does smoltcp's timer, which fires before ours, send it again.
+#[test]
+fn a_fin_behind_a_closed_window_waits_for_a_delayed_acknowledgement_from_far_away() {
+    let (mut net, mut peer) = far_away();
+    peer.window = 0;
+    peer.send(&mut net, Fin, b"");
+    assert_eq!(peer.take(&mut net).control, Fin);
+    net.pass_in_silence(ROUND_TRIP + Duration::from_millis(200));
+    peer.ack(&mut net);
+    net.nothing_sent();
+    assert_eq!((net.stats().closed, net.stats().live), (1, 0));
+}

@@ -103,10 +103,9 @@ impl Socket<'_> {
         let due = cx.interface.poll_at(cx.now, self.sockets());
         // Where there is something else to send, smoltcp says "now", which is 0.
         let fires = due > Instant::ZERO && due <= cx.now && self.has_timer;
-        let is_open = self.tcb.peer_window > 0 && !self.is_persisting();
         let recovery = &self.tcb.recovery;
         if fires
-            && is_open
+            && !self.is_persisting()
             && !recovery.ordered
             && self.can_skip()
             && let Some(token) = device.transmit(cx.now)
