@@ -5,8 +5,10 @@ use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh, Rst};
 
 use super::fixture::{Net, PERSIST, RTO};
-use super::peer::{Peer, letters, upper};
+use super::handlers::script;
+use super::peer::{Peer, letters, peer, upper};
 use super::states::{buffers_full, close_wait, closing, fin_wait_1, fin_wait_2, last_ack, open, time_wait};
+use crate::Next;
 
 /// The connection was closed by both ends, and its slot is free.
 #[track_caller]
@@ -255,5 +257,40 @@ fn a_keep_alive_that_acknowledges_our_fin_draws_no_rst() {
         peer.ack(&mut net);
         net.nothing_sent();
         assert_eq!((net.stats().closed, net.stats().live), (1, 0));
+    }
+}
+
+/// smoltcp writes the window as it is into its probe, and does not record that it did. A FIN behind our byte makes it no less a
+/// probe.
+#[test]
+fn the_window_that_a_probe_with_our_fin_offers_does_not_cut_the_peers_fin_short() {
+    let mut net = script(|_, stream| {
+        let _ = stream.write(b"x");
+        Next::Finish
+    });
+    let mut peer = peer(40_000);
+    peer.syn(&mut net);
+    peer.ack(&mut net);
+    assert_eq!(peer.take(&mut net).control, Fin);
+    (peer.window, peer.acked) = (0, 1);
+    peer.ack(&mut net);
+    // What fills a hole is answered before it is read.
+    let data = letters(1400);
+    for part in [250..500, 0..250] {
+        let seq = i32::try_from(part.start + 1).unwrap();
+        net.arrive(peer.segment(Psh, seq, Some(1), &data[part]));
+        net.wire.sent.clear();
+    }
+    peer.next = 501;
+    net.pass_in_silence(PERSIST);
+    let probe = peer.take(&mut net);
+    net.nothing_sent();
+    assert_eq!((probe.control, &probe.data[..], probe.ack, probe.window), (Fin, &b"x"[..], Some(501), 1024));
+    peer.acked = 1;
+    // It is refused, and taken when it comes again.
+    for ack in [501, 1402] {
+        net.arrive(peer.segment(Fin, 501, Some(1), &data[500..]));
+        assert_eq!(peer.take(&mut net).ack, Some(ack));
+        net.nothing_sent();
     }
 }

@@ -265,6 +265,36 @@ fn each_small_segment_waits() {
     }
 }
 
+/// What the acknowledgement that opens the window leaves unacknowledged is not lost, as smoltcp has not gone back to it: it does
+/// not make the congestion window small.
+#[test]
+fn what_remains_in_flight_when_a_window_opens_is_not_taken_to_be_lost() {
+    let (mut net, mut peer) = half_in_flight();
+    (peer.window, peer.acked) = (0, 1);
+    peer.ack(&mut net);
+    net.pass(RTO / 2);
+    net.nothing_sent();
+    peer.window = 60_000;
+    net.arrive(peer.segment(Plain, peer.next, Some(101), b""));
+    peer.acked = 501;
+    assert_eq!(peer.take_data(&mut net), upper(&letters(1000)[500..]));
+}
+
+/// Nor does an acknowledgement that says again that the window is closed put the probe off.
+#[test]
+fn what_is_heard_behind_a_closed_window_does_not_put_the_probe_off() {
+    let (mut net, mut peer) = half_in_flight();
+    (peer.window, peer.acked) = (0, 1);
+    peer.ack(&mut net);
+    for _ in 0..2 {
+        net.pass_in_silence(RTO / 3);
+        peer.ack(&mut net);
+        net.nothing_sent();
+    }
+    net.pass_in_silence(RTO - RTO / 3 * 2);
+    take_probe(&mut net, &mut peer);
+}
+
 /// Neither does smoltcp's timer, which fires before ours, send it again.
 #[test]
 fn a_fin_behind_a_closed_window_waits_for_a_delayed_acknowledgement_from_far_away() {

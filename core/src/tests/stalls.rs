@@ -5,9 +5,11 @@ use std::vec::Vec;
 use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{self, None as Plain, Psh};
 
+#[cfg(feature = "recovery")]
+use super::fixture::RTO;
 use super::fixture::{Net, PERSIST};
 #[cfg(feature = "recovery")]
-use super::in_flight::{acks, in_flight};
+use super::in_flight::{MSS, acks, in_flight};
 use super::peer::{Peer, letters, upper};
 use super::states::{fill_buffers, open};
 
@@ -280,4 +282,18 @@ fn what_leaves_when_a_probe_of_our_window_opens_the_peers_is_sent_again() {
     peer.window = 60_000;
     net.arrive(peer.segment(Plain, peer.next - 1, Some(1), b""));
     comes_again(&mut net, &mut peer, 1);
+}
+
+/// The acknowledgement of a tail loss probe tells that what left before it is lost, too. The window has closed over that: it is not
+/// sent again now, nor is it time to probe.
+#[cfg(feature = "recovery")]
+#[test]
+fn a_loss_that_is_found_as_the_window_closes_draws_nothing() {
+    let (mut net, mut peer) = in_flight(5);
+    net.pass(RTO);
+    assert_eq!(peer.begins(&mut net), [1]);
+    peer.window = 0;
+    assert_eq!(acks(&mut net, &mut peer, 1, &[]), [0; 0]);
+    peer.window = 60_000;
+    assert_eq!(acks(&mut net, &mut peer, 1, &[])[0], 1 + MSS);
 }
