@@ -1,15 +1,17 @@
 //! ARP (RFC 826): the server asks for the hardware address of a peer or of its gateway, and what is for it waits.
 
+use smoltcp::phy::Medium;
 use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{None as Plain, Psh, Rst, Syn};
 use smoltcp::wire::{ArpOperation, EthernetAddress, EthernetProtocol, IpAddress};
 
 use super::ethernet::{acquainted, arp, take_arp_request};
-use super::fixture::{CLIENT, CLIENT_MAC, Net, SERVER, TICK, ethernet};
+use super::fixture::{CLIENT, CLIENT_MAC, Net, RTO, SERVER, TICK, ethernet, net_of, storage};
 use super::packets::unframe;
-use super::peer::{peer, peer_from};
+use super::peer::{letters, peer, peer_from};
 use super::udp::{question, take_reply};
-use crate::DropReason;
+use super::wire::Wire;
+use crate::{DropReason, Handler, Next, Stream};
 
 const GATEWAY: IpAddress = IpAddress::v4(192, 0, 2, 254);
 /// Not in the server's subnet.
@@ -171,4 +173,56 @@ fn a_keep_alive_may_come_while_our_probe_waits_for_arp() {
     peer.take(&mut net);
     net.wire.sent.clear();
     assert_eq!(peer.exchange(&mut net, b"hello", 5), b"HELLO");
+}
+
+/// Says what it hears, and aborts on "abort".
+struct EchoOrAbort;
+
+impl Handler for EchoOrAbort {
+    type State = ();
+
+    fn open(&mut self, _peer: core::net::SocketAddr) -> Option<()> {
+        Some(())
+    }
+
+    fn stream(&mut self, (): &mut (), stream: &mut Stream<'_, '_>) -> Next {
+        let heard = stream.read(|bytes| (bytes.len(), bytes.to_vec())).unwrap_or_default();
+        if heard == b"abort" {
+            return Next::Abort;
+        }
+        assert_eq!(stream.write(&heard), heard.len(), "there was room");
+        Next::Continue
+    }
+}
+
+/// The peer's hardware address is not known when the echo is to be sent again, and is when the connection is aborted.
+#[test]
+#[cfg_attr(not(feature = "recovery"), ignore = "it is about recovery from loss")]
+fn a_retransmission_that_waits_for_arp_when_its_connection_is_aborted_is_not_the_next_connections() {
+    let mut net = net_of(EchoOrAbort, Wire::new(Medium::Ethernet, 1514), storage(1, 1024, 0), |_| {});
+    net.pass(Duration::from_secs(2));
+    net.wire.sent.clear();
+    let mut old = peer(40_000);
+    old.connect(&mut net);
+    old.send(&mut net, Psh, &letters(200));
+    assert_eq!(old.take_data(&mut net).len(), 200);
+    for last in 1..90 {
+        net.client_mac = EthernetAddress([2, 0, 0, 0, 1, last]);
+        net.arrive(question(IpAddress::v4(192, 0, 2, last + 100), 50_000, SERVER, b"x"));
+    }
+    net.client_mac = CLIENT_MAC;
+    net.wire.sent.clear();
+    net.pass(RTO);
+    take_arp_request(&mut net, CLIENT);
+    // Before it may ask again, the timer fires again.
+    net.pass_in_silence(RTO * 3);
+    old.acked = 1;
+    old.send(&mut net, Psh, b"abort");
+    assert_eq!(old.take(&mut net).control, Rst);
+
+    let mut new = peer(40_001);
+    new.window = 100;
+    new.connect(&mut net);
+    new.send(&mut net, Psh, &letters(200));
+    assert_eq!(new.take_data(&mut net).len(), 100);
 }

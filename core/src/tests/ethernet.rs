@@ -11,7 +11,7 @@ use super::fixture::{CLIENT, CLIENT_MAC, FAMILIES, Net, SERVER, SERVER_MAC, ethe
 use super::packets::{Icmp, frame, icmp, ping, unframe};
 use super::peer::{Peer, letters, peer, peer_from, upper};
 use super::udp::{question, take_reply};
-use crate::DropReason;
+use crate::{DropReason, Handler};
 
 const STRANGER: IpAddress = IpAddress::v4(192, 0, 2, 101);
 const STRANGER_MAC: EthernetAddress = EthernetAddress([2, 0, 0, 0, 0, 101]);
@@ -45,7 +45,7 @@ pub(super) fn arp(
 
 /// Takes the next frame, which must be a request for the hardware address of this host.
 #[track_caller]
-pub(super) fn take_arp_request(net: &mut Net, wanted: IpAddress) {
+pub(super) fn take_arp_request(net: &mut Net<impl Handler<State: 'static>>, wanted: IpAddress) {
     let frame = net.next_frame();
     let (source, destination, protocol, payload) = unframe(&frame);
     assert_eq!((source, protocol), (SERVER_MAC, EthernetProtocol::Arp));

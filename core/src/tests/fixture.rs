@@ -110,7 +110,8 @@ pub(super) fn net_on(wire: Wire, storage: Storage<'static>, change: impl FnOnce(
     Net { byte_for_byte: true, ..net }
 }
 
-fn net_of<H: Handler<State: 'static>>(
+/// A server with this handler.
+pub(super) fn net_of<H: Handler<State: 'static>>(
     handler: H,
     mut wire: Wire,
     storage: Storage<'static, H::State>,

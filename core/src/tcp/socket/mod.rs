@@ -34,7 +34,7 @@
 //! | [`small_segments`] | a window that opens in drips draws segments of that size |
 //! | [`silly_window`] | the window opens byte by byte |
 //! | [`echo_window`] | the window is the receive buffer alone |
-//! | [`reset_number`] | the RST of an abort behind a closed window has the wrong number |
+//! | [`reset_number`] | the RST of an abort has the wrong number behind a closed window, and leaves a retransmission behind |
 //! | [`unread_data`] | unread data is lost without a RST |
 //!
 //! The others are no repairs: [`opening`] is how it begins, [`arrival`] and [`egress`] are a segment's ways in and out,
@@ -167,7 +167,7 @@ impl<'a> Socket<'a> {
         device: &mut D,
         tuple: Tuple,
     ) -> Sent {
-        let sent = if self.is_shut_out() {
+        let sent = if self.is_synchronized() {
             match device.transmit(cx.now) {
                 None => Sent::Blocked,
                 Some(token) => {
@@ -177,6 +177,7 @@ impl<'a> Socket<'a> {
                 }
             }
         } else {
+            // smoltcp's own RST has the acknowledgement without which a peer in SYN-SENT takes none (RFC 9293, section 3.10.7.3).
             self.forget();
             self.send(cx, device, None)
         };

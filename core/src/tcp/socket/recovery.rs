@@ -138,6 +138,11 @@ impl Recovery {
         self.repeated.max(snd_una)
     }
 
+    /// SND.NXT.
+    pub(super) fn snd_nxt(&self, numbers: Numbers) -> Seq {
+        if self.back { self.snd_nxt } else { numbers.snd_max }
+    }
+
     /// Takes note of what a segment acknowledges; `before`: SND.UNA before it.
     #[cfg_attr(feature = "fast", inline(always))]
     pub(super) fn hears(

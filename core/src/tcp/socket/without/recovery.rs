@@ -51,6 +51,11 @@ impl Recovery {
 
     pub(super) fn window_opens(&mut self) {}
 
+    /// SND.NXT, as if smoltcp had not gone back.
+    pub(super) fn snd_nxt(&self, numbers: Numbers) -> Seq {
+        numbers.snd_max
+    }
+
     pub(super) fn permits(&self, _numbers: Numbers, _end: Seq) -> bool {
         true
     }
