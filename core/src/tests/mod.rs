@@ -38,7 +38,7 @@
 //! | handlers that speak first, say more than they hear, finish, abort | `handlers` |
 //! | clients that read or send nothing, beside others | `slow_clients` |
 //! | shutdown | `shutdown` |
-//! | UDP, delayed replies | `udp` |
+//! | UDP; delayed replies | `udp`; `delayed_replies` |
 //! | UDP: echo loops | `echo_loops` |
 //! | ping, ICMP errors | `icmp` |
 //! | RST for a closed port | `closed_ports` |
@@ -66,6 +66,8 @@ mod config;
 #[cfg(feature = "recovery")]
 mod congestion;
 mod deadlines;
+#[cfg(feature = "delay")]
+mod delayed_replies;
 mod drops;
 mod echo;
 mod echo_loops;

@@ -11,21 +11,21 @@ use std::vec::Vec;
 use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh, Rst, Syn};
 
-use super::fixture::{CLIENT, Net, SERVER, TICK, net, net_from, net_with, storage};
+use super::fixture::{CLIENT, Net, SERVER, TICK, net, net_with};
 use super::peer::{Peer, letters, peer, upper};
 use super::states::{buffers_full, fill_buffers, half_open, open};
 use super::udp::{question, take_reply};
 
 /// The server is blocked: it wants to be polled when there is room, and has no deadline.
 #[track_caller]
-fn assert_blocked(net: &Net) {
+pub(super) fn assert_blocked(net: &Net) {
     assert!(net.last.blocked);
     assert_eq!(net.last.deadline, None);
 }
 
 /// The device has room for this many packets, and the server is polled.
 #[track_caller]
-fn make_room(net: &mut Net, room: usize) {
+pub(super) fn make_room(net: &mut Net, room: usize) {
     net.wire.room = room;
     net.poll();
 }
@@ -168,25 +168,6 @@ fn a_refused_reply_leaves_later() {
         assert_eq!(take_reply(&mut net, CLIENT, port, SERVER), reply);
     }
     assert_eq!(net.stats().datagrams_out, 2);
-}
-
-#[test]
-fn refused_delayed_replies_leave_later_and_in_order() {
-    let delay = Duration::from_secs(1);
-    let mut net = net_from(storage(2, 1024, 8), 1500, |config| config.delay = Some(delay));
-    for length in 1..=8 {
-        net.arrive(question(CLIENT, 50_000, SERVER, &letters(length)));
-    }
-    net.wire.room = 0;
-    net.pass(delay);
-    assert_blocked(&net);
-    for length in 1..=8 {
-        make_room(&mut net, 1);
-        assert_eq!(net.last.blocked, length < 8);
-        assert_eq!(take_reply(&mut net, CLIENT, 50_000, SERVER), upper(&letters(length)));
-        net.nothing_sent();
-    }
-    assert_eq!((net.stats().datagrams_out, net.last.deadline), (8, None));
 }
 
 #[test]
