@@ -142,15 +142,13 @@ def check_image(board, image, log_image, only):
     link.emulator = free_port()
     wire.Wire.link, wire.Wire.server, wire.Wire.peer = link, ADDRESS, PEER
     wire.Frames.neighbour, wire.Frames.router, wire.Duties.stranger = NEIGHBOUR, ROUTER, STRANGER
-    duties = [wire.Duties] if image.path.name in board.DUTIES else []
     network = f"socket,udp=127.0.0.1:{link.port},localaddr=127.0.0.1:{link.emulator}"
     with running(board, image, network) as Sleep.machine:
         wire.Wire.process = Sleep.machine.process.pid
-        if duties:
-            wire.Duties.announced = link.announced(wire.PATIENCE)
+        wire.Duties.announced = link.announced(wire.PATIENCE)
         # As every neighbour does that speaks first.
         link.ask_arp(PEER, ADDRESS)
-        good &= blackbox.run(wire.Frames, *duties, wire.Packets, Sleep, only=only)
+        good &= blackbox.run(wire.Frames, wire.Duties, wire.Packets, Sleep, only=only)
         Stack.used = max(Stack.used, Sleep.machine.stack_used())
 
     print(f"  stack {Stack.used:6} bytes used at most, of {image.stack}", flush=True)

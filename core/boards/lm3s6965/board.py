@@ -2,8 +2,6 @@
 
 # For each image of the server, the bytes that it may take: of flash, and of RAM, see memory.x.
 BUDGETS = {"shout-lm3s6965": (48 * 1024, 40 * 1024), "embassy": (52 * 1024, 40 * 1024)}
-# The images of the server with the core's feature `ethernet-duties`.
-DUTIES = ("shout-lm3s6965", "embassy")
 # What unused stack is full of: cortex-m-rt's `paint-stack`.
 PAINT = b"\xcc\xcc\xcc\xcc"
 

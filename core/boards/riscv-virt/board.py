@@ -3,8 +3,6 @@
 # For each image of the server, the bytes that it may take: of program, which stands in RAM as there is no flash, and of
 # the rest of RAM. They are for 256 slots, IPv6 and fragments; see memory.x.
 BUDGETS = {"shout-riscv-virt": (128 * 1024, 932 * 1024)}
-# The images of the server with the core's feature `ethernet-duties`.
-DUTIES = ("shout-riscv-virt",)
 # What unused stack is full of: QEMU's RAM is zero at the start.
 PAINT = bytes(4)
 
