@@ -140,6 +140,13 @@ impl<S> Connections<'_, S> {
         self.open(cx, id, &Opening { syn: &syn, hash, iss }, &[segment::build(&syn, &syn.tcp)])
     }
 
+    /// True if a SYN with the number of this half-open connection's asks for the same as that. Another one begins the connection
+    /// anew, with another number: the number is what an evicted client's options are known by ([`syn_cookie`]).
+    #[cold]
+    pub(super) fn began_with<H>(&self, cx: &Cx<'_, H>, id: SlotId, segment: &Segment<'_>) -> bool {
+        self.slots[id].socket.began_with(cx, &self.syn(segment, &segment.tcp).tcp)
+    }
+
     /// Has smoltcp send the SYN|ACK of a half-open connection again, whose SYN this is: the socket is opened anew with the same
     /// numbers. The connection's deadline stays.
     #[cold]

@@ -87,16 +87,21 @@ impl<S> Connections<'_, S> {
             }
             Arrival::Refused => cx.stats.drop(DropReason::Unacceptable),
             Arrival::Reset => self.end(cx, id, End::Reset),
-            Arrival::RepeatSynAck => return self.repeat_syn_ack(cx, id, segment),
-            Arrival::Reopen if self.draining => cx.stats.drop(DropReason::ShuttingDown),
-            Arrival::Reopen => {
-                let previous = slot.socket.snd_max();
+            Arrival::RepeatSynAck if self.began_with(cx, id, segment) => {
+                return self.repeat_syn_ack(cx, id, segment);
+            }
+            Arrival::RepeatSynAck | Arrival::Reopen if self.draining => {
+                cx.stats.drop(DropReason::ShuttingDown);
+            }
+            arrival @ (Arrival::RepeatSynAck | Arrival::Reopen) => {
+                // Behind a SYN|ACK alone, the number of another kind of SYN need not stand.
+                let previous = (arrival == Arrival::Reopen).then(|| self.slots[id].socket.snd_max());
                 self.release(cx, id, Why::Over);
                 if !self.admits(cx, &segment.tuple) {
                     return None;
                 }
                 cx.learn_from(segment, Evidence::Claimed);
-                return self.begin(cx, id, segment, hash, Some(previous));
+                return self.begin(cx, id, segment, hash, previous);
             }
         }
         None

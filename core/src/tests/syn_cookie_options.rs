@@ -105,3 +105,30 @@ fn who_takes_only_smaller_segments_is_not_known_again() {
     peer.ack(&mut net);
     peer.take_rst(&mut net);
 }
+
+/// BSD's SYN has no scale any more when it comes for the fourth time. The options of the SYN that was answered last count.
+#[test]
+fn a_syn_that_comes_again_with_other_options_has_another_number() {
+    let options = [(Some(1460), Some(7)), (Some(1460), Some(0)), (Some(1460), None), (Some(48), None)];
+    for first in options {
+        for again in options {
+            let (mut net, mut peer) = (net_from(storage(4, 1 << 18, 0), 1500, |_| {}), peer(40_000));
+            (peer.mss, peer.scale) = first;
+            peer.syn(&mut net);
+            let irs = peer.irs;
+            (peer.mss, peer.scale) = again;
+            assert_eq!(peer.syn(&mut net).scale.is_some(), again.1.is_some());
+            assert_eq!(peer.irs == irs, first == again, "{first:?}, then {again:?}");
+            flood(&mut net, 4);
+            peer.window = 100;
+            peer.ack(&mut net);
+            if again.0 == Some(48) {
+                peer.take_rst(&mut net);
+                continue;
+            }
+            net.arrive(peer.segment(Psh, 1, Some(1), &letters(400)));
+            let room = if again.1 == Some(7) { 400 } else { 100 };
+            assert_eq!(peer.take(&mut net).data.len(), room, "{first:?}, then {again:?}");
+        }
+    }
+}

@@ -1,7 +1,8 @@
 //! smoltcp takes no new SYN in TIME-WAIT and in SYN-RECEIVED, and does not answer the same SYN again.
 //!
 //! RFC 9293, section 3.10.7.4: in SYN-RECEIVED, a SYN in the window returns a passive open to LISTEN, and one outside draws an
-//! acknowledgement (the first check). The SYN that began the connection has lost its SYN|ACK, which is sent again at once. From
+//! acknowledgement (the first check). The SYN that began the connection has lost its SYN|ACK, which is sent again at once; with other
+//! options, it begins the connection anew, as a client may leave out what seemed to be why no SYN|ACK came. From
 //! TIME-WAIT, a new connection may begin if its SYN is above RCV.NXT; an older one is an old duplicate (section 3.6.1).
 //! Upstream: none.
 //! Shown by: core/tests/smoltcp.rs, `time_wait_takes_no_new_syn`, `a_syn_that_comes_again_in_syn_received_draws_nothing`

@@ -55,6 +55,14 @@ impl<'a> Socket<'a> {
         self.state() == State::SynReceived
     }
 
+    /// True if this half-open connection began with a SYN that had the same segment size and window scale as this one.
+    pub(crate) fn began_with<H>(&self, cx: &Cx<'_, H>, syn: &TcpRepr<'_>) -> bool {
+        let tcb = &self.tcb;
+        // Windows are scaled where ours are too large for the header.
+        let scale = (tcb.rcv_shift > 0).then_some(tcb.snd_shift);
+        (scale, tcb.recovery.smss) == (syn.window_scale, smss(syn, cx.interface.capabilities().ip_mtu()))
+    }
+
     /// Takes note of a SYN|ACK that was sent before this socket had the connection.
     pub(crate) fn has_sent_syn_ack(&mut self) {
         let buffer = wrapped(self.socket().recv_capacity());
