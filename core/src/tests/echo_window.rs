@@ -248,3 +248,17 @@ fn no_acknowledgement_is_asked_for_while_all_fits_or_the_peer_has_no_room() {
     assert!(!asks(&unacknowledged(24, 60_000).0), "both fit into the send buffer");
     assert!(!asks(&unacknowledged(1000, 0).0), "it has no room");
 }
+
+/// A segment that is longer than the receive buffer is shown to smoltcp in pieces, and acknowledges once: the initial
+/// congestion window of ten segments grows by two (RFC 3465).
+#[test]
+#[cfg(feature = "recovery")]
+fn an_acknowledgement_that_rides_on_more_than_the_receive_buffer_opens_the_congestion_window() {
+    let (mut net, mut peer) = (net(), peer(40_000));
+    peer.mss = Some(50);
+    peer.connect(&mut net);
+    for (bytes, segments) in [(500, 10), (1460, 12)] {
+        peer.send(&mut net, Psh, &letters(bytes));
+        assert_eq!(peer.begins(&mut net).len(), segments);
+    }
+}

@@ -159,7 +159,10 @@ impl Socket<'_> {
         if self.is_overtaken(segment) {
             self.give_present_ack(&mut present);
         }
-        let tcp = TcpRepr { control: TcpControl::None, seq_number, payload: piece, ..present.tcp };
+        // What it acknowledges is told with the rest of it: recovery has to hear of that.
+        let ack_number = Some(self.tcb.snd_una.into());
+        let tcp =
+            TcpRepr { control: TcpControl::None, seq_number, ack_number, payload: piece, ..present.tcp };
         let packet: Vec<u8, { ETHERNET_HEADER_LEN + 40 + 60 + PIECE }> = build(segment, &tcp);
         self.inject(cx, &packet);
         self.update();
