@@ -98,6 +98,33 @@ fn two_halves_that_are_not_acknowledged_at_once_are_lost() {
     net.nothing_sent();
 }
 
+/// On a link that loses nothing any more, the second packet would be for nothing.
+#[test]
+fn segments_are_whole_again_after_a_thousand_buffers_without_a_retransmission() {
+    let (mut net, mut peer) = lossy();
+    for sound in [1023, 1024] {
+        for _ in 0..sound {
+            let at = peer.acked;
+            assert_eq!(asks(&mut net, &mut peer, at), [at, at + 512]);
+        }
+        let at = peer.acked;
+        let begins = asks(&mut net, &mut peer, at);
+        if sound == 1023 {
+            assert_eq!(begins, [at, at + 512]);
+            net.pass_in_silence(Duration::from_millis(10));
+        } else {
+            assert_eq!(begins, [at], "whole");
+            net.pass_in_silence(RTO);
+        }
+        assert_eq!(peer.begins(&mut net), [at]);
+        peer.ack(&mut net);
+        net.nothing_sent();
+    }
+    // A single probe tells of no loss.
+    let at = peer.acked;
+    assert_eq!(asks(&mut net, &mut peer, at), [at]);
+}
+
 /// What fits into a half is sent in one segment, and a peer that delays its acknowledgement gets nothing twice.
 #[test]
 fn half_a_buffer_is_sent_once() {

@@ -20,6 +20,7 @@ use crate::tcp::seq::Seq;
 use crate::tcp::socket::Socket;
 use crate::tcp::socket::fast_recovery::Phase;
 use crate::tcp::socket::recovery::{Numbers, Recovery};
+use crate::tcp::socket::single_segment::Narrow;
 
 /// No path is believed to take less over IPv4, as Linux has it (`min_pmtu`).
 const LEAST_IPV4: u32 = 552;
@@ -130,7 +131,7 @@ impl Socket<'_> {
         cx: &mut Cx<'_, H>,
         device: &mut D,
     ) -> Option<Sent> {
-        if self.tcb.recovery.narrow { Some(self.send_with_smss(cx, device)) } else { None }
+        if self.tcb.recovery.narrow == Narrow::No { None } else { Some(self.send_with_smss(cx, device)) }
     }
 
     #[cold]
@@ -165,7 +166,8 @@ impl Recovery {
     fn narrows(&mut self, now: Instant, smss: u16, numbers: Numbers) -> bool {
         let narrows = smss < self.smss;
         if narrows {
-            (self.narrow, self.smss, self.troubled) = (true, smss, true);
+            self.unite();
+            (self.narrow, self.smss, self.troubled) = (Narrow::Path, smss, true);
             self.fast.begin(Phase::Recovery, numbers.snd_max);
             self.order(now, numbers);
         }

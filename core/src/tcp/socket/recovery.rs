@@ -11,6 +11,7 @@ use crate::tcp::socket::fast_recovery::{FastRecovery, Phase};
 pub(super) use crate::tcp::socket::pipe::Numbers;
 use crate::tcp::socket::retransmission_timer::RetransmissionTimer;
 use crate::tcp::socket::sack_scoreboard::Scoreboard;
+use crate::tcp::socket::single_segment::Narrow;
 use crate::tcp::socket::tail_loss_probe::TailLossProbe;
 
 /// The sender's state beside SND.UNA and SND.MAX.
@@ -25,9 +26,9 @@ pub(crate) struct Recovery {
     pub(super) window: CongestionWindow,
     /// SMSS: no segment is longer.
     pub(super) smss: u16,
-    /// Segments are kept shorter than smoltcp would have them.
-    pub(super) narrow: bool,
-    /// Half of the send buffer.
+    /// Why segments are kept shorter than smoltcp would have them.
+    pub(super) narrow: Narrow,
+    /// Half of the send buffer; of divided segments, what SMSS was before.
     pub(super) half: u16,
     /// What is lost is to be sent again, from `resume` on.
     pub(super) ordered: bool,
@@ -67,7 +68,7 @@ impl Recovery {
             sack_permitted,
             window: CongestionWindow::initial(smss),
             smss,
-            narrow: false,
+            narrow: Narrow::No,
             half,
             ordered: false,
             resume: Seq(0),
@@ -183,6 +184,7 @@ impl Recovery {
     fn advances_in_trouble(&mut self, now: Instant, segment: &Segment<'_>, numbers: Numbers) {
         self.troubled = self.lossy || numbers.in_flight() > 0;
         self.timer.backoff = 0;
+        self.unite_if_sound(numbers);
         let probed = self.probe.was_sent() && self.fast.phase == Phase::Open;
         self.probe = TailLossProbe::NEW;
         let partial = self.fast.advance(numbers.snd_una);

@@ -7,12 +7,30 @@
 //!
 //! Once something has been lost, what one segment would carry is sent in two, which tell of each other's loss: one that comes
 //! behind a hole draws a duplicate at once, and two are acknowledged at once ([`tail_loss_probe`](super::tail_loss_probe)). On
-//! a link that loses nothing, it would be a second packet for nothing.
+//! a link that loses nothing, it would be a second packet for nothing. So this ends once a thousand buffers have been acknowledged
+//! without a retransmission: by then the second packets have taken about as long as the one timeout that they may save.
 
 use smoltcp::time::Instant;
 
 use crate::tcp::segment::Segment;
-use crate::tcp::socket::recovery::Recovery;
+use crate::tcp::socket::recovery::{Numbers, Recovery};
+
+/// Segments are whole again after so many buffers without a retransmission. A timeout takes as long as 10,000 short round trips, or a few
+/// long ones, in which a second packet takes no time.
+const SOUND: u32 = 1024;
+
+/// Why segments are kept shorter than smoltcp would have them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Narrow {
+    /// They are not.
+    No,
+    /// The path takes no longer ones.
+    Path,
+    /// They carry half of a buffer.
+    Halves,
+    /// Half of a buffer, and the path does not take a whole one.
+    HalvesOnPath,
+}
 
 impl Recovery {
     /// True if a segment that acknowledges nothing new begins before what was acknowledged with what is in flight, and comes so
@@ -31,7 +49,52 @@ impl Recovery {
     /// All is acknowledged: if something has been lost, no segment fills more than half of such a buffer from now on.
     pub(super) fn divide(&mut self) {
         if self.lossy && self.has_room_for_one() {
-            (self.narrow, self.smss) = (true, self.half);
+            self.narrow = if self.narrow == Narrow::No { Narrow::Halves } else { Narrow::HalvesOnPath };
+            (self.smss, self.half) = (self.half, self.smss);
+        }
+    }
+
+    /// SND.UNA has advanced: if much was acknowledged since something was last sent again, segments are whole again.
+    pub(super) fn unite_if_sound(&mut self, numbers: Numbers) {
+        // While segments are divided, SMSS is half of the buffer.
+        let buffer = 2 * u32::from(self.smss);
+        let sound = numbers.snd_una.ahead_of(self.fast.mark()).max(0).unsigned_abs();
+        if self.is_divided() && sound >= SOUND * buffer {
+            self.unite();
+            self.lossy = false;
+        }
+    }
+
+    /// Segments are not divided any more.
+    pub(super) fn unite(&mut self) {
+        if self.is_divided() {
+            self.narrow = if self.narrow == Narrow::Halves { Narrow::No } else { Narrow::Path };
+            (self.smss, self.half) = (self.half, self.smss);
+        }
+    }
+
+    fn is_divided(&self) -> bool {
+        matches!(self.narrow, Narrow::Halves | Narrow::HalvesOnPath)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segments_that_are_whole_again_are_as_long_as_the_path_takes() {
+        for (narrow, divided) in [(Narrow::No, Narrow::Halves), (Narrow::Path, Narrow::HalvesOnPath)] {
+            let mut recovery = Recovery { narrow, lossy: true, ..Recovery::new(1260, 1000, true) };
+            let whole = (narrow, 1260, 1000);
+            recovery.unite();
+            assert_eq!((recovery.narrow, recovery.smss, recovery.half), whole);
+            for _ in 0..2 {
+                recovery.divide();
+                assert_eq!((recovery.narrow, recovery.smss), (divided, 1000));
+            }
+            recovery.unite();
+            assert_eq!((recovery.narrow, recovery.smss, recovery.half), whole);
         }
     }
 }
