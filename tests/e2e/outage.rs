@@ -20,10 +20,10 @@ tests![
     a_peer_that_is_not_heard_for_a_minute_is_dead,
 ];
 
-/// Linux's timeouts double from this one on, and the server's from 220 ms on: neither sends again at the same time as the
+/// Linux's timeouts double from this one on, and the server's from 206 ms on: neither sends again at the same time as the
 /// other by chance.
 const RTO_MIN: &str = "150ms";
-/// Two seconds later, a client sends again for the eighth time. Nine seconds after that the server would, by itself.
+/// Two seconds later, a client sends again for the eighth time. Seven seconds after that the server would, by itself.
 const OUTAGE: Duration = Duration::from_secs(17);
 /// How long after a sign of life the echo may come.
 const SOON: Duration = Duration::from_secs(2);

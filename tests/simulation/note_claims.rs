@@ -45,7 +45,7 @@ fn claim_2_tcp_is_a_stream_messages_stick_together_or_are_split() {
         single.arrive_from(&peer, &message.to_packet());
         single.poll();
     }
-    // A part that is smaller than a segment, and not all, waits for the persist timer: 220 ms, as the round trip took no time.
+    // A part that is smaller than a segment, and not all, waits for the persist timer: 206 ms, as the round trip took no time.
     single.pass(Duration::from_millis(250));
     let mut acknowledgement = single.segment(from, 121, ACK);
     acknowledgement.window = 60_000;

@@ -35,9 +35,9 @@ pub(super) const FAMILIES: &[(IpAddress, IpAddress)] = &[
     (CLIENT_V6, SERVER_V6),
 ];
 
-/// The retransmission timeout of a server whose round trips take no time: the 220 milliseconds, and a microsecond, the
+/// The retransmission timeout of a server whose round trips take no time: the 206 milliseconds, and a microsecond, the
 /// shortest round trip that it measures.
-pub(super) const RTO: Duration = Duration::from_micros(220_001);
+pub(super) const RTO: Duration = Duration::from_micros(206_001);
 
 /// The persist timer of such a server; smoltcp's runs for a second.
 pub(super) const PERSIST: Duration = if cfg!(feature = "recovery") { RTO } else { Duration::from_secs(1) };

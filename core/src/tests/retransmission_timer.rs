@@ -11,7 +11,7 @@ use super::states::open;
 
 /// The tail loss probe, then timeouts that double from the first on. An acknowledgement takes the back-off back.
 #[test]
-fn a_lost_reply_comes_again_after_220_milliseconds_and_then_with_back_off() {
+fn a_lost_reply_comes_again_after_206_milliseconds_and_then_with_back_off() {
     let (mut net, mut peer) = open();
     for lost in [1, 6] {
         peer.send(&mut net, Psh, b"again");
@@ -43,7 +43,7 @@ fn the_timeout_follows_the_round_trips() {
     }
     peer.send(&mut net, Psh, b"y");
     peer.take(&mut net);
-    net.pass(millis(370) - millis(5));
+    net.pass(millis(356) - millis(5));
     net.nothing_sent();
     net.pass(millis(10));
     assert_eq!(peer.take(&mut net).data, b"Y");

@@ -243,7 +243,7 @@ fn a_window_that_shrank_to_nothing_is_probed_within_a_retransmission_timeout() {
 fn a_window_that_closes_over_what_was_sent_again_many_times_is_probed_after_a_second() {
     let (mut net, mut peer) = open();
     peer.send(&mut net, Psh, b"lost");
-    net.pass(Duration::from_millis(220 + 220 + 440 + 880 + 1760 + 10));
+    net.pass(Duration::from_millis(206 + 206 + 412 + 824 + 1648 + 10));
     net.wire.sent.clear();
     peer.window = 0;
     net.arrive(peer.segment(Plain, peer.next, Some(1), &[]));

@@ -104,14 +104,14 @@ mod tests {
     #[test]
     fn a_wait_is_two_round_trips_and_doubles_until_the_timeout_is_not_longer() {
         let (mut probe, timer) = (TailLossProbe::NEW, timer(20_000));
-        assert_eq!(timer.backed_off(), 240_000);
+        assert_eq!(timer.backed_off(), 226_000);
         for patience in [Some(40_000), Some(80_000), Some(160_000), None] {
             assert_eq!(probe.patience(&timer), patience);
             assert_eq!(probe.patience_without_hole(&timer), patience);
             probe.fills_again();
         }
-        let timer = self::timer(220_000);
-        assert_eq!((timer.two_round_trips(0), timer.backed_off()), (440_000, 440_000));
+        let timer = self::timer(206_000);
+        assert_eq!((timer.two_round_trips(0), timer.backed_off()), (412_000, 412_000));
         assert_eq!(TailLossProbe::NEW.patience(&timer), None);
     }
 
