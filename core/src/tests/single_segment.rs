@@ -6,6 +6,7 @@ use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{None as Plain, Psh};
 
 use super::fixture::{Net, RTO, net};
+use super::in_flight::{MSS, acks, in_flight};
 use super::peer::{Peer, letters, peer, upper};
 
 /// A connection on which a round trip, which took no time, has been measured.
@@ -145,4 +146,16 @@ fn a_new_segment_does_not_tell_of_a_loss() {
         net.pass(RTO / 3);
         net.nothing_sent();
     }
+}
+
+/// The server has not run for a while: the peer has acknowledged all of it, and has probed since.
+#[test]
+fn what_comes_again_tells_of_no_loss_where_many_segments_are_in_flight() {
+    let (mut net, mut peer) = in_flight(3);
+    net.pass(Duration::from_millis(5));
+    net.nothing_sent();
+    net.arrive(peer.segment(Psh, peer.next - MSS, Some(1), &letters(1000)));
+    assert_eq!(peer.begins(&mut net), [0; 0]);
+    assert_eq!(acks(&mut net, &mut peer, 1, &[]), [0; 0]);
+    assert_eq!(acks(&mut net, &mut peer, 3, &[]), [0; 0]);
 }

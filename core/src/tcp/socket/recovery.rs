@@ -233,7 +233,7 @@ impl Recovery {
             return;
         }
         self.troubled = true;
-        if self.misses_answer(now, segment) {
+        if self.misses_answer(now, segment, numbers) {
             self.lossy = true;
             self.probe.fills_again();
             self.order(now, numbers);

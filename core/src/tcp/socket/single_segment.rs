@@ -35,9 +35,11 @@ pub(super) enum Narrow {
 impl Recovery {
     /// True if a segment that acknowledges nothing new begins before what was acknowledged with what is in flight, and comes so
     /// long after the first segment of that left that it would have acknowledged it. Each time it has to be longer, or else a
-    /// peer could draw the segment as often as it likes.
-    pub(super) fn misses_answer(&self, now: Instant, segment: &Segment<'_>) -> bool {
-        segment.seq().is_before(self.answered)
+    /// peer could draw the segment as often as it likes. Of many segments in flight, not all are lost: if nothing new is
+    /// acknowledged, it was this server that did not run.
+    pub(super) fn misses_answer(&self, now: Instant, segment: &Segment<'_>, numbers: Numbers) -> bool {
+        numbers.in_flight() <= 2 * u32::from(self.smss)
+            && segment.seq().is_before(self.answered)
             && self.probe.patience(&self.timer).is_some_and(|patience| self.timer.runs_for(now) >= patience)
     }
 
