@@ -93,7 +93,7 @@ impl Socket<'_> {
         self.is_stalled()
     }
 
-    /// Has smoltcp send a probe of the closed window now; if the device has no room, that is tried again
+    /// Has smoltcp send the probe of the closed window now that is to be sent; if the device has no room, that is tried again
     /// ([`stall`](super::stall)).
     #[cold]
     pub(super) fn probe_at_once<H, D: Device + ?Sized>(
@@ -102,6 +102,9 @@ impl Socket<'_> {
         device: &mut D,
         tuple: Tuple,
     ) {
+        if !self.tcb.recovery.probes_window {
+            return;
+        }
         // The first time, it may be smoltcp's retransmission timer that fires.
         for _ in 0..2 {
             let due = cx.interface.poll_at(cx.now, self.sockets());
