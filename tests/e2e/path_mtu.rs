@@ -3,6 +3,7 @@
 use core::mem;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
+use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
 use std::thread;
@@ -97,9 +98,14 @@ fn a_stream_goes_on_with_packets_that_fit() {
     assert!(elapsed < Duration::from_secs(10), "{elapsed:?}");
     let segments = capture.finish();
     let fit = u32::from(NARROW) - headers(V4);
-    let too_long = segments.iter().filter(|segment| segment.from_server && segment.length > fit).count();
-    // At the beginning of each connection, the ten segments of the first window.
-    assert!((1..=4 * 10).contains(&too_long), "{too_long} segments were too long for the path");
+    let is_too_long = |segment: &&Segment| segment.from_server && segment.length > fit;
+    let too_long: Vec<_> =
+        segments.iter().filter(is_too_long).map(|segment| (segment.client_port, segment.number)).collect();
+    let different: HashSet<_> = too_long.iter().collect();
+    // At the beginning of each connection, the ten segments of the first window. On a busy machine, the server may probe for the
+    // loss of one of them before it is told of the narrow link.
+    let is_expected = (1..=4 * 10).contains(&different.len()) && too_long.len() <= different.len() + 4;
+    assert!(is_expected, "{} segments were too long for the path: {too_long:?}", too_long.len());
     assert_eq!(server.terminate().code(), Some(0));
 }
 
@@ -120,9 +126,14 @@ impl InFlight {
         let message = pattern(10_000);
         stream.write_all(&message).unwrap();
         let deadline = Instant::now() + LIMIT;
-        let mut segments = Vec::new();
+        let mut segments: Vec<Segment> = Vec::new();
         let is_data = |segment: &Segment| segment.from_server && segment.length > 0;
-        while segments.len() < 5 {
+        // The first segment comes again as a probe. After that, the server sends nothing by itself for as long again: on a busy
+        // machine, what it sends could otherwise cross with an error.
+        let is_probed = |segments: &[Segment]| {
+            segments.iter().filter(|segment| segment.number == segments[0].number).count() > 1
+        };
+        while segments.len() < 5 || !is_probed(&segments) {
             assert!(Instant::now() < deadline, "the echo is not sent");
             segments.extend(capture.finish().into_iter().filter(is_data));
             capture = Capture::start();
