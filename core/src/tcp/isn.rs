@@ -14,8 +14,9 @@ use crate::tcp::seq::Seq;
 /// 32.8 ms in sequence numbers, of 4 µs each.
 const TICK: u32 = 1 << 13;
 
-/// No segment that comes up to this many bytes after another has its tag, unless a number wraps between them.
-pub(crate) const TAGGED: u32 = TICK - 2;
+/// The last IRSs before the number wraps, this many, give numbers that later segments pass for, too: the wrap is 64 in the
+/// tag's modulus, so those that come 64, 127 or 128 bytes later, and after the wrap.
+pub(crate) const UNTAGGED: u32 = 127;
 
 /// How many ticks the number of a connection that follows another with its 4-tuple may be ahead of the clock, and still be
 /// recognised.
@@ -176,7 +177,8 @@ mod tests {
     #[test]
     fn no_later_segment_passes_for_the_first() {
         let now = Instant::from_secs(1000);
-        for initial in [0, 1, 4096, 8190, 8191, 123_456_789, (1 << 31) + 8192] {
+        let wraps = (UNTAGGED + 1..8190).step_by(97).map(|before| 0_u32.wrapping_sub(before));
+        for initial in [0, 1, 4096, 8190, 8191, 123_456_789, (1 << 31) + 8192].into_iter().chain(wraps) {
             let irs = Seq(initial);
             let number = origin().initial(0, now, irs, None);
             for bytes in (-1..8190).filter(|&bytes| bytes != 0) {
@@ -186,6 +188,14 @@ mod tests {
                 assert_ne!(given(ahead(number, bytes)), Given::Valid, "{bytes} bytes behind {initial}");
             }
         }
+    }
+
+    #[test]
+    fn a_later_segment_passes_for_the_first_of_the_last_numbers_before_the_wrap() {
+        let (now, irs) = (Instant::from_secs(1000), Seq(0) - UNTAGGED);
+        let number = origin().initial(0, now, irs, None);
+        let given = origin().given(0, now, AGE, irs + 127, number + 127);
+        assert_eq!(given, Given::Valid, "127 bytes later, all of which were answered");
     }
 
     #[test]

@@ -60,7 +60,7 @@ impl CookieKind {
     pub(crate) fn of(syn: &TcpRepr<'_>, default_size: u16) -> CookieKind {
         match syn.window_scale {
             // The tag of a number does not survive the wrap of the peer's numbers: a later segment could pass for the first.
-            _ if syn.seq_number.0.cast_unsigned() >= u32::MAX - isn::TAGGED => CookieKind::Special,
+            _ if syn.seq_number.0.cast_unsigned() > u32::MAX - isn::UNTAGGED => CookieKind::Special,
             _ if syn.max_seg_size < Some(default_size) => CookieKind::Special,
             None => CookieKind::Unscaled,
             Some(..7) => CookieKind::Scaled,
