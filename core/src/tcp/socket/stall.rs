@@ -51,10 +51,10 @@ impl Socket<'_> {
         self.tcb.peer_window == 0
     }
 
-    /// True if smoltcp has something to send and waits for nothing, but for a closed window where our own timer runs; or if the
-    /// closed window is to be probed.
+    /// True if smoltcp has something to send and waits for nothing, and our own timer does not run for it; or if the closed window
+    /// is to be probed.
     pub(crate) fn is_stalled(&self) -> bool {
-        let waits = self.has_timer || cfg!(feature = "recovery") && self.tcb.peer_window == 0;
+        let waits = self.has_timer || cfg!(feature = "recovery");
         (!waits || self.tcb.recovery.probes_window) && self.send_queue() > 0
     }
 }
