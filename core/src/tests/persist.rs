@@ -309,3 +309,19 @@ fn a_fin_behind_a_closed_window_waits_for_a_delayed_acknowledgement_from_far_awa
     net.nothing_sent();
     assert_eq!((net.stats().closed, net.stats().live), (1, 0));
 }
+
+/// smoltcp's timer has fired before ours, and does not keep what is new from carrying the acknowledgement.
+#[test]
+fn what_comes_before_a_late_acknowledgement_is_answered_with_one_segment() {
+    let (mut net, mut peer) = far_away();
+    peer.ack(&mut net);
+    peer.send(&mut net, Psh, b"late");
+    let begin = peer.acked;
+    assert_eq!(peer.take(&mut net).data, b"LATE");
+    net.pass_in_silence(ROUND_TRIP + Duration::from_millis(200));
+    let next = peer.next;
+    peer.next += 1;
+    net.arrive(peer.segment(Psh, next, Some(begin), b"x"));
+    assert_eq!(peer.take(&mut net).data, b"X");
+    net.nothing_sent();
+}
