@@ -231,7 +231,7 @@ impl Departures<'_> {
     #[cold]
     fn advance_empty(&self, packet: &mut [u8], segment: &mut SentSegment) {
         let seq = self.tcb.snd_edge().min(self.tcb.snd_max);
-        if seq.is_after(segment.seq) && !segment.rst {
+        if seq.is_after(segment.seq) {
             segment.rewrite_seq(packet, seq);
         }
     }
