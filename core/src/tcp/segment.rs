@@ -109,6 +109,11 @@ impl Segment<'_> {
         self.tcp.ack_number.map(Seq::from)
     }
 
+    /// True of an acknowledgement alone, pushed or not: it may be a duplicate (RFC 5681, section 2).
+    pub(crate) fn is_bare(&self) -> bool {
+        self.tcp.payload.is_empty() && matches!(self.tcp.control, TcpControl::None | TcpControl::Psh)
+    }
+
     /// Lets smoltcp answer a segment to no connection: with a RST, if one is due.
     pub(crate) fn refuse<H>(&self, cx: &mut Cx<'_, H>, tx: &mut dyn Room) {
         if !self.packet.is_empty() {

@@ -27,6 +27,18 @@ fn recovering(segments: i32) -> (Net, Peer) {
     (net, peer)
 }
 
+/// RFC 5681, section 2: it has no data, no SYN and no FIN. smoltcp, which would count it, too, must not see it.
+#[test]
+fn a_duplicate_may_be_pushed() {
+    let (mut net, mut peer) = in_flight_without_sack(3);
+    for expected in [&[][..], &[], &[1]] {
+        net.arrive(peer.segment(Psh, peer.next, Some(1), &[]));
+        assert_eq!(peer.begins(&mut net), expected);
+    }
+    peer.acked = 1 + 2 * MSS;
+    assert_eq!(send(&mut net, &mut peer, 1), [1 + 2 * MSS, 1 + 3 * MSS]);
+}
+
 /// A quarter of a round trip, a millisecond at least, in which it may have been overtaken.
 #[test]
 fn a_single_duplicate_without_sack_brings_the_first_of_two_segments() {

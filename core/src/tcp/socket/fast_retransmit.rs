@@ -6,9 +6,7 @@
 //! Upstream: none. xarxa audit 091.
 //! Shown by: core/tests/smoltcp.rs, `a_fast_retransmission_ignores_the_window`,
 //! `a_fast_retransmission_of_a_fin_alone_is_never_sent`
-//! Kept by: core/src/tests/back_pressure.rs, core/src/tests/half_close.rs
-
-use smoltcp::wire::TcpControl;
+//! Kept by: core/src/tests/back_pressure.rs, core/src/tests/fast_recovery.rs, core/src/tests/half_close.rs
 
 use crate::tcp::segment::Segment;
 use crate::tcp::socket::Socket;
@@ -18,8 +16,7 @@ impl Socket<'_> {
     pub(super) fn hides(&self, segment: &Segment<'_>) -> bool {
         let (tcb, tcp) = (&self.tcb, &segment.tcp);
         self.has_timer
-            && tcp.payload.is_empty()
-            && tcp.control == TcpControl::None
+            && segment.is_bare()
             && tcp.window_len == tcb.peer_window
             && segment.ack() == Some(tcb.snd_una)
             && tcb.snd_una.is_before(tcb.snd_max)

@@ -2,7 +2,6 @@
 //! retransmission, which is carried out by [`retransmit`](super::retransmit); and how much may be in flight.
 
 use smoltcp::time::Instant;
-use smoltcp::wire::TcpControl;
 
 use crate::tcp::segment::{Segment, SentSegment};
 use crate::tcp::seq::Seq;
@@ -239,9 +238,8 @@ impl Recovery {
             self.order(now, numbers);
             return;
         }
-        let tcp = &segment.tcp;
         let news = self.hears_blocks(now, segment, numbers);
-        let bare = tcp.payload.is_empty() && tcp.control == TcpControl::None && tcp.window_len == window;
+        let bare = segment.is_bare() && segment.tcp.window_len == window;
         let is_duplicate = if self.sack_permitted { news.is_some() } else { bare };
         if is_duplicate {
             let later = news.is_some() && self.sack.highest(numbers.snd_una).is_after(self.fast.mark());
