@@ -87,6 +87,12 @@ impl Socket<'_> {
         recovery.probes_window
     }
 
+    /// True if the closed window is to be probed. There is no other stall: the timer runs for whatever waits, and smoltcp is made
+    /// to send when it fires.
+    pub(crate) fn is_stalled(&self) -> bool {
+        self.tcb.recovery.probes_window && self.send_queue() > 0
+    }
+
     /// True if the closed window is to be probed, as the peer is silent.
     pub(crate) fn restarts_persist(&mut self) -> bool {
         self.tcb.recovery.probes_window = self.tcb.peer_window == 0;

@@ -1,8 +1,9 @@
 //! smoltcp has data to send and no timer, when a window has shrunk or an old acknowledgement has closed it.
 //!
-//! RFC 9293, section 3.8.6.1: the sender "must regularly transmit" into a closed window. After a second without a timer,
-//! smoltcp is shown acknowledgements that start it; at once behind a closed window, as the retransmission timeout has passed, or
-//! as our own timer has fired ([`persist`](super::persist)).
+//! RFC 9293, section 3.8.6.1: the sender "must regularly transmit" into a closed window. With the feature `recovery`, our own
+//! timer runs, and when it fires behind a closed window, smoltcp is shown acknowledgements that start its own
+//! ([`persist`](super::persist)). Without it, that is after a second without a timer; or at once behind a closed window, as the
+//! retransmission timeout has passed.
 //! Upstream: <https://github.com/smoltcp-rs/smoltcp/pull/1018> and <https://github.com/smoltcp-rs/smoltcp/pull/1023> left it. xarxa audit 087,
 //! 090.
 //! Shown by: core/tests/smoltcp.rs, `a_window_that_shrinks_leaves_no_timer`,
@@ -49,12 +50,5 @@ impl Socket<'_> {
     /// True if the peer has said that its window is closed.
     pub(crate) fn is_window_closed(&self) -> bool {
         self.tcb.peer_window == 0
-    }
-
-    /// True if smoltcp has something to send and waits for nothing, and our own timer does not run for it; or if the closed window
-    /// is to be probed.
-    pub(crate) fn is_stalled(&self) -> bool {
-        let waits = self.has_timer || cfg!(feature = "recovery");
-        (!waits || self.tcb.recovery.probes_window) && self.send_queue() > 0
     }
 }

@@ -14,6 +14,11 @@ use crate::tcp::timers::NEVER;
 impl Socket<'_> {
     pub(super) fn ensure_timer(&mut self, _now: Instant, _had_timer: bool) {}
 
+    /// True if smoltcp has something to send and waits for nothing.
+    pub(crate) fn is_stalled(&self) -> bool {
+        !self.has_timer && self.send_queue() > 0
+    }
+
     /// True if the timer of the probes is to be restarted to probe a silent peer. smoltcp's first probe comes no sooner
     /// than a retransmission would: do not be tempted to restart the timer again before it has fired.
     pub(crate) fn restarts_persist(&mut self) -> bool {

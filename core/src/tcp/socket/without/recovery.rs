@@ -16,9 +16,8 @@ use crate::tcp::timers::NEVER;
 pub(crate) struct Recovery {
     /// SMSS: no segment is longer.
     pub(super) smss: u16,
-    /// The next two say that smoltcp's timer is not led.
+    /// smoltcp is never made to go back.
     pub(super) back: bool,
-    pub(super) probes_window: bool,
     /// The timer of the probes of a closed window was restarted, and nothing has been sent since.
     pub(super) persist_restarted: bool,
 }
@@ -34,7 +33,7 @@ impl Recovery {
     pub(crate) const EMPTY: Recovery = Recovery::new(0, 0, false);
 
     pub(crate) const fn new(smss: u16, _half: u16, _sack_permitted: bool) -> Recovery {
-        Recovery { smss, back: false, probes_window: false, persist_restarted: false }
+        Recovery { smss, back: false, persist_restarted: false }
     }
 
     pub(super) fn departs(&mut self, _now: Instant, _segment: &SentSegment, _numbers: Numbers) {}
