@@ -217,7 +217,7 @@ fn a_fin_that_is_lost_behind_a_closed_window_is_sent_again() {
     let (mut net, mut peer) = open();
     peer.window = 0;
     peer.send(&mut net, Fin, b"");
-    for timeouts in [0, 1, 1, 2, 4] {
+    for timeouts in [0, 1, 1, 2, 4, 8, 16, 32, 64] {
         net.pass(RTO * timeouts - TICK * timeouts.min(1));
         assert_eq!(net.wire.sent.len(), usize::from(timeouts == 0));
         net.pass(TICK * timeouts.min(1));

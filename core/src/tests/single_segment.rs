@@ -159,3 +159,11 @@ fn what_comes_again_tells_of_no_loss_where_many_segments_are_in_flight() {
     assert_eq!(acks(&mut net, &mut peer, 1, &[]), [0; 0]);
     assert_eq!(acks(&mut net, &mut peer, 3, &[]), [0; 0]);
 }
+
+#[test]
+fn what_comes_again_tells_of_a_loss_where_two_segments_are_in_flight() {
+    let (mut net, mut peer) = in_flight(2);
+    net.pass_in_silence(Duration::from_millis(5));
+    net.arrive(peer.segment(Psh, peer.next - MSS, Some(1), &letters(1000)));
+    assert_eq!(peer.begins(&mut net), [1]);
+}
