@@ -2,7 +2,7 @@
 
 use smoltcp::phy::ChecksumCapabilities;
 use smoltcp::wire::{
-    Icmpv6Packet, Icmpv6Repr, IpProtocol, Ipv6Address, Ipv6Packet, NdiscNeighborFlags, NdiscRepr,
+    Icmpv6Packet, Icmpv6Repr, IpCidr, IpProtocol, Ipv6Address, Ipv6Packet, NdiscNeighborFlags, NdiscRepr,
 };
 
 use super::*;
@@ -67,6 +67,16 @@ pub(super) fn take_announcement(net: &mut Net) {
     let everybody = EthernetAddress([0x33, 0x33, 0, 0, 0, 1]);
     let expected = (everybody, ALL_NODES.into(), NdiscNeighborFlags::OVERRIDE);
     assert_eq!(take_advertisement(net), expected);
+}
+
+/// The longest frame that the server makes itself.
+#[test]
+fn eight_addresses_are_reported_in_one_frame() {
+    let addresses = (1..=8).map(|last| IpAddress::v6(0x2001, 0xdb8, 0, 0, 0, 0, 0, last));
+    let own = addresses.clone().map(|address| IpCidr::new(address, 64)).collect();
+    let mut net = starting_ethernet(|config| config.addresses = own);
+    net.poll();
+    assert_eq!(take_report(&mut net), (CHANGE_TO_EXCLUDE, addresses.map(solicited_node).collect()));
 }
 
 #[test]
@@ -205,7 +215,7 @@ fn a_query_of_mldv1_is_answered_too() {
 fn a_report_has_a_record_for_each_group() {
     let second = IpAddress::v6(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2);
     let mut net = starting_ethernet(|config| {
-        config.addresses.push(smoltcp::wire::IpCidr::new(second, 64)).unwrap();
+        config.addresses.push(IpCidr::new(second, 64)).unwrap();
     });
     net.poll();
     assert_eq!(take_report(&mut net), (CHANGE_TO_EXCLUDE, std::vec![group(), solicited_node(second)]));
