@@ -2,10 +2,11 @@
 
 use smoltcp::phy::Medium;
 use smoltcp::time::Duration;
-use smoltcp::wire::TcpControl::{Fin, None as Plain};
+use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh};
 
-use super::fixture::{RTO, TICK};
+use super::fixture::{RTO, TICK, net_from, storage};
 use super::in_flight::{MSS, acks, in_flight, in_flight_on, millis, nothing_follows, timed_out};
+use super::peer::{letters, peer};
 
 #[test]
 fn holes_that_sack_tells_of_are_filled_one_a_round_trip_and_nothing_else_is_sent_again() {
@@ -33,6 +34,23 @@ fn all_holes_that_sack_tells_of_are_filled_in_one_round_trip() {
         assert_eq!(acks(&mut net, &mut peer, lost, &[(lost + 1, 9), (lost + 3, 5)]), [0; 0]);
         nothing_follows(&mut net, &mut peer, 10);
     }
+}
+
+/// Between the holes, smoltcp sends packets of 1500 bytes that do not leave.
+#[test]
+#[cfg_attr(not(feature = "many-holes"), ignore = "one hole is filled a round trip")]
+fn holes_between_segments_that_are_as_long_as_can_be_are_filled() {
+    let (mut net, mut peer) = (net_from(storage(2, 65_535, 0), 1500, |_| {}), peer(40_000));
+    (peer.mss, peer.sack) = (Some(1460), Some([None; 3]));
+    peer.connect(&mut net);
+    for _ in 0..5 {
+        net.arrive(peer.segment(Psh, peer.next, Some(1), &letters(1460)));
+        peer.next += 1460;
+    }
+    assert_eq!(peer.begins(&mut net), [1, 1461, 2921, 4381, 5841]);
+    (peer.acked, peer.sack) = (1, Some([Some((4381, 7301)), Some((1461, 2921)), None]));
+    peer.ack(&mut net);
+    assert_eq!(peer.begins(&mut net), [1, 2921]);
 }
 
 /// RFC 6675, section 5, step C: in a recovery, what is found to be lost is sent again at once.
