@@ -3,7 +3,6 @@
 use core::mem;
 use core::net::{IpAddr, SocketAddr};
 use core::time::Duration;
-use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::net::{TcpStream, UdpSocket};
 use std::thread;
@@ -98,14 +97,9 @@ fn a_stream_goes_on_with_packets_that_fit() {
     assert!(elapsed < Duration::from_secs(10), "{elapsed:?}");
     let segments = capture.finish();
     let fit = u32::from(NARROW) - headers(V4);
-    let is_too_long = |segment: &&Segment| segment.from_server && segment.length > fit;
-    let too_long: Vec<_> =
-        segments.iter().filter(is_too_long).map(|segment| (segment.client_port, segment.number)).collect();
-    let different: HashSet<_> = too_long.iter().collect();
-    // At the beginning of each connection, the ten segments of the first window. On a busy machine, the server may probe for the
-    // loss of one of them before it is told of the narrow link.
-    let is_expected = (1..=4 * 10).contains(&different.len()) && too_long.len() <= different.len() + 4;
-    assert!(is_expected, "{} segments were too long for the path: {too_long:?}", too_long.len());
+    let too_long = segments.iter().filter(|segment| segment.from_server && segment.length > fit).count();
+    // At the beginning of each connection, the ten segments of the first window.
+    assert!((1..=4 * 10).contains(&too_long), "{too_long} segments were too long for the path");
     assert_eq!(server.terminate().code(), Some(0));
 }
 
