@@ -30,7 +30,8 @@ use std::time::Instant;
 use arguments::Arguments;
 use machine::Busy;
 use results::Results;
-use servers::{Programs, floor, kernel};
+use servers::kernel::{self, Manner};
+use servers::{Programs, floor};
 
 /// The first argument of the process that measures, which this program starts in its namespaces.
 const ISOLATED: &str = "--isolated";
@@ -39,7 +40,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match words[..] {
-        ["--serve-kernel", address, nagle] => serve_kernel(address, nagle == "nagle").map(|()| true),
+        ["--serve-kernel", address, manner] => serve_kernel(address, manner).map(|()| true),
         ["--serve-floor", device, host_address] => {
             floor::serve(device, host_address).map(|()| true).map_err(|error| format!("{device}: {error}"))
         }
@@ -62,9 +63,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve_kernel(address: &str, nagle: bool) -> Result<(), String> {
+fn serve_kernel(address: &str, manner: &str) -> Result<(), String> {
+    let manner = Manner::named(manner).ok_or_else(|| format!("{manner}: there is no such manner"))?;
     let parsed = address.parse().map_err(|error| format!("{address}: {error}"))?;
-    kernel::run(parsed, nagle).map_err(|error| format!("{address}: {error}"))
+    kernel::run(parsed, manner).map_err(|error| format!("{address}: {error}"))
 }
 
 /// Runs this program again in its namespaces. The program under test is built before, as there is no way out of them.

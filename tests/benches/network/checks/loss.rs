@@ -103,10 +103,11 @@ fn losses(results: Vec<Measured>) -> Losses {
     Losses { outcomes: vec![Outcome { case, results }], ..Losses::default() }
 }
 
-/// Which targets are met: none unwhole and the time, for each of the two buffers.
+/// Which targets are met: none unwhole and the time, for each of the two buffers. Kernel sockets take a second, and three with a
+/// small window.
 fn verdicts(ours: [Measured; 2]) -> Vec<bool> {
     let whole = || [const { End::Whole }; 10];
-    losses(ours.into_iter().chain([transfers(whole(), 1)]).collect())
+    losses(ours.into_iter().chain([transfers(whole(), 1), transfers(whole(), 3)]).collect())
         .verdicts()
         .iter()
         .map(Verdict::is_met)
@@ -114,9 +115,10 @@ fn verdicts(ours: [Measured; 2]) -> Vec<bool> {
 }
 
 #[test]
-fn three_times_the_kernels_time_is_the_most() {
+fn three_times_the_kernels_time_is_the_most_and_with_small_windows_its_own() {
     let whole = || [const { End::Whole }; 10];
     assert_eq!(verdicts([transfers(whole(), 3), transfers(whole(), 4)]), [true, true, true, false]);
+    assert_eq!(verdicts([transfers(whole(), 4), transfers(whole(), 3)]), [true, false, true, true]);
 }
 
 /// A limit that is less than three times the kernel's time must not make a transfer quick that has not ended.

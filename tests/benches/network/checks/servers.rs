@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use crate::load::{
     Bulk, Changing, Content, Load, RequestReply, Sample, ShortConnections, Target, Timing, Transport,
 };
-use crate::servers::kernel;
+use crate::servers::kernel::{self, Manner};
 
 const TIMING: Timing = Timing { warm_up: Duration::from_millis(10), measured: Duration::from_millis(100) };
 const UDP: Load = Load::RequestReply(RequestReply { transport: Transport::Udp, idle: 0, ..CONVERSATIONS });
@@ -88,7 +88,7 @@ fn the_server_on_kernel_sockets_passes() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let datagrams = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let (over_tcp, over_udp) = (listener.local_addr().unwrap(), datagrams.local_addr().unwrap());
-    thread::spawn(move || kernel::serve(&listener, &datagrams, true).unwrap());
+    thread::spawn(move || kernel::serve(&listener, &datagrams, Manner::Nagle).unwrap());
     for load in TCP {
         run(load, over_tcp).unwrap();
     }
@@ -101,7 +101,7 @@ fn the_server_on_kernel_sockets_holds_back_a_client_that_does_not_read() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let datagrams = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let mut stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    thread::spawn(move || kernel::serve(&listener, &datagrams, true).unwrap());
+    thread::spawn(move || kernel::serve(&listener, &datagrams, Manner::Nagle).unwrap());
     let content = Content::new();
     stream.set_nonblocking(true).unwrap();
     let mut sent = 0;
@@ -124,6 +124,14 @@ fn the_server_on_kernel_sockets_holds_back_a_client_that_does_not_read() {
         echoed += length;
     }
     assert_eq!(echoed, sent);
+}
+
+#[test]
+fn a_manner_has_a_name() {
+    for manner in [Manner::NoDelay, Manner::Nagle, Manner::SmallWindow] {
+        assert_eq!(Manner::named(manner.name()), Some(manner));
+    }
+    assert_eq!(Manner::named("large-window"), None);
 }
 
 /// What a faulty server does to the bytes of an echo.

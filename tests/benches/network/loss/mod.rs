@@ -50,8 +50,10 @@ pub(crate) const QUICK: Effort = Effort {
     duplicates: Duration::from_millis(800),
 };
 
-/// The servers that are compared. The second buffer size is the largest without window scaling.
-pub(crate) const SERVERS: [Kind; 3] = [Kind::Shout(""), Kind::Shout("--buffer 65535"), Kind::Kernel];
+/// The servers that are compared. The second buffer size is the largest without window scaling. The last server shows what a
+/// window of one segment costs where segments are lost, whose stack it may be.
+pub(crate) const SERVERS: [Kind; 4] =
+    [Kind::Shout(""), Kind::Shout("--buffer 65535"), Kind::Kernel, Kind::KernelSmallWindow];
 
 /// All that was measured.
 #[derive(Debug, Default)]

@@ -9,17 +9,50 @@ use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::AsRawFd;
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
+use nix::sys::socket::{setsockopt, sockopt};
 
 /// The most that one call of recv takes, as in the programs of `tests/e2e/note`.
 const TURN: usize = 1024;
 
+/// How it treats its connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// With TCP_NODELAY.
+    NoDelay,
+    /// Without it.
+    Nagle,
+    /// With TCP_NODELAY and the smallest receive buffer that Linux gives: a window of 1152 bytes.
+    SmallWindow,
+}
+
+impl Manner {
+    const ALL: [Manner; 3] = [Manner::NoDelay, Manner::Nagle, Manner::SmallWindow];
+
+    /// For the command line.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Manner::NoDelay => "no-delay",
+            Manner::Nagle => "nagle",
+            Manner::SmallWindow => "small-window",
+        }
+    }
+
+    pub(crate) fn named(name: &str) -> Option<Manner> {
+        Self::ALL.into_iter().find(|manner| manner.name() == name)
+    }
+}
+
 /// Binds a TCP and a UDP socket to `address` and serves until it is killed.
-pub(crate) fn run(address: SocketAddr, nagle: bool) -> std::io::Result<()> {
-    serve(&TcpListener::bind(address)?, &UdpSocket::bind(address)?, nagle)
+pub(crate) fn run(address: SocketAddr, manner: Manner) -> std::io::Result<()> {
+    serve(&TcpListener::bind(address)?, &UdpSocket::bind(address)?, manner)
 }
 
 /// Serves on these sockets until one of them fails.
-pub(crate) fn serve(listener: &TcpListener, datagrams: &UdpSocket, nagle: bool) -> std::io::Result<()> {
+pub(crate) fn serve(listener: &TcpListener, datagrams: &UdpSocket, manner: Manner) -> std::io::Result<()> {
+    if manner == Manner::SmallWindow {
+        // Connections inherit it. The kernel takes its least in place of less.
+        setsockopt(listener, sockopt::RcvBuf, &0)?;
+    }
     listener.set_nonblocking(true)?;
     datagrams.set_nonblocking(true)?;
     let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
@@ -35,7 +68,7 @@ pub(crate) fn serve(listener: &TcpListener, datagrams: &UdpSocket, nagle: bool) 
             if descriptor == place(listener) {
                 let (stream, _) = listener.accept()?;
                 stream.set_nonblocking(true)?;
-                if !nagle {
+                if manner != Manner::Nagle {
                     stream.set_nodelay(true)?;
                 }
                 epoll.add(&stream, readable(&stream))?;

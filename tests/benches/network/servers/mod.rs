@@ -17,6 +17,7 @@ use nix::unistd::Pid;
 
 use crate::load::{Target, Transport};
 use crate::loss::link::{self, Link};
+use crate::servers::kernel::Manner;
 
 /// A server to measure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub(crate) enum Kind {
     Kernel,
     /// The same without TCP_NODELAY.
     KernelNagle,
+    /// The same with TCP_NODELAY and a window that is no larger than `shout`'s with its default buffers.
+    KernelSmallWindow,
     /// The threading servers of `tests/e2e/note`.
     Python,
     /// No TCP/IP stack: see [`floor`].
@@ -59,6 +62,7 @@ const PORT: u16 = 8080;
 /// Port 8080 of the loopback address is that of the Python servers.
 const KERNEL_PORT: u16 = 8081;
 const KERNEL_NAGLE_PORT: u16 = 8082;
+const KERNEL_SMALL_WINDOW_PORT: u16 = 8083;
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/e2e/note");
 
 /// A running server, killed when dropped.
@@ -84,6 +88,7 @@ impl Kind {
             Kind::Other(options) => format!("other {}", Kind::Shout(options).label()),
             Kind::Kernel => "kernel sockets".to_owned(),
             Kind::KernelNagle => "kernel sockets with Nagle".to_owned(),
+            Kind::KernelSmallWindow => "kernel sockets, small window".to_owned(),
             Kind::Python => "Python".to_owned(),
             Kind::Floor => "floor".to_owned(),
         }
@@ -139,9 +144,9 @@ impl Kind {
         let recipe = |command, address| Recipe { command, address, v6: None };
         Ok(match self {
             Kind::Shout(_) | Kind::Other(_) => recipe(self.shout(number, programs)?, (own, PORT).into()),
-            Kind::Kernel => kernel_sockets(loopback(KERNEL_PORT), loopback(KERNEL_PORT), "no-delay")?,
-            Kind::KernelNagle => {
-                kernel_sockets(loopback(KERNEL_NAGLE_PORT), loopback(KERNEL_NAGLE_PORT), "nagle")?
+            Kind::Kernel | Kind::KernelNagle | Kind::KernelSmallWindow => {
+                let (port, manner) = self.of_kernel();
+                kernel_sockets(loopback(port), loopback(port), manner)?
             }
             Kind::Floor => {
                 let command = itself(&["--serve-floor", &format!("floor{number}"), &format!("{host}/24")])?;
@@ -169,14 +174,22 @@ impl Kind {
                 let address = (subnet(number).0, PORT).into();
                 Ok(Recipe { command, address, v6: Some((own, PORT).into()) })
             }
-            Kind::Kernel => {
-                let everywhere = (Ipv6Addr::UNSPECIFIED, KERNEL_PORT).into();
-                let recipe = kernel_sockets(everywhere, (link::SERVER, KERNEL_PORT).into(), "no-delay")?;
-                Ok(Recipe { v6: Some((link::SERVER_V6, KERNEL_PORT).into()), ..recipe })
+            Kind::Kernel | Kind::KernelNagle | Kind::KernelSmallWindow => {
+                let (port, manner) = self.of_kernel();
+                let everywhere = (Ipv6Addr::UNSPECIFIED, port).into();
+                let recipe = kernel_sockets(everywhere, (link::SERVER, port).into(), manner)?;
+                Ok(Recipe { v6: Some((link::SERVER_V6, port).into()), ..recipe })
             }
-            Kind::KernelNagle | Kind::Python | Kind::Floor => {
-                Err(format!("{} does not run behind a link", self.label()))
-            }
+            Kind::Python | Kind::Floor => Err(format!("{} does not run behind a link", self.label())),
+        }
+    }
+
+    /// Port and manner of a server on kernel sockets.
+    fn of_kernel(self) -> (u16, Manner) {
+        match self {
+            Kind::KernelNagle => (KERNEL_NAGLE_PORT, Manner::Nagle),
+            Kind::KernelSmallWindow => (KERNEL_SMALL_WINDOW_PORT, Manner::SmallWindow),
+            _ => (KERNEL_PORT, Manner::NoDelay),
         }
     }
 
@@ -185,7 +198,7 @@ impl Kind {
         let (program, options) = match self {
             Kind::Other(options) => (programs.other.as_ref().ok_or("there is no other program")?, options),
             Kind::Shout(options) => (&programs.shout, options),
-            Kind::Kernel | Kind::KernelNagle | Kind::Python | Kind::Floor => (&programs.shout, ""),
+            _ => (&programs.shout, ""),
         };
         let (own, host) = subnet(number);
         let mut command = Command::new(program);
@@ -200,8 +213,8 @@ fn subnet(number: u8) -> (Ipv4Addr, Ipv4Addr) {
     (Ipv4Addr::new(192, 168, 69 + number, 1), Ipv4Addr::new(192, 168, 69 + number, 100))
 }
 
-fn kernel_sockets(bind: SocketAddr, address: SocketAddr, nagle: &str) -> Result<Recipe, String> {
-    let command = itself(&["--serve-kernel", &bind.to_string(), nagle])?;
+fn kernel_sockets(bind: SocketAddr, address: SocketAddr, manner: Manner) -> Result<Recipe, String> {
+    let command = itself(&["--serve-kernel", &bind.to_string(), manner.name()])?;
     Ok(Recipe { command, address, v6: None })
 }
 
