@@ -4,7 +4,7 @@
 //!
 //! | packet | answer | by | RFC |
 //! |---|---|---|---|
-//! | segment to a closed TCP port | RST, within a limit | [`closed_port`](super::closed_port) | 9293, section 3.10.7.1 |
+//! | segment to a closed TCP port | RST, within a limit | [`closed_port`] | 9293, section 3.10.7.1 |
 //! | datagram to a closed UDP port | port unreachable, within a limit | [`icmp`](super::icmp) | 1122, section 4.1.3.1; 4443, section 3.1 |
 //! | unknown protocol or next header | protocol unreachable, parameter problem, within a limit | `icmp` | 1122, section 3.2.2.1; 8200, section 4 |
 //! | IPv6 option or route that calls for it | parameter problem, within a limit | `extension_headers` and `icmp` | 8200, sections 4.2 and 4.4 |

@@ -4,7 +4,7 @@
 //! A flood of SYNs takes every slot: 8 of them, at 20,000 SYNs a second, every 0.4 ms. That the oldest half-open slot is
 //! evicted then helps little, as hardly a client's acknowledgement is back so soon. And for such a client the connection is
 //! established: it must not get a RST. So what has to be known of a half-open connection is encoded in its initial sequence
-//! number ([`isn`](crate::tcp::isn)). The client's first segment tells both numbers; a SYN is built from them and replayed into
+//! number ([`isn`]). The client's first segment tells both numbers; a SYN is built from them and replayed into
 //! a slot, and the connection goes on as if it had always been there. Only SYNs and segments to no connection pay for it.
 //!
 //! **Which segment.** A bare acknowledgement, data or FIN, but it must be the first one: of a later one, what came before it

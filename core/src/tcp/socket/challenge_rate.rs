@@ -65,7 +65,7 @@ impl Socket<'_> {
         }
     }
 
-    /// Answers a segment for which [`is_outside`](Self::is_repeated) holds.
+    /// Answers a segment which [`is_outside`](Self::is_outside) the window.
     #[cold]
     pub(super) fn answer_outside<H>(
         &mut self,

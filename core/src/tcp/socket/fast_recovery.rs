@@ -79,7 +79,7 @@ impl FastRecovery {
         self.later >= DUPLICATES
     }
 
-    /// True if what left after the last retransmission reaches to here.
+    /// SND.MAX at the last retransmission: what has left after it ends beyond this number.
     pub(super) fn mark(&self) -> Seq {
         self.mark
     }

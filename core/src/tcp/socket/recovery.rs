@@ -84,7 +84,7 @@ impl Recovery {
         }
     }
 
-    /// Takes note of a segment that leaves; `snd_max`: SND.MAX before.
+    /// Takes note of a segment that leaves; `numbers`: as they are before it.
     #[cfg_attr(feature = "fast", inline(always))]
     pub(super) fn departs(&mut self, now: Instant, segment: &SentSegment, numbers: Numbers) {
         self.acked = segment.ack;
