@@ -20,7 +20,8 @@ pub const BUFFER_SIZE: usize = 1024;
 /// The smallest buffer of a TCP socket: smoltcp takes no smaller segment size than 48.
 pub(crate) const MIN_BUFFER_SIZE: usize = 64;
 
-/// A frame with an IP packet that every host takes (RFC 1122, section 3.3.2): any RST, and a ping of the usual length.
+/// Room for a frame with an IP packet of 576 bytes, which every host takes (RFC 1122, section 3.3.2). Pings of the usual length
+/// and segments that draw a RST are shorter.
 const UNANSWERED: usize = if cfg!(feature = "ethernet-duties") { 14 + 576 } else { 0 };
 
 /// The longest payload of a packet that is put together from fragments.

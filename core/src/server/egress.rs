@@ -1,4 +1,4 @@
-//! What leaves without a packet that came: what is due, and what the device had refused.
+//! Egress that no packet has called for: what is due, and what the device refused before.
 
 use smoltcp::iface::SocketSet;
 use smoltcp::phy::Device;
@@ -46,7 +46,7 @@ impl<H: Handler> Server<'_, H> {
     /// Sends the reply that waits in the socket, and those whose delay is over.
     pub(super) fn send_datagrams<D: Device + ?Sized>(&mut self, now: Instant, device: &mut D) {
         let (_, datagrams, cx) = self.parts(now);
-        // Before the next attempt: that would silence the socket for another second.
+        // Before the next attempt, after which smoltcp does not look at the socket for another second.
         for _ in 0..datagrams.give_up(now) {
             cx.stats.drop(DropReason::Neighbour);
             events::dropped_reply();

@@ -1,4 +1,4 @@
-//! A packet comes in: to whom it is given, and whose turn it is then.
+//! Ingress: takes a packet from the device, hands it to the connection or socket that it is for, and runs what follows from it.
 
 use smoltcp::phy::{Device, RxToken};
 use smoltcp::time::Instant;
@@ -16,13 +16,17 @@ use crate::stats::DropReason;
 use crate::tcp::segment::{RawSegment, Segment};
 use crate::tcp::slots::SlotId;
 
-/// What to run after a packet was taken in.
+/// What is to run after a packet has been taken in.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Turn {
     Nothing,
+    /// The connection in this slot: its handler, and its egress.
     Slot(SlotId),
+    /// The handler of datagrams.
     Datagrams,
+    /// What is left of a reply that has been fragmented.
     Fragments,
+    /// Whatever waits for a neighbour, which may be known now.
     Neighbours,
 }
 
@@ -43,7 +47,7 @@ impl<H: Handler> Server<'_, H> {
         }))
     }
 
-    /// Hands a packet to whom it is for; returns whose turn it is then.
+    /// Hands a packet to the connection or socket that it is for; returns what is to run then.
     #[cfg_attr(feature = "fast", inline(always))]
     fn admit(&mut self, now: Instant, packet: &[u8], tx: &mut impl Room) -> Turn {
         if self.interface.discover(now, packet, tx) {
@@ -73,7 +77,7 @@ impl<H: Handler> Server<'_, H> {
         connections.segment(&mut cx, &segment, tx).map_or(Turn::Nothing, Turn::Slot)
     }
 
-    /// The same for whatever is no segment as it came.
+    /// The same for a packet that is no segment, or that hides one behind extension headers or in fragments.
     ///
     /// Do not be tempted to let it be inlined: every segment would pay.
     #[inline(never)]
@@ -89,7 +93,7 @@ impl<H: Handler> Server<'_, H> {
         #[cfg(any(feature = "ipv6", feature = "fragments"))]
         while let Some(packet) = rebuilt {
             let admitted = &self.filter.admit(&packet);
-            // What was put together from fragments may have extension headers, and without those there is nothing to rebuild.
+            // A reassembled packet may have extension headers, and is rebuilt once more. A packet without them is not.
             rebuilt = self.rebuild(now, admitted);
             if rebuilt.is_none() {
                 return match admitted {
@@ -101,11 +105,11 @@ impl<H: Handler> Server<'_, H> {
         self.hand_over(now, packet, admitted, tx)
     }
 
-    /// The packet that is to be admitted in place of one that came in fragments or with extension headers. None of any other,
-    /// and if there is none yet.
+    /// The packet that is to be admitted in place of a fragment or of a packet with extension headers. None for any other
+    /// packet, and while fragments are missing.
     #[cfg(any(feature = "ipv6", feature = "fragments"))]
     fn rebuild(&mut self, now: Instant, admitted: &Result<Admitted<'_>, DropReason>) -> Option<Rebuilt> {
-        // Only fragments wait for a time.
+        // Only reassembly has a timeout.
         #[cfg(not(feature = "fragments"))]
         let _ = now;
         let rebuilt = match admitted {
@@ -164,7 +168,7 @@ impl<H: Handler> Server<'_, H> {
         }
     }
 
-    /// Lets whoever got the packet act on it.
+    /// Runs what is to run after a packet.
     #[cfg_attr(feature = "fast", inline(always))]
     pub(super) fn take_turn<D: Device + ?Sized>(&mut self, turn: Turn, now: Instant, device: &mut D) {
         match turn {
@@ -178,7 +182,7 @@ impl<H: Handler> Server<'_, H> {
         }
     }
 
-    /// The same where no connection got it.
+    /// The same where the packet was for no connection.
     ///
     /// Do not be tempted to let it be inlined: every segment would pay.
     #[inline(never)]

@@ -1,4 +1,4 @@
-//! The server: packets in through the filter, and whose turn it is then.
+//! The server: what it is made of, and the order in which a poll takes packets, sends and runs deadlines.
 
 mod egress;
 mod ingress;
@@ -28,10 +28,11 @@ use crate::tcp::{Connections, Sizes, Tables};
 use crate::udp::Datagrams;
 use crate::uppercase::Uppercase;
 
-/// Packets a call of [`Server::poll`]: enough that the rest of the loop costs little, few enough that deadlines hold.
+/// The most packets that one call of [`Server::poll`] takes: enough that the rest of the call costs little, few enough that
+/// deadlines hold.
 const PACKETS_A_POLL: usize = 64;
 
-/// What the connections get to end in good order when the server shuts down.
+/// How long connections have to close in good order when the server shuts down.
 const SHUTDOWN: Duration = Duration::from_secs(1);
 
 /// A server on its own TCP/IP stack, over TCP and UDP. `H` holds the conversation: [`Uppercase`], or your own [`Handler`].
@@ -48,7 +49,7 @@ pub struct Server<'a, H: Handler = Uppercase> {
     interface: Interface,
     unanswered: Unanswered<'a>,
     stats: Stats,
-    /// When what is left of the connections is aborted, once the server shuts down.
+    /// Set once the server shuts down: when the connections that are left are aborted.
     abort_at: Option<Instant>,
     /// The device refused a packet.
     blocked: bool,
@@ -218,7 +219,7 @@ impl<'a, H: Handler> Server<'a, H> {
         (connections, datagrams, Cx { now, handler, interface, stats })
     }
 
-    /// When to be polled again, if something is `due` then.
+    /// When to be polled again; `due`: the next deadline, `more`: the device may have more packets.
     fn deadline(&self, now: Instant, due: Instant, more: bool) -> Option<Instant> {
         let abort_at = self.abort_at.filter(|_| !self.is_shut_down());
         if self.blocked {

@@ -14,8 +14,8 @@ use crate::tcp::seq::Seq;
 /// 32.8 ms in sequence numbers, of 4 µs each.
 const TICK: u32 = 1 << 13;
 
-/// The last IRSs before the number wraps, this many, give numbers that later segments pass for, too: the wrap is 64 in the
-/// tag's modulus, so those that come 64, 127 or 128 bytes later, and after the wrap.
+/// For the last IRSs before the sequence numbers wrap, this many, the tag does not tell the first segment from later ones:
+/// 2^32 is 64 modulo the tag's modulus, so that segments 64, 127 or 128 bytes later, beyond the wrap, pass for the first.
 pub(crate) const UNTAGGED: u32 = 127;
 
 /// How many ticks the number of a connection that follows another with its 4-tuple may be ahead of the clock, and still be
@@ -83,8 +83,8 @@ fn clock(now: Instant) -> u32 {
 
 /// The tag of a SYN: 13 bits computed from its IRS, from 0 to `TICK` - 2.
 ///
-/// The modulus is prime, so that no segment but the first fits the number that it acknowledges: not one that comes up to 8189
-/// bytes later, and not one that acknowledges as many as came before it, which most of an echo do (hence twice).
+/// Of all segments up to 8189 bytes after a SYN, only the first has its tag. Twice the IRS, as a later segment of an echo
+/// acknowledges about as many bytes more as its own number is higher: with the IRS itself, both would cancel out.
 fn syn_tag(irs: Seq) -> u32 {
     irs.0 % (TICK - 1) * 2 % (TICK - 1)
 }

@@ -1,8 +1,8 @@
 //! TCP: many connections, each in a slot of its own.
 //!
-//! A segment finds its slot ([`ingress`], [`demux`]), changes its [`socket`], gives the handler a turn, and what there is to send leaves in
-//! one segment; then the slot's next deadline is noted ([`timers`], [`policy`]). A segment that finds no slot goes to the
-//! [`backlog`].
+//! A segment finds its slot ([`ingress`], [`demux`]) and is processed by the slot's [`socket`]; then the handler has its turn
+//! ([`turn`]), what there is to send leaves, and the slot's next deadline is noted ([`timers`], [`policy`]). A segment without a
+//! slot goes to the [`backlog`].
 
 mod backlog;
 pub(crate) mod demux;

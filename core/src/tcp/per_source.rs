@@ -19,8 +19,9 @@ const END: u16 = u16::MAX;
 /// One record, one head of a chain and one slot's link to its record: three tables of one length in one array.
 #[derive(Debug, Clone, Copy)]
 pub struct SourceEntry {
-    /// The source that the record counts, and its open and half-open connections; 0 if the record is free.
+    /// The source that the record counts.
     source: u64,
+    /// Its open and half-open connections; 0 if the record is free.
     connections: u16,
     /// The next record of the same chain, or the next free one.
     chain: u16,
@@ -76,7 +77,7 @@ impl<'a> Sources<'a> {
         let source = prefix(source);
         let record = match self.find(source) {
             Some(record) => record,
-            // There is a free record: fewer are in use than slots are.
+            // Cannot be: each record in use has a slot, and this slot has none yet.
             None if self.free == END => return,
             None => {
                 let (record, chain) = (self.free, self.chain_of(source));

@@ -31,7 +31,7 @@ const STALL: Duration = Duration::from_secs(1);
 /// A connection that was closed for its idleness gets this long to end in good order.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// What happened when on a connection.
+/// When a connection was last heard and made progress, and its deadlines that cannot be computed from that.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deadlines {
     /// The SYN came.
@@ -42,7 +42,7 @@ pub(crate) struct Deadlines {
     progress: Instant,
     /// A payload byte made its way in either direction.
     payload: Instant,
-    /// The silent peer is probed; of a half-open connection: it is looked whether slots are scarce, or it is given up.
+    /// When the silent peer is probed. Of a half-open connection: when it is given up, the first time only if slots are scarce.
     probe_at: Instant,
     /// Set while there is something to send and smoltcp waits for nothing.
     stalled_at: Instant,
@@ -107,13 +107,13 @@ impl Deadlines {
         }
     }
 
-    /// Arms or clears the deadline of a stall, after egress. `closed`: the peer's window is; the retransmission timer has run
-    /// before the stall then, and the first probe is due, unless it was just tried.
-    pub(crate) fn sent(&mut self, now: Instant, stalled: bool, closed: bool) {
+    /// Arms or clears the deadline of a stall, after egress. If the peer's window is closed, the retransmission timer has run
+    /// before the stall, and the first probe is due at once, unless it was just tried.
+    pub(crate) fn sent(&mut self, now: Instant, stalled: bool, window_closed: bool) {
         if !stalled {
             self.stalled_at = NEVER;
         } else if self.stalled_at == NEVER {
-            let at_once = closed && self.restarted_at < now;
+            let at_once = window_closed && self.restarted_at < now;
             self.stalled_at = if at_once { now } else { now + STALL };
         }
     }
@@ -123,7 +123,7 @@ impl Deadlines {
         self.reset_at = now + LINGER;
     }
 
-    /// `ends`: our side has finished.
+    /// When the peer is dead; `ends`: our side has finished.
     fn dead_at(&self, ends: bool) -> Instant {
         let patience = if ends { DEAD } else { UNACKNOWLEDGED };
         (self.heard + DEAD).min(self.progress + patience).min(self.reset_at)

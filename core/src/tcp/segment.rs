@@ -16,10 +16,11 @@ use crate::tcp::seq::{Seq, wrapped};
 /// A TCP segment with a right checksum, between addresses that may talk to each other.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RawSegment<'p> {
-    /// The segment, which is as long as its header says that the header is, or longer.
+    /// The whole segment, header included. It is at least as long as its Data Offset says.
     pub(crate) bytes: &'p [u8],
-    /// The part of its header that all segments have, and what follows.
+    /// The first 20 bytes of the header, which every segment has.
     pub(crate) header: &'p [u8; 20],
+    /// What follows these 20 bytes: the payload, if there are no options.
     pub(crate) rest: &'p [u8],
     /// Nothing, or the Ethernet header.
     pub(crate) link_header: &'p [u8],
@@ -27,27 +28,27 @@ pub(crate) struct RawSegment<'p> {
     pub(crate) destination: IpAddress,
 }
 
-/// The same, parsed.
+/// A TCP segment, parsed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Segment<'p> {
-    /// The packet that it came in, from its link header on. Empty for a segment that smoltcp must not be shown as it came:
-    /// then it is to be built.
+    /// The packet that it came in, with its link header. Empty if smoltcp must not be shown that packet: then one is built
+    /// from `tcp`.
     pub(crate) packet: &'p [u8],
-    /// What stands before the IP header: nothing, or an Ethernet header.
+    /// Nothing, or the Ethernet header.
     pub(crate) link_header: &'p [u8],
     pub(crate) tuple: Tuple,
     pub(crate) tcp: TcpRepr<'p>,
 }
 
-/// The control flags of nearly all segments.
+/// The control flags of nearly all segments: ACK, with PSH or without.
 const ACK: u8 = 0x10;
 const PSH_ACK: u8 = 0x18;
 
 impl<'p> Segment<'p> {
-    /// A segment that came in this packet, which begins with its link header: as it is if it has ACK, and perhaps PSH, and no
-    /// options. What it has beside, [`parse`](Self::parse) reads.
+    /// The segment that came in this packet, read as if its flags were ACK or PSH and ACK, and as if it had no options.
+    /// [`parse`](Self::parse) must be called next, which reads any other segment again.
     ///
-    /// Made in two steps, as it is large: it is never moved.
+    /// Do not be tempted to make one function of the two: the segment is large, and would be moved into its `Option`.
     #[cfg_attr(feature = "fast", inline(always))]
     pub(crate) fn new(packet: &'p [u8], raw: &RawSegment<'p>) -> Segment<'p> {
         // An array, so that each field is known to be there.
@@ -73,7 +74,7 @@ impl<'p> Segment<'p> {
         }
     }
 
-    /// Reads options and control flags. False if the segment cannot be understood.
+    /// Reads the options and flags that [`new`](Self::new) did not. False if the segment cannot be understood.
     #[inline]
     pub(crate) fn parse(&mut self, raw: &RawSegment<'p>) -> bool {
         let plain = raw.header[12] >> 4 == 5 && matches!(raw.header[13], ACK | PSH_ACK);
@@ -129,7 +130,8 @@ impl Segment<'_> {
     }
 }
 
-/// A packet with the longest headers that there are and no payload; or with those of a segment without options and a byte.
+/// A packet of the server's own for smoltcp: the longest headers without a payload, or a payload of a few bytes behind a TCP
+/// header without options.
 pub(crate) type Built = Vec<u8, { ETHERNET_HEADER_LEN + 40 + 60 }>;
 
 /// The segment size that the peer asks for with its SYN, at most `largest`.
@@ -182,7 +184,8 @@ pub(crate) fn bare_ack(ports: (u16, u16), seq: Seq, ack: Seq, window: u16) -> Tc
     }
 }
 
-/// The packet of a segment: `tcp`, from and to where `way` goes. `N`: for headers and payload ([`Built`]).
+/// The packet with the segment `tcp`, its addresses and link header those of `way`. `N`: the room for headers and payload, as
+/// in [`Built`].
 pub(crate) fn build<const N: usize>(way: &Segment<'_>, tcp: &TcpRepr<'_>) -> Vec<u8, N> {
     let ignored = ChecksumCapabilities::ignored();
     let ip = IpRepr::new(way.tuple.remote.addr, way.tuple.local, IpProtocol::Tcp, tcp.buffer_len(), 64);
@@ -219,7 +222,7 @@ pub(crate) fn send_back(interface: &mut Interface, to: &Segment<'_>, tcp: &TcpRe
     });
 }
 
-/// What a segment that smoltcp sends says, which smoltcp tells in no other way.
+/// The fields of a segment that smoltcp sends, read from its packet: smoltcp shows them nowhere else.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SentSegment {
     pub(crate) seq: Seq,

@@ -1,4 +1,4 @@
-//! The slots: one holds a connection from its SYN to the slot's next use.
+//! Slots: each holds one connection, from its SYN until the slot is free again.
 
 use smoltcp::iface::SocketStorage;
 
@@ -83,7 +83,7 @@ impl<'a, S> Slot<'a, S> {
     }
 }
 
-/// All slots, and a list for each phase; of `Open` ones for those only that are silent, as no one has to look for the others.
+/// All slots, and a list of those in each phase. Of open slots, only the silent ones are listed, as nothing looks for others.
 #[derive(Debug)]
 pub(crate) struct Slots<'a, S> {
     slots: &'a mut [Slot<'a, S>],

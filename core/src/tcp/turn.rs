@@ -32,8 +32,8 @@ impl<S> Connections<'_, S> {
 }
 
 impl<S> Connections<'_, S> {
-    /// Makes room for a segment: the handler passes on what lies in the receive buffer, and smoltcp notices. Of a segment
-    /// that is longer than the buffer, the first bytes are taken.
+    /// Makes room for a segment in the receive buffer: the handler passes on what is in it, and smoltcp is made to notice. Of
+    /// a segment that is longer than the buffer, the first bytes are taken.
     #[cold]
     pub(super) fn make_room<H: Handler<State = S>>(
         &mut self,
@@ -93,9 +93,8 @@ impl<S> Slot<'_, S> {
         Some(Turn { known_end })
     }
 
-    /// Calls the handler, again as long as it has more to say, says it, and has room; `at_once`: to pass what there is room
-    /// for, however little. None if it aborts or has refused the
-    /// connection.
+    /// Calls the handler, and again as long as it says [`Next::More`], has written something, and there is room. `at_once`: it
+    /// is to pass what there is room for, however little. None if it aborts the connection, or has refused it.
     #[inline]
     fn converse<H: Handler<State = S>>(
         &mut self,
