@@ -1,4 +1,4 @@
-//! What every step of the server works with.
+//! The context that is handed to every step of the server.
 
 use smoltcp::time::Instant;
 use smoltcp::wire::IpAddress;
@@ -9,7 +9,7 @@ use crate::stats::Stats;
 use crate::tcp::demux::Tuple;
 use crate::tcp::segment::Segment;
 
-/// The context of one step: the time, the conversation, the way out, and the counters.
+/// The context of one step: the time, the handler, smoltcp's interface, and the counters.
 pub(crate) struct Cx<'c, H> {
     pub(crate) now: Instant,
     pub(crate) handler: &'c mut H,
@@ -18,13 +18,13 @@ pub(crate) struct Cx<'c, H> {
 }
 
 impl<H> Cx<'_, H> {
-    /// Takes note of where the sender of a segment is, if it is on the link.
+    /// Takes note of the hardware address of a segment's sender, if that is on the link.
     pub(crate) fn learn_from(&mut self, segment: &Segment<'_>, evidence: Evidence) {
         let Tuple { remote, local } = segment.tuple;
         self.learn_neighbour(segment.packet, remote.addr, local, evidence);
     }
 
-    /// Takes note of where a neighbour is, which sent this frame with a packet to `own`.
+    /// Takes note of the hardware address of a neighbour, which sent this frame with a packet to `own`.
     pub(crate) fn learn_neighbour(
         &mut self,
         frame: &[u8],

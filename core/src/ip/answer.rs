@@ -1,4 +1,4 @@
-//! What the server itself answers to a packet that nothing here takes, and how often.
+//! Answers that the server builds itself, to packets that nothing here takes: RSTs and ICMP errors, and their limits.
 
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{IpAddress, IpProtocol, IpRepr};
@@ -68,10 +68,10 @@ impl Unwanted<'_> {
         }
     }
 
-    /// Sends a packet with this protocol and this length of its payload back, from the address that was asked. `emit` writes
-    /// the payload; it gets the whole packet, whose IP header has been written, and where the payload begins.
+    /// Sends a packet with this protocol and payload length to the source of the unwanted one, from its destination. `emit`
+    /// writes the payload; it gets the whole packet, whose IP header has been written, and where the payload begins.
     ///
-    /// On Ethernet it goes to where the frame came from, and nobody has to be asked where that is.
+    /// On Ethernet it goes to where the frame came from, so that the neighbour need not be known.
     pub(crate) fn reply(
         &self,
         (protocol, length): (IpProtocol, usize),

@@ -1,4 +1,4 @@
-//! What a segment to a closed port draws: a RST.
+//! RSTs for segments to closed ports.
 
 use smoltcp::wire::{IpProtocol, TCP_HEADER_LEN, TcpPacket, TcpSeqNumber};
 
@@ -19,8 +19,8 @@ pub(crate) fn answer(tcp: &TcpPacket<&[u8]>) -> Result<Answer, DropReason> {
     Ok(Answer::Reset)
 }
 
-/// RFC 9293, section 3.10.7.1. smoltcp's answer lacks the ACK where the segment has neither SYN nor ACK, and no peer
-/// takes such a RST.
+/// Sends the RST (RFC 9293, section 3.10.7.1). smoltcp's own lacks the ACK where the segment has neither SYN nor ACK, and no
+/// peer takes such a RST.
 pub(crate) fn reset(unwanted: &Unwanted<'_>, tx: &mut dyn Room, interface: &mut Interface) {
     let segment = TcpPacket::new_unchecked(unwanted.payload);
     let acknowledgement = segment.seq_number() + segment.segment_len();

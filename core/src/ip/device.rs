@@ -18,7 +18,7 @@ pub(crate) fn behind_the_filter(device: &DeviceCapabilities) -> DeviceCapabiliti
 /// Some packets are edited before they leave: acknowledgements with several SACK blocks.
 const EDITS: bool = cfg!(feature = "many-holes");
 
-/// Whoever wants to know what smoltcp sends.
+/// Sees the packets that smoltcp sends, and may change them, before they leave.
 pub(crate) trait Watch {
     /// True if packets may be made longer or shorter before they leave ([`edit`](Self::edit)). They are copied once more then.
     fn edits(&self) -> bool {
@@ -47,19 +47,19 @@ impl Watch for () {
 
 /// Room for one packet in the caller's device.
 pub(crate) trait Room {
-    /// Sends a packet of this length, once it has been written. After the first one, `write` writes for nothing.
+    /// Sends a packet of this length, which `write` writes. Only the first packet leaves; any other is written and thrown away.
     ///
     /// `write` is called exactly once.
     fn send(&mut self, length: usize, write: &mut dyn FnMut(&mut [u8]));
 
-    /// True if no packet was sent.
+    /// True if no packet has been sent into it.
     fn is_left(&self) -> bool;
 
-    /// Without its type, for what is not every packet's way: it is compiled once for all types.
+    /// The room without its type, for what few packets need: that is compiled once for all types.
     fn erased(&mut self) -> &mut dyn Room;
 }
 
-/// A token of the caller's, until it has been used.
+/// A transmit token of the caller's device; None once it has been used.
 impl<T: TxToken> Room for Option<T> {
     fn send(&mut self, length: usize, write: &mut dyn FnMut(&mut [u8])) {
         match self.take() {
@@ -77,14 +77,14 @@ impl<T: TxToken> Room for Option<T> {
     }
 }
 
-/// The room as every packet's way is compiled for it: with the feature `fast` for its own type.
+/// The room for what nearly every packet needs: with the feature `fast`, that is compiled for the room's own type.
 #[cfg(feature = "fast")]
 #[inline(always)]
 pub(crate) fn as_room<R: Room>(room: &mut R) -> &mut R {
     room
 }
 
-/// The room as every packet's way is compiled for it: without the feature `fast` for one type in place of all.
+/// The room for what nearly every packet needs: without the feature `fast`, that is compiled once for all types.
 #[cfg(not(feature = "fast"))]
 pub(crate) fn as_room(room: &mut impl Room) -> &mut dyn Room {
     room
@@ -219,7 +219,7 @@ impl<R: Room + ?Sized> Watched<'_, R> {
     }
 }
 
-/// Shows a packet that leaves to who watches, and writes its checksums.
+/// Shows a packet that leaves to `watch`, and writes its checksums.
 #[cfg_attr(feature = "fast", inline(always))]
 fn finish(packet: &mut [u8], watch: &mut dyn Watch, seal: Seal, link_header: usize) {
     watch.departs(packet);

@@ -27,7 +27,8 @@ use crate::tcp::timers::NEVER;
 pub(crate) struct Duties {
     own: EthernetAddress,
     announcer: Announcer,
-    /// What became of the packet that was last to be answered, if it was not: was its neighbour asked for?
+    /// Set if smoltcp sent no answer to the packet that [`Interface::answer`] was last called with: true if it asked for the
+    /// neighbour.
     unanswered: Option<bool>,
 }
 
@@ -38,7 +39,7 @@ impl Duties {
     }
 }
 
-/// What is to be done with a frame that is not the filter's.
+/// What is to be done about a frame that [`Link::discover`] takes.
 #[derive(Debug)]
 pub(crate) struct Discovery {
     /// The answer, if it has one.
@@ -48,14 +49,14 @@ pub(crate) struct Discovery {
 }
 
 impl Link {
-    /// Looks at a frame that has just come, before anybody else does. None: it goes the way of all packets.
+    /// Looks at a frame before the filter does. None if the filter is to have it.
     pub(crate) fn discover(
         &mut self,
         now: Instant,
         packet: &[u8],
         addresses: &[IpCidr],
     ) -> Option<Discovery> {
-        // Only what IPv6 needs waits for a time.
+        // Only the answer to an MLD query has a time.
         #[cfg(not(feature = "ipv6"))]
         let _ = now;
         let frame = EthernetFrame::new_checked(packet).ok()?;
@@ -111,8 +112,8 @@ fn is_ours(addresses: &[IpCidr], address: impl Into<IpAddress>) -> bool {
 }
 
 impl Interface {
-    /// Deals with a frame by which others look for us, without smoltcp. False if it is another frame, or there are none: it
-    /// goes the way of all packets.
+    /// Deals with a probe or a solicitation for our addresses, or an MLD query, without smoltcp. False if the packet is none of
+    /// these: then the filter is to have it.
     pub(crate) fn discover(&mut self, now: Instant, frame: &[u8], tx: &mut dyn Room) -> bool {
         let Some(link) = &mut self.link else {
             return false;
@@ -129,7 +130,8 @@ impl Interface {
         true
     }
 
-    /// Lets smoltcp answer a packet that is for no socket, and does not come again if the answer is lost.
+    /// Lets smoltcp answer a packet that is for no socket. Takes note of whether the answer left, since nothing else would send
+    /// it again ([`take_unanswered`](Self::take_unanswered)).
     pub(crate) fn answer(&mut self, now: Instant, packet: &[u8], tx: &mut dyn Room) {
         if self.link.is_none() {
             return self.process_without_sockets(now, packet, tx);
@@ -150,7 +152,7 @@ impl Interface {
     /// Sends what our neighbours are to be told unasked.
     pub(crate) fn announce<D: Device + ?Sized>(&mut self, now: Instant, device: &mut D) -> Sent {
         while self.announce_at() <= now {
-            // Room comes first: a message that is made is over.
+            // Room comes first: a message is made once.
             let Some(token) = device.transmit(now) else {
                 return Sent::Blocked;
             };

@@ -39,18 +39,19 @@ pub(crate) enum Admitted<'p> {
     Segment(RawSegment<'p>),
     /// A UDP datagram to the server's port, from and to these addresses.
     Datagram(IpAddress, IpAddress),
-    /// For smoltcp to answer without a socket: ping. What else there is of ICMP it leaves alone.
+    /// ICMP, for smoltcp to process without a socket: it answers a ping, and nothing else.
     Stack,
-    /// What any host says on any link, to routers and about its own address: nothing that the server would have to do with, and no loss.
+    /// What every host sends to a link for routers and about its own address ([`housekeeping`]). It is ignored, and not counted
+    /// as dropped.
     Housekeeping,
-    /// For smoltcp to answer without a socket, and neighbours may be known afterwards that were not before: ARP, neighbour discovery.
+    /// ARP or neighbour discovery, for smoltcp to process without a socket. A neighbour may be known afterwards.
     Neighbour,
-    /// For the server itself to answer.
+    /// A packet that nothing here takes, for the server itself to answer.
     Unwanted(Unwanted<'p>),
-    /// The datagram that it completes is to be admitted.
+    /// A fragment. The packet that it completes is to be admitted in its place.
     #[cfg(feature = "fragments")]
     Fragment(Fragment<'p>),
-    /// To be admitted without its extension headers.
+    /// A packet with extension headers. It is to be admitted again without them.
     #[cfg(feature = "ipv6")]
     Extended(Extended<'p>),
 }
@@ -198,7 +199,7 @@ impl Filter {
         }
     }
 
-    /// An IPv6 packet that does not begin with what it carries.
+    /// An IPv6 packet with extension headers, or with a next header that is unknown.
     ///
     /// Do not be tempted to let it be inlined: every packet would pay.
     #[cfg(feature = "ipv6")]

@@ -12,7 +12,7 @@ use crate::ip::extension_headers::FRAGMENT_HEADER_LEN;
 pub(crate) struct Key {
     pub(crate) source: IpAddress,
     pub(crate) destination: IpAddress,
-    /// Of IPv4 only: the first fragment of IPv6 says it for all.
+    /// Of IPv4 only. Of IPv6, the first fragment's counts for all (RFC 8200, section 4.5).
     pub(crate) protocol: Option<u8>,
     pub(crate) identification: u32,
 }
@@ -26,17 +26,17 @@ pub(crate) struct Fragment<'p> {
     /// The IP header. Of IPv6 only the fixed part: what else stands before the fragment header asks nothing of this server but
     /// to be skipped ([`extension_headers`](super::extension_headers)).
     pub(crate) header: &'p [u8],
-    /// What the first byte of all the data is, if this is the first fragment.
+    /// What the datagram's data begins with: TCP, UDP, or an extension header. Only the first fragment's counts.
     pub(crate) protocol: u8,
-    /// Where its data stands in that of the datagram.
+    /// Where the fragment's data begins in that of the datagram, in bytes.
     pub(crate) offset: usize,
-    /// Others follow it.
+    /// More Fragments: this one is not the last.
     pub(crate) more: bool,
     pub(crate) data: &'p [u8],
 }
 
 impl<'p> Fragment<'p> {
-    /// That of a packet that is a fragment.
+    /// Reads a packet that is a fragment.
     pub(crate) fn of_ipv4(link_header: &'p [u8], packet: &Ipv4Packet<&'p [u8]>) -> Fragment<'p> {
         let protocol = packet.next_header().into();
         let bytes = packet.clone().into_inner();
@@ -57,7 +57,7 @@ impl<'p> Fragment<'p> {
         }
     }
 
-    /// That of a packet, which is as long as its header says, with a whole fragment header at this offset.
+    /// Reads a packet that is as long as its header says, and has a whole fragment header at this offset.
     #[cfg(feature = "ipv6")]
     pub(crate) fn of_ipv6(link_header: &'p [u8], packet: &'p [u8], at: usize) -> Fragment<'p> {
         let ip = Ipv6Packet::new_unchecked(packet);

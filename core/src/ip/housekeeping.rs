@@ -1,5 +1,5 @@
-//! What a host says on a link whether or not anybody listens: which groups it is in, that it looks for a router, and that it
-//! is about to take an address. The kernel sends some of it when a link comes up.
+//! Packets that a host sends to a link unasked: which multicast groups it is in, that it looks for a router, and that it is about
+//! to take an address. Linux sends some of them when a link comes up.
 
 use smoltcp::wire::IpProtocol;
 #[cfg(feature = "ipv6")]

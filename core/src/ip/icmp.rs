@@ -1,7 +1,6 @@
-//! ICMP errors, quoting the packet as it came.
+//! ICMP errors, which quote the packet as it came (RFC 1122, section 3.2.2).
 //!
-//! smoltcp's quote a header that it rebuilt, without identification, type of service, options and flow label, and RFC
-//! 1122, section 3.2.2 wants the one that came.
+//! smoltcp's errors quote a header that it has rebuilt, without identification, type of service, options and flow label.
 
 #[cfg(feature = "ipv6")]
 use smoltcp::wire::Icmpv6Packet;
@@ -19,9 +18,10 @@ const ERROR_HEADER_LEN: usize = 8;
 /// Precedence 6, internetwork control (RFC 1812, section 4.3.2.5), as routers and Linux set it.
 const PRECEDENCE: u8 = 0xc0;
 
-/// Sends the error that the packet's [`Answer`] names; behind the packet there may be the rest of its frame. No error is sent about an ICMP error, a fragment other than the first,
-/// and what came from or to more than one host (RFC 1122, section 3.2.2; RFC 4443, section 2.4(e)): the filter sees to
-/// that.
+/// Sends the error that the packet's [`Answer`] names. `packet` is the unwanted one; padding of its frame may follow it.
+///
+/// No error may be sent about an ICMP error, about a fragment other than the first, nor about a packet from or to more than one
+/// host (RFC 1122, section 3.2.2; RFC 4443, section 2.4(e)). The filter lets none of these come here.
 pub(crate) fn error(packet: &[u8], unwanted: &Unwanted<'_>, tx: &mut dyn Room, interface: &mut Interface) {
     let (protocol, least_mtu, header_len, length) = match unwanted.source {
         IpAddress::Ipv4(_) => {

@@ -1,4 +1,4 @@
-//! smoltcp's `Interface`, which every socket set takes turns with.
+//! smoltcp's `Interface`, which all socket sets share: one at a time is its argument.
 
 use heapless::Vec;
 use smoltcp::iface::{self, Route, SocketSet};
@@ -15,7 +15,7 @@ use crate::ip::link::Link;
 use crate::ip::neighbours::Evidence;
 use crate::tcp::timers::NEVER;
 
-/// What a socket set may send in its turn: then others get theirs.
+/// The most packets that a socket set sends in one turn, so that others get theirs.
 const PACKETS_A_TURN: usize = 64;
 
 /// smoltcp's interface, and what is needed to make others like it.
@@ -23,7 +23,7 @@ pub(crate) struct Interface {
     pub(super) interface: iface::Interface,
     pub(super) addresses: Vec<IpCidr, MAX_ADDRESSES>,
     pub(super) hardware_addr: HardwareAddress,
-    /// Less the checksums that the filter has verified, and that the seal will write.
+    /// What smoltcp is told of the device: not the checksums that the filter has verified or that the seal will write.
     pub(super) capabilities: DeviceCapabilities,
     seal: Seal,
     pub(super) link_header: usize,
@@ -32,11 +32,12 @@ pub(crate) struct Interface {
     pub(super) link: Option<Link>,
 }
 
-/// What became of what a socket set had to send.
+/// How much has left of what a socket set had to send.
 #[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sent {
-    /// All of it has left; there is more to do at this time, or [`NEVER`]. Now: as much as one turn allows has left.
+    /// All of it. The socket set has something to do again at this time, or [`NEVER`]; if that is now, its turn was over before
+    /// all had left.
     All(Instant),
     /// The congestion window has no room for the rest.
     Held,
@@ -181,7 +182,7 @@ impl Interface {
         cfg!(not(feature = "medium-ip")) || self.link.is_some()
     }
 
-    /// Takes note of where a neighbour is, which sent this frame with a packet to our address `own`.
+    /// Takes note of the hardware address of a neighbour, which sent this frame with a packet to our address `own`.
     pub(crate) fn learn_neighbour(
         &mut self,
         now: Instant,

@@ -1,4 +1,4 @@
-//! The link, where it is Ethernet: what is known of it beside smoltcp.
+//! The link, where it is Ethernet: what the server itself keeps of it.
 
 use smoltcp::time::Instant;
 use smoltcp::wire::{EthernetAddress, EthernetFrame, IpAddress};
@@ -20,8 +20,8 @@ impl Link {
         Link { neighbours: Neighbours::new(), duties: Duties::new(own, now, seed) }
     }
 
-    /// The frame by which smoltcp is told where a neighbour on the link is, which sent this one with a packet to `own`. None if
-    /// there is nothing to be learnt.
+    /// The frame that tells smoltcp the hardware address of a neighbour, which sent this packet to `own`. None if smoltcp need
+    /// not be told.
     pub(crate) fn learn(
         &mut self,
         now: Instant,

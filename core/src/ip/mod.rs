@@ -1,4 +1,4 @@
-//! Everything below TCP and UDP: which packets count, smoltcp's interface, and neighbours on Ethernet.
+//! Everything below TCP and UDP: the filter of packets, smoltcp's interface, and what Ethernet needs.
 
 #[cfg(any(feature = "ipv6", feature = "fragments"))]
 use heapless::Vec;
@@ -51,7 +51,7 @@ pub(crate) mod unanswered;
 #[cfg(any(feature = "ipv6", feature = "fragments"))]
 pub(crate) const LONGEST_REBUILT: usize = 2048;
 
-/// A packet that was put together anew, as smoltcp takes it, behind its link header.
+/// A packet that was rebuilt from fragments, or without its extension headers, for smoltcp to take: with its link header.
 #[cfg(any(feature = "ipv6", feature = "fragments"))]
 pub(crate) type Rebuilt = Vec<u8, { ETHERNET_HEADER_LEN + LONGEST_IPV4_HEADER + LONGEST_REBUILT }>;
 

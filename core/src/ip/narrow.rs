@@ -1,8 +1,8 @@
 //! An interface with the MTU of a path, in place of smoltcp's, for what one connection has to send.
 //!
-//! On Ethernet it does not know the neighbours, so it is told of one: the next hop on the way to the peer, as if it were the
-//! peer itself. Where that is only smoltcp's own interface knows, which does not say so; but a segment that is for no
-//! connection draws a RST, and the frame around that has the hardware address, or asks for it.
+//! On Ethernet it knows no neighbours, so it is told the hardware address of the next hop, as if that were the peer's. Only
+//! smoltcp's own interface knows that address, and does not show it. So that is shown a segment for no connection: the RST that
+//! it draws is in a frame to that address, or the address is asked for in its place.
 
 use heapless::Vec;
 use smoltcp::iface::{self, SocketSet};

@@ -21,7 +21,7 @@ use crate::ip::frame::Frame;
 #[cfg(feature = "ipv6")]
 use crate::ip::ndisc;
 
-/// smoltcp remembers a neighbour for a minute.
+/// How long smoltcp is not told again. It remembers a neighbour for a minute.
 const TOLD: Duration = Duration::from_secs(30);
 
 /// How long an accepted segment speaks for its sender. Peers are probed more often.
@@ -30,7 +30,7 @@ const PROVEN: Duration = Duration::from_secs(60);
 /// As many as smoltcp remembers (`iface-neighbor-cache-count-32`).
 const MOST_PROVEN: usize = 32;
 
-/// What speaks for a frame's coming from the host whose IP address it has.
+/// What shows that a frame came from the host whose IP address is its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Evidence {
     /// Nothing but the frame itself.
@@ -39,7 +39,7 @@ pub(crate) enum Evidence {
     Accepted,
 }
 
-/// What frames have told.
+/// The hardware addresses that frames have shown.
 #[derive(Debug)]
 pub(crate) struct Neighbours {
     /// What smoltcp was told last, and until when it need not be told again.

@@ -29,10 +29,10 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 /// A datagram of which fragments have come.
 #[derive(Debug)]
 struct Partial {
-    /// None: this is no datagram's.
+    /// None if this buffer is free.
     key: Option<Key>,
     expires_at: Instant,
-    /// Of the first fragment, and what its data is.
+    /// The IP header and the protocol of the first fragment, once that has come.
     header: Vec<u8, LONGEST_IPV4_HEADER>,
     protocol: u8,
     payload: [u8; LONGEST],
@@ -81,8 +81,7 @@ impl Partial {
         let place = self.payload.get_mut(offset..end)?;
         match received.iter().filter(|&&received| received).count() {
             0 => place.copy_from_slice(data),
-            // Once more. What overlaps in another way is somebody's attempt to get past a filter on the way (RFC 1858,
-            // RFC 5722).
+            // A duplicate. Any other overlap is an attempt to get past a filter on the way (RFC 1858, RFC 5722).
             count if count == received.len() && place == data => return Some(()),
             _ => return None,
         }

@@ -27,8 +27,8 @@ impl TokenBucket {
         let intervals = now.total_micros().cast_unsigned() / rate.interval.total_micros();
         #[expect(clippy::cast_possible_truncation, reason = "only differences count")]
         let now = intervals as u16;
-        // What is missing can be no more than all: a number beyond it is one that time has passed, and perhaps has met
-        // again from behind.
+        // No more tokens than all can be missing: a larger difference means that `full_at` is in the past, and the bucket full.
+        // Where the 16 bits have wrapped meanwhile, a full bucket may seem to lack tokens, for `burst` intervals at most.
         let missing = Some(self.full_at.wrapping_sub(now)).filter(|&missing| missing <= rate.burst);
         let missing = missing.unwrap_or(0);
         if missing == rate.burst {
@@ -39,10 +39,10 @@ impl TokenBucket {
     }
 }
 
-/// The buckets of a table: few where memory is scarce, as it is where fragments are not put together.
+/// The buckets of a table. Without the feature `fragments`, memory is taken to be scarce.
 const BUCKETS: usize = if cfg!(feature = "fragments") { 256 } else { 32 };
 
-/// A token bucket for each source, so far as they fall into different ones.
+/// A table of token buckets, in which the hash of a source chooses its bucket.
 ///
 /// Sources that fall into one bucket share it. Do not be tempted to give each source a fresh bucket in place of
 /// another's: whoever forges sources would then never find an empty one. The hash is keyed, so nobody can choose a source
