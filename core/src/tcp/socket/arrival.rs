@@ -1,4 +1,4 @@
-//! SEGMENT ARRIVES (RFC 9293, section 3.10.7.4): what becomes of a segment, and what smoltcp makes of it.
+//! SEGMENT ARRIVES (RFC 9293, section 3.10.7.4): a segment is judged, shown to smoltcp, and the TCB brought up to date.
 
 use smoltcp::socket::tcp::State;
 use smoltcp::time::Instant;
@@ -43,7 +43,7 @@ pub(crate) enum Arrival {
     RepeatSynAck,
 }
 
-/// What the peer said with a segment.
+/// What a segment has brought about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Progress {
     /// Something was acknowledged, or there is nothing to acknowledge, or the peer says that its window is closed.
@@ -54,13 +54,13 @@ pub(crate) struct Progress {
     pub(crate) at_rest: bool,
 }
 
-/// Without it, all segments go the way of any.
+/// Without prediction, all segments are looked at in full.
 const PREDICTS: bool = cfg!(feature = "fast");
 
 impl Socket<'_> {
-    /// Header prediction, as in BSD (Jacobson, 1990): true of nearly all segments, those of an established connection that are the
-    /// next ones in order and have data within the window or acknowledge something. Neither is such a segment to be refused,
-    /// nor does smoltcp treat it wrongly: [`arrives_as_predicted`](Self::arrives_as_predicted) is enough.
+    /// Header prediction, as in BSD (Jacobson, 1990): true if the segment is the next one in order on an established connection,
+    /// and has data within the window or acknowledges something. Nearly all segments are such. None of them is to be refused, and
+    /// smoltcp treats them rightly: [`arrives_as_predicted`](Self::arrives_as_predicted) is enough.
     #[cfg_attr(feature = "fast", inline(always))]
     pub(crate) fn is_predicted(&self, segment: &Segment<'_>) -> bool {
         let (tcb, tcp) = (&self.tcb, &segment.tcp);
@@ -200,13 +200,14 @@ impl Socket<'_> {
         Arrival::Processed(Progress { at_rest: progress.at_rest && in_order, ..progress })
     }
 
-    /// Brings the TCB up to what smoltcp has made of a segment; `overtaken`: its acknowledgement says nothing.
+    /// Brings the TCB up to what smoltcp has made of a segment. `old`: its window does not count; `overtaken`: nor does its
+    /// acknowledgement.
     #[cfg_attr(feature = "fast", inline(always))]
     fn progress(&mut self, now: Instant, segment: &Segment<'_>, old: bool, overtaken: bool) -> Progress {
         let (rcv_nxt, snd_una, window) = (self.tcb.rcv_nxt, self.tcb.snd_una, self.tcb.peer_window);
         self.update();
         let tcb = &mut self.tcb;
-        // smoltcp has not taken the window of an old or overtaken segment either.
+        // smoltcp has not taken the window of such a segment either.
         let counts = !old && segment.ack() == Some(tcb.snd_una);
         if counts {
             tcb.peer_window = segment.tcp.window_len;
@@ -231,7 +232,7 @@ impl Socket<'_> {
         Progress { acked: acked || content, payload: acked || received, at_rest }
     }
 
-    /// The same. On its own, as most segments do not come here.
+    /// The same, not inlined, for all segments but the predicted ones.
     #[cold]
     #[inline(never)]
     fn progress_apart(
@@ -255,7 +256,7 @@ impl Socket<'_> {
         self.look();
     }
 
-    /// The same. On its own, as most segments do not come here.
+    /// The same, not inlined, for all segments but the predicted ones.
     #[cold]
     #[inline(never)]
     pub(super) fn feed_apart<H>(&mut self, cx: &mut Cx<'_, H>, packet: &[u8], tx: &mut (impl Room + ?Sized)) {

@@ -60,9 +60,8 @@ pub(super) fn widen(tcb: &mut Tcb, packet: &mut [u8], segment: &mut SentSegment)
 }
 
 impl Socket<'_> {
-    /// True if the peer may wait for us to take what it has to send, and we wait for it to acknowledge what it has received:
-    /// what has come does not fit behind what is unacknowledged, and that is not more than one segment as long as the longest, which
-    /// Linux does not acknowledge at once.
+    /// True if the peer may wait for room in our window while we wait for its acknowledgement: what is unread does not fit into
+    /// the send buffer behind what is unacknowledged; and that is one segment at most, which Linux does not acknowledge at once.
     #[inline]
     pub(crate) fn waits_for_each_other(&self) -> bool {
         let tcb = &self.tcb;
@@ -75,8 +74,8 @@ impl Socket<'_> {
             && tcb.both.is_some_and(|both| self.recv_queue() + self.send_queue() > both as usize / 2)
     }
 
-    /// Asks the peer for an acknowledgement after a segment with data, if both sides would wait. `tx`: if nothing has been answered
-    /// yet.
+    /// Asks the peer for an acknowledgement after a segment with data, if both sides would wait, and if nothing has left through
+    /// `tx` yet.
     #[inline]
     pub(super) fn ask_for_ack_if_due<H>(
         &mut self,
@@ -104,8 +103,8 @@ impl Socket<'_> {
         send_back(cx.interface, segment, &TcpRepr { payload: &[0], ..ack }, tx);
     }
 
-    /// Asks the peer for an acknowledgement after what has been sent, where both sides would wait. Not on Ethernet, where a segment that
-    /// answers none would need the peer's hardware address: there the peer's delayed acknowledgement ends the wait.
+    /// Asks the peer for an acknowledgement after egress, where both sides would wait. Not on Ethernet, where a segment that is no
+    /// answer needs the peer's hardware address: there the peer's delayed acknowledgement ends the wait.
     #[cold]
     pub(crate) fn ask_after_egress<H, D: Device + ?Sized>(
         &mut self,
@@ -121,8 +120,8 @@ impl Socket<'_> {
         }
     }
 
-    /// True if smoltcp would cut a segment within the window that was offered: there is room for it, once the handler has passed on what lies in the receive
-    /// buffer.
+    /// True if smoltcp would cut off a part of the segment that is within the advertised window: there is room for it once the
+    /// handler has passed on what is in the receive buffer.
     #[inline]
     pub(crate) fn needs_room(&self, segment: &Segment<'_>) -> bool {
         let tcb = &self.tcb;
@@ -133,7 +132,7 @@ impl Socket<'_> {
             && self.judge_numbers(segment).is_none()
     }
 
-    /// Has smoltcp notice the room that there is in the receive buffer: it does when it answers a byte that came before.
+    /// Has smoltcp notice the room in its receive buffer, as it does when it answers a byte to the left of the window.
     pub(crate) fn refresh_window<H>(&mut self, cx: &mut Cx<'_, H>, segment: &Segment<'_>) {
         let ports = (segment.tcp.src_port, segment.tcp.dst_port);
         let (seq, ack) = (self.tcb.rcv_nxt - 1, self.tcb.snd_una);

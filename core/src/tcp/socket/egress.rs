@@ -1,4 +1,4 @@
-//! What a socket sends in its turn.
+//! Egress of one socket: what it sends in its turn.
 
 use smoltcp::iface::SocketSet;
 use smoltcp::phy::Device;
@@ -13,8 +13,8 @@ use crate::tcp::socket::{Socket, set};
 use crate::tcp::timers::NEVER;
 
 impl<'a> Socket<'a> {
-    /// Sends what there is to send, to the last segment. `end`: where a segment ends that is known to be the last, and to
-    /// have nothing in flight before it.
+    /// Sends all that there is to send. `end`: if that is known to be one segment, with nothing in flight before it, where the
+    /// segment ends ([`known_end`](Self::known_end)).
     pub(crate) fn send<H, D: Device + ?Sized>(
         &mut self,
         cx: &mut Cx<'_, H>,
@@ -55,7 +55,7 @@ impl<'a> Socket<'a> {
         sent
     }
 
-    /// smoltcp's socket, and who is to note what it sends.
+    /// smoltcp's socket, and the watch that notes in the TCB what it sends.
     #[inline]
     pub(super) fn departures<H>(&mut self, cx: &Cx<'_, H>) -> (&mut SocketSet<'a>, Departures<'_>) {
         let link_header = if cx.interface.has_frames() { ETHERNET_HEADER_LEN } else { 0 };

@@ -37,13 +37,13 @@
 //! | [`reset_number`] | the RST of an abort has the wrong number behind a closed window, and leaves a retransmission behind |
 //! | [`unread_data`] | unread data is lost without a RST |
 //!
-//! The others are no repairs: [`opening`] is how it begins, [`arrival`] and [`egress`] are a segment's ways in and out,
-//! [`recovery`], [`pipe`] and [`retransmit`] have the sender's repairs work together, [`single_segment`] is for small buffers,
-//! [`tcb`] and [`rfc5961`] would be needed beside a perfect stack, [`stream`] is the handler's view, [`pieces`] is how smoltcp is
-//! shown what did not come so, and [`shortcuts`] are for speed.
+//! The others are no repairs: [`opening`] begins a connection, [`arrival`] takes a segment in and [`egress`] sends what is due;
+//! [`recovery`] decides about lost segments, [`pipe`] says how much is in flight, and [`retransmit`] has smoltcp send again;
+//! [`single_segment`] is for small buffers, [`tcb`] and [`rfc5961`] would be needed beside a perfect stack, [`stream`] is the
+//! handler's view, [`pieces`] shows smoltcp a segment otherwise than it came, and [`shortcuts`] are for speed.
 //!
-//! The timer, the probe of a last segment, fast recovery, scoreboard, congestion window and path MTU are the feature `recovery`,
-//! the blocks that are told of belong to `many-holes`. Where a feature is off, a file of `without` stands in for them.
+//! The persist timer and whatever retransmits and limits what is in flight are behind the feature `recovery`, as is path MTU
+//! discovery; several SACK blocks are behind `many-holes`. Where a feature is off, a file of `without` stands in.
 
 pub(crate) mod arrival;
 mod challenge_rate;
@@ -115,12 +115,12 @@ use crate::tcp::segment::Segment;
 use crate::tcp::seq::{Seq, wrapped};
 use crate::tcp::timers::NEVER;
 
-/// A TCP socket: smoltcp's, in a set of its own, and what it does not tell.
+/// A TCP socket: smoltcp's, in a set of its own, and what smoltcp does not keep or show.
 #[derive(Debug)]
 pub(crate) struct Socket<'a> {
     sockets: Option<SocketSet<'a>>,
     pub(super) tcb: Tcb,
-    /// What smoltcp's socket said when it was last asked: after everything that may change it.
+    /// What smoltcp's socket said when it was last asked, which is after each call that may change it.
     seen: Seen,
     /// smoltcp has a timer running for this socket.
     has_timer: bool,
@@ -128,7 +128,7 @@ pub(crate) struct Socket<'a> {
     small_segment: SmallSegment,
 }
 
-/// What smoltcp's socket says of itself. To ask it costs a look into its set each time.
+/// A copy of what smoltcp's socket says of itself. To ask it costs a look into its set each time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Seen {
     state: State,
@@ -136,7 +136,7 @@ struct Seen {
     send_queue: usize,
 }
 
-/// How a connection stands, as far as its slot needs to know.
+/// A connection's state, as far as its slot needs to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Standing {
     /// SYN-RECEIVED.
@@ -181,7 +181,7 @@ impl<'a> Socket<'a> {
             self.forget();
             self.send(cx, device, None)
         };
-        // In either case: in the first, the socket has not been told; in the second, the device may have refused the RST.
+        // In either case: in the first, smoltcp's socket is still open; in the second, it still has to send a refused RST.
         self.forget();
         sent
     }

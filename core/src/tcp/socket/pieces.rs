@@ -1,4 +1,5 @@
-//! Segments that smoltcp must be shown otherwise than they came: in pieces, as there is no memory for a whole one.
+//! Segments that smoltcp must be shown otherwise than they came. They are built anew, in pieces, since there is no memory for a
+//! whole one.
 
 use heapless::Vec;
 use smoltcp::wire::{ETHERNET_HEADER_LEN, TcpControl, TcpRepr};
@@ -14,7 +15,7 @@ const PIECE: usize = 512;
 type Piece = Vec<u8, { ETHERNET_HEADER_LEN + 40 + 60 + PIECE }>;
 
 impl Socket<'_> {
-    /// The segment as smoltcp takes all that is new in it.
+    /// The segment in the form in which smoltcp takes all that is new in it.
     #[cold]
     #[inline(never)]
     pub(super) fn rewrite<'p>(&self, segment: &Segment<'p>) -> Segment<'p> {

@@ -26,7 +26,8 @@ pub(super) struct SmallSegment {
     /// The first byte that waits.
     first: Seq,
     wait_until: Instant,
-    /// smoltcp was shown a window since it has processed a segment. It is not shown the same again, which would restart its timer.
+    /// smoltcp has been shown a smaller window since the last segment of the peer's. It is not shown that again, which would
+    /// restart its timer.
     is_shown: bool,
 }
 
@@ -53,7 +54,7 @@ impl Socket<'_> {
     #[inline(never)]
     fn hide_rest_of_window<H>(&mut self, cx: &mut Cx<'_, H>) {
         let tcb = &self.tcb;
-        // Half a buffer is what a stream is passed on in, and no small segment.
+        // A stream is passed on in pieces of half a buffer: that is no small segment.
         let half = tcb.both.map_or(u32::MAX, |both| both / 4);
         let (window, mss) = (wrapped(tcb.snd_wnd()), u32::from(tcb.recovery.smss).min(half).max(1));
         let in_flight = tcb.snd_max.ahead_of(tcb.snd_una).max(0).unsigned_abs();

@@ -49,7 +49,7 @@ pub(crate) struct Tcb {
     pub(crate) asked: Seq,
     /// How far the edge has to move right before it is advertised ([`silly_window`]).
     pub(crate) edge_step: u32,
-    /// What the peer was told of behind holes.
+    /// The blocks behind holes that the peer was told of.
     pub(crate) sack_blocks: SackBlocks,
     /// Bytes that the handler has read and written, modulo 2^32.
     pub(crate) read: u32,
@@ -100,7 +100,7 @@ impl Tcb {
         recovery: Recovery::EMPTY,
     };
 
-    /// That of a connection whose SYN, as smoltcp sees it, has just come, and whose receive buffer has this capacity.
+    /// The TCB of a connection whose SYN, as smoltcp is shown it, has just come, and whose receive buffer has this capacity.
     /// `smss`: no segment of ours is longer.
     pub(crate) fn listen(syn: &TcpRepr<'_>, iss: Seq, capacity: usize, smss: u16) -> Tcb {
         let irs = Seq::from(syn.seq_number);
