@@ -52,7 +52,7 @@ pub struct Storage<'a, S = ()> {
     pub deadlines: &'a mut [Instant],
     /// As many as slots with [`Config::per_source`](crate::Config::per_source), none otherwise.
     pub sources: &'a mut [SourceEntry],
-    /// Slots × 2 × the buffer size, which is from 64 bytes to 1 GiB. If it is odd, the last byte is left unused.
+    /// Slots × 2 × the buffer size, which is at least 64 bytes and below 1 GiB. If it is odd, the last byte is left unused.
     pub tcp_buffers: &'a mut [u8],
     /// What UDP needs.
     pub udp: UdpStorage<'a>,
@@ -130,8 +130,8 @@ impl<S> Storage<'_, S> {
         need("udp.tx_metadata", udp.tx_metadata.len(), 2, udp.tx_metadata.len() >= 2)?;
         need("udp.tx", udp.tx.len(), BUFFER_SIZE, udp.tx.len() >= BUFFER_SIZE)?;
         let size = self.tcp_buffers.len() / (2 * slots);
-        // smoltcp refuses a receive buffer above 1 GiB, the largest window there is (RFC 7323, section 2.3).
-        let fits = (MIN_BUFFER_SIZE..=1 << 30).contains(&size);
+        // A receive buffer of 1 GiB would have a window scale of 15, and 14 is the most (RFC 7323, section 2.3).
+        let fits = (MIN_BUFFER_SIZE..1 << 30).contains(&size);
         need("tcp_buffers", size, 2 * slots * BUFFER_SIZE, fits)?;
         // Even, as Linux sends segments of half the window: an odd byte would travel in a segment of its own, and in
         // another on its way back.

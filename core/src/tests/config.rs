@@ -233,6 +233,19 @@ fn the_smallest_buffer_works() {
     net.pass(Duration::from_secs(20));
 }
 
+/// RFC 7323, section 2.3: a window scale is 14 at most, and 1 GiB would need 15.
+#[cfg(target_pointer_width = "64")]
+#[test]
+fn a_buffer_is_smaller_than_a_gibibyte() {
+    let made = |size: usize| {
+        let mut storage = storage(1, 64, 0);
+        storage.tcp_buffers = std::vec![0; 2 * size].leak(); // zeroes that nobody reads take no memory
+        Server::new(&config(Medium::Ip), storage, &mut Wire::new(Medium::Ip, 1500), Instant::ZERO).map(drop)
+    };
+    assert_eq!(made(1 << 30), Err(ConfigError::Storage("tcp_buffers", 2 * 1024)));
+    assert_eq!(made((1 << 30) - 1), Ok(()));
+}
+
 #[test]
 fn each_error_is_a_sentence_that_names_what_to_do() {
     for (error, words) in [
