@@ -2,7 +2,7 @@
 
 #[cfg(feature = "ipv6")]
 use smoltcp::wire::Ipv6Address;
-use smoltcp::wire::{IpAddress, Ipv4Address};
+use smoltcp::wire::{EthernetAddress, IpAddress, Ipv4Address};
 
 /// True if it can be the address of a host.
 pub(crate) fn is_host(address: IpAddress) -> bool {
@@ -27,4 +27,9 @@ pub(crate) fn is_ipv6_host(address: Ipv6Address) -> bool {
         && !address.is_loopback()
         && !address.is_multicast()
         && address.to_ipv4_mapped().is_none()
+}
+
+/// True if it can be the hardware address of a host: unicast, and not all zeroes.
+pub(crate) fn is_station(address: EthernetAddress) -> bool {
+    address.is_unicast() && address.0 != [0; 6]
 }

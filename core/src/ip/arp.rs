@@ -5,6 +5,7 @@ use smoltcp::wire::{
     Ipv4Address,
 };
 
+use crate::ip::address::is_station;
 use crate::ip::frame::{self, Frame};
 
 /// The answer to a host that asks whether an address of ours is free, before it takes it (RFC 5227, section 2.1.1): its
@@ -33,7 +34,6 @@ pub(crate) fn answer_probe(
         && source_protocol_addr.is_unspecified()
         && is_ours(target_protocol_addr);
     let to_us = frame.dst_addr().is_broadcast() || frame.dst_addr() == own;
-    let is_station = |address: EthernetAddress| address.is_unicast() && address.0 != [0; 6];
     if !asks || !to_us || !is_station(frame.src_addr()) || !is_station(source_hardware_addr) {
         return None;
     }

@@ -29,7 +29,7 @@ use crate::ip::extension_headers::{self, Extended, Fault};
 #[cfg(feature = "fragments")]
 use crate::ip::fragment::Fragment;
 use crate::ip::own::OwnAddresses;
-use crate::ip::{checksum, closed_port, housekeeping};
+use crate::ip::{address, checksum, closed_port, housekeeping};
 use crate::stats::DropReason;
 use crate::tcp::segment::RawSegment;
 
@@ -87,7 +87,7 @@ impl Filter {
             return Err(DropReason::NotOurs);
         }
         // smoltcp would answer to that address (RFC 1122, section 3.2.1.3 has the same for IP).
-        if !frame.src_addr().is_unicast() || frame.src_addr() == EthernetAddress([0; 6]) {
+        if !address::is_station(frame.src_addr()) {
             return Err(DropReason::Source);
         }
         match frame.ethertype() {

@@ -8,7 +8,7 @@ use smoltcp::wire::{
     RawHardwareAddress,
 };
 
-use crate::ip::address;
+use crate::ip::address::{self, is_station};
 use crate::ip::frame::{self, Frame};
 
 /// Where frames for all nodes on the link go (RFC 2464, section 7).
@@ -117,8 +117,4 @@ pub(crate) fn advertisement(
 pub(crate) fn solicited_node(address: Ipv6Address) -> Ipv6Address {
     let [.., a, b, c] = address.octets();
     Ipv6Address::from([0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, a, b, c])
-}
-
-fn is_station(address: EthernetAddress) -> bool {
-    address.is_unicast() && address.0 != [0; 6]
 }
