@@ -5,10 +5,8 @@ pub(crate) mod delayed;
 mod echo_loop;
 
 use smoltcp::iface::{SocketHandle, SocketSet};
-use smoltcp::phy::PacketMeta;
 use smoltcp::socket::udp::{self, UdpMetadata};
 use smoltcp::time::{Duration, Instant};
-use smoltcp::wire::{IpAddress, IpEndpoint};
 
 use crate::cx::Cx;
 use crate::events::{self, Clients};
@@ -39,11 +37,11 @@ pub(crate) struct Datagrams<'a> {
     port: u16,
     echo_loop: EchoLoop,
     delayed: DelayedReplies<'a>,
-    /// Replies in the socket: none but while their neighbour is unknown or the device has no room.
+    /// Replies in the socket. They stay there only while their neighbour is unknown or the device has no room.
     pending: Replies,
-    clients: Clients,
-    /// Until then the neighbour that they wait for may answer.
+    /// When they are given up, if they wait for a neighbour.
     waits_until: Instant,
+    clients: Clients,
 }
 
 impl<'a> Datagrams<'a> {
@@ -81,9 +79,7 @@ impl<'a> Datagrams<'a> {
     /// a datagram.
     pub(crate) fn serve<H: Handler>(&mut self, cx: &mut Cx<'_, H>) {
         let mut reply = Reply::new();
-        while let Ok((request, from)) =
-            self.sockets.get_mut::<udp::Socket<'_>>(SocketHandle::default()).recv()
-        {
+        while let Ok((request, from)) = socket(&mut self.sockets).recv() {
             if let Err(reason) = self.echo_loop.check_source(from.endpoint) {
                 cx.stats.drop(reason);
                 events::dropped_datagram(from.endpoint, reason);
@@ -101,34 +97,27 @@ impl<'a> Datagrams<'a> {
                 events::dropped_datagram(from.endpoint, reason);
                 continue;
             }
-            let sent = match self.delayed.put_off(cx.now, &reply, &from) {
-                None => self.send(&reply, from.endpoint, from.local_address),
+            let has_room = match self.delayed.put_off(cx.now, &reply, &from) {
+                None => send(&mut self.sockets, &mut self.pending, &reply, from),
                 Some(is_kept) => is_kept,
             };
-            if !sent {
+            if !has_room {
                 cx.stats.drop(DropReason::ReplyQueue);
                 events::dropped_datagram(from.endpoint, DropReason::ReplyQueue);
             }
         }
     }
 
-    /// True if a reply waits to be sent, be it that its delay is just over.
+    /// True if there is a reply in the socket; if there was none, the next one whose delay is over is put there.
     pub(crate) fn release(&mut self, now: Instant) -> bool {
-        if self.pending.datagrams > 0 {
-            return true;
-        }
-        let Some((metadata, reply)) = self.delayed.next(now) else {
-            return false;
-        };
-        let socket = self.sockets.get_mut::<udp::Socket<'_>>(SocketHandle::default());
-        let sent = socket.send_slice(reply, metadata).is_ok();
-        if sent {
-            self.pending.add(reply);
-        }
-        sent
+        self.pending.datagrams > 0
+            || self
+                .delayed
+                .next(now)
+                .is_some_and(|(metadata, reply)| send(&mut self.sockets, &mut self.pending, reply, metadata))
     }
 
-    /// All replies in the socket have been sent: which that were.
+    /// All replies in the socket have been sent; returns how many that were.
     pub(crate) fn sent(&mut self) -> Replies {
         self.waits_until = NEVER;
         core::mem::take(&mut self.pending)
@@ -149,26 +138,30 @@ impl<'a> Datagrams<'a> {
         self.sent().datagrams
     }
 
-    /// When [`release`](Self::release) has something new to say.
+    /// When [`release`](Self::release) has another reply, or the wait for a neighbour is over.
     pub(crate) fn deadline(&mut self) -> Instant {
         if self.pending.datagrams > 0 { self.waits_until } else { self.delayed.deadline() }
     }
 
-    fn send(&mut self, reply: &[u8], to: IpEndpoint, from: Option<IpAddress>) -> bool {
-        let metadata = UdpMetadata { endpoint: to, local_address: from, meta: PacketMeta::default() };
-        let socket = self.sockets.get_mut::<udp::Socket<'_>>(SocketHandle::default());
-        let sent = socket.send_slice(reply, metadata).is_ok();
-        if sent {
-            self.pending.add(reply);
-        }
-        sent
-    }
-
     /// Opens the socket anew, its buffers empty.
     fn bind(&mut self) {
-        let socket = self.sockets.get_mut::<udp::Socket<'_>>(SocketHandle::default());
+        let socket = socket(&mut self.sockets);
         socket.close();
         // Cannot fail: the socket is closed and the port is not 0.
         let _ = socket.bind(self.port);
     }
+}
+
+/// The only socket of the set.
+fn socket<'s, 'a>(sockets: &'s mut SocketSet<'a>) -> &'s mut udp::Socket<'a> {
+    sockets.get_mut(SocketHandle::default())
+}
+
+/// Puts a reply into the socket, and counts it as pending. False if there is no room.
+fn send(sockets: &mut SocketSet<'_>, pending: &mut Replies, reply: &[u8], metadata: UdpMetadata) -> bool {
+    let has_room = socket(sockets).send_slice(reply, metadata).is_ok();
+    if has_room {
+        pending.add(reply);
+    }
+    has_room
 }
