@@ -31,7 +31,6 @@ use self::per_source::Sources;
 use self::policy::Expiry;
 use self::slots::{Phase, SlotId, Slots};
 use self::timers::{NEVER, Timers};
-use self::turn::Turn;
 use crate::cx::Cx;
 use crate::events::Events;
 use crate::handler::{End, Handler};
@@ -120,17 +119,13 @@ impl<'a, S> Connections<'a, S> {
             return Sent::All(NEVER);
         };
         let slot = &mut self.slots[id];
-        let before = slot.socket.snd_max();
-        let turn = if slot.phase() == Phase::Open {
-            match slot.turn(cx, &tuple.remote, self.draining) {
-                Some(turn) => turn,
-                None => return self.abort(cx, device, id, End::Aborted),
-            }
-        } else {
-            Turn::NONE
-        };
-        let sent = slot.socket.send(cx, device, turn.known_end);
-        if H::PASSES && slot.socket.waits_for_each_other() && slot.socket.snd_max() != before {
+        let (snd_max, send_queue) = (slot.socket.snd_max(), slot.socket.send_queue());
+        if slot.phase() == Phase::Open && !slot.turn(cx, &tuple.remote, self.draining) {
+            return self.abort(cx, device, id, End::Aborted);
+        }
+        let known_end = slot.socket.known_end(send_queue);
+        let sent = slot.socket.send(cx, device, known_end);
+        if H::PASSES && slot.socket.waits_for_each_other() && slot.socket.snd_max() != snd_max {
             slot.socket.ask_after_egress(cx, device, *tuple);
         }
         slot.deadlines.sent(cx.now, slot.socket.is_stalled(), slot.socket.is_window_closed());

@@ -1,24 +1,13 @@
 //! The handler's turn on a connection, and what the server makes of what it says.
 
+use smoltcp::wire::IpEndpoint;
+
 use crate::cx::Cx;
 use crate::handler::{End, Handler, Next, peer_address};
 use crate::tcp::Connections;
-use smoltcp::wire::IpEndpoint;
-
 use crate::tcp::segment::Segment;
-use crate::tcp::seq::Seq;
 use crate::tcp::slots::{Phase, Slot, SlotId};
 use crate::tcp::socket::stream::Moved;
-
-/// What a turn leads to.
-pub(super) struct Turn {
-    /// Where the segment ends that is the only one to be sent, if that is known.
-    pub(super) known_end: Option<Seq>,
-}
-
-impl Turn {
-    pub(super) const NONE: Turn = Turn { known_end: None };
-}
 
 impl<S> Connections<'_, S> {
     /// A connection has been established: the handler may refuse it.
@@ -29,9 +18,7 @@ impl<S> Connections<'_, S> {
             self.slots[id].state = cx.handler.open(peer_address(tuple.remote));
         }
     }
-}
 
-impl<S> Connections<'_, S> {
     /// Makes room for a segment in the receive buffer: the handler passes on what is in it, and smoltcp is made to notice. Of
     /// a segment that is longer than the buffer, the first bytes are taken.
     #[cold]
@@ -61,7 +48,7 @@ impl<S> Connections<'_, S> {
 }
 
 impl<S> Slot<'_, S> {
-    /// Gives the handler its turn on an open connection; `draining`: the server shuts down. None: the connection is to be
+    /// Gives the handler its turn on an open connection; `draining`: the server shuts down. False if the connection is to be
     /// aborted.
     #[cfg_attr(feature = "fast", inline(always))]
     pub(super) fn turn<H: Handler<State = S>>(
@@ -69,17 +56,18 @@ impl<S> Slot<'_, S> {
         cx: &mut Cx<'_, H>,
         peer: &IpEndpoint,
         draining: bool,
-    ) -> Option<Turn> {
+    ) -> bool {
         if self.socket.has_lost_data() && !self.finished {
-            return None;
+            return false;
         }
-        let before = self.socket.send_queue();
         if !self.finished {
-            let next = self.converse(cx, peer, false)?;
+            let Some(next) = self.converse(cx, peer, false) else {
+                return false;
+            };
             self.has_more = next == Next::More;
             self.finished = next == Next::Finish;
             if self.leaves_unread(next) && !draining {
-                return None;
+                return false;
             }
         }
         if self.finished {
@@ -89,8 +77,7 @@ impl<S> Slot<'_, S> {
         if last && self.socket.recv_queue() == 0 && self.socket.can_finish() {
             self.socket.close();
         }
-        let known_end = self.socket.known_end(before);
-        Some(Turn { known_end })
+        true
     }
 
     /// Calls the handler, and again as long as it says [`Next::More`], has written something, and there is room. `at_once`: it

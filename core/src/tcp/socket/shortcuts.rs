@@ -14,7 +14,7 @@ const RETRANSMISSION: Duration = Duration::from_secs(1);
 
 impl Socket<'_> {
     /// Where the bytes end that have just been written, if they will leave in one segment now: nothing is in flight before
-    /// them, the window is open, and nothing else is to be done. `sent_before`: bytes in the send queue before.
+    /// them, the window is open, and nothing else is to be done. `sent_before`: bytes in the send queue before the turn.
     pub(crate) fn known_end(&self, sent_before: usize) -> Option<Seq> {
         let tcb = &self.tcb;
         let written = self.send_queue() > 0 && sent_before == 0 && tcb.peer_window > 0;
