@@ -79,7 +79,7 @@ impl Config {
         if self.port == 0 {
             return Err(ConfigError::NoPort);
         }
-        let link_header = match (self.hardware_addr, device.medium) {
+        let link_header_len = match (self.hardware_addr, device.medium) {
             #[cfg(feature = "medium-ip")]
             (HardwareAddress::Ip, Medium::Ip) => 0,
             (HardwareAddress::Ethernet(address), Medium::Ethernet) if address.is_unicast() => {
@@ -106,7 +106,7 @@ impl Config {
         if let Some(&gateway) = self.gateways.iter().find(|&&gateway| !address::is_host(gateway)) {
             return Err(ConfigError::NotUnicast(gateway));
         }
-        if device.max_transmission_unit < least_mtu + link_header {
+        if device.max_transmission_unit < least_mtu + link_header_len {
             return Err(ConfigError::Mtu(least_mtu));
         }
         Ok(())

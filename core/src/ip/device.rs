@@ -183,8 +183,7 @@ pub(crate) struct Watched<'s, R: ?Sized> {
     /// Do not be tempted to make this a type parameter: all that smoltcp does with a token would be compiled once for each.
     pub(crate) watch: &'s mut dyn Watch,
     pub(crate) seal: Seal,
-    /// The length of the link header.
-    pub(crate) link_header: usize,
+    pub(crate) link_header_len: usize,
 }
 
 impl<R: Room + ?Sized> TxToken for &mut Watched<'_, R> {
@@ -200,7 +199,7 @@ impl<R: Room + ?Sized> TxToken for &mut Watched<'_, R> {
 impl<R: Room + ?Sized> Watched<'_, R> {
     #[cfg_attr(feature = "fast", inline(always))]
     fn send(&mut self, length: usize, write: &mut dyn FnMut(&mut [u8])) {
-        let Watched { room, sent, watch, seal, link_header } = self;
+        let Watched { room, sent, watch, seal, link_header_len } = self;
         **sent += 1;
         let mut draft = Draft::new();
         if EDITS && watch.edits() && draft.resize(length, 0).is_ok() {
@@ -208,12 +207,12 @@ impl<R: Room + ?Sized> Watched<'_, R> {
             watch.edit(&mut draft);
             room.send(draft.len(), &mut |packet| {
                 packet.copy_from_slice(&draft);
-                finish(packet, *watch, *seal, *link_header);
+                finish(packet, *watch, *seal, *link_header_len);
             });
         } else {
             room.send(length, &mut |packet| {
                 write(packet);
-                finish(packet, *watch, *seal, *link_header);
+                finish(packet, *watch, *seal, *link_header_len);
             });
         }
     }
@@ -221,9 +220,9 @@ impl<R: Room + ?Sized> Watched<'_, R> {
 
 /// Shows a packet that leaves to `watch`, and writes its checksums.
 #[cfg_attr(feature = "fast", inline(always))]
-fn finish(packet: &mut [u8], watch: &mut dyn Watch, seal: Seal, link_header: usize) {
+fn finish(packet: &mut [u8], watch: &mut dyn Watch, seal: Seal, link_header_len: usize) {
     watch.departs(packet);
-    if let Some(packet) = packet.get_mut(link_header..) {
+    if let Some(packet) = packet.get_mut(link_header_len..) {
         seal.seal(packet);
     }
 }
@@ -242,7 +241,7 @@ pub(crate) fn inject(
         sent: &mut 0,
         watch: &mut (),
         seal: Seal::NONE,
-        link_header: 0,
+        link_header_len: 0,
     };
     interface.poll_ingress_single(now, &mut OnePacket::incoming(packet, token, capabilities), sockets);
 }

@@ -26,7 +26,6 @@ pub(crate) struct Interface {
     /// What smoltcp is told of the device: not the checksums that the filter has verified or that the seal will write.
     pub(super) capabilities: DeviceCapabilities,
     seal: Seal,
-    pub(super) link_header: usize,
     pub(super) packets_sent: u64,
     /// None on a device without frames.
     pub(super) link: Option<Link>,
@@ -66,7 +65,6 @@ impl Interface {
             hardware_addr: config.hardware_addr,
             capabilities: behind,
             seal: Seal::new(&capabilities.checksum),
-            link_header: if link.is_some() { ETHERNET_HEADER_LEN } else { 0 },
             packets_sent: 0,
             link,
         }
@@ -91,8 +89,9 @@ impl Interface {
         sockets: &mut SocketSet<'_>,
         watch: &mut dyn Watch,
     ) {
-        let Interface { interface, capabilities, seal, link_header, packets_sent: sent, .. } = self;
-        let token = Watched { room: tx, sent, watch, seal: *seal, link_header: *link_header };
+        let link_header_len = self.link_header_len();
+        let Interface { interface, capabilities, seal, packets_sent: sent, .. } = self;
+        let token = Watched { room: tx, sent, watch, seal: *seal, link_header_len };
         let mut device = OnePacket::incoming(packet, token, capabilities);
         interface.poll_ingress_single(now, &mut device, sockets);
     }
@@ -124,8 +123,9 @@ impl Interface {
         sockets: &mut SocketSet<'_>,
         watch: &mut dyn Watch,
     ) {
-        let Interface { interface, capabilities, seal, link_header, packets_sent: sent, .. } = self;
-        let token = Watched { room: tx, sent, watch, seal: *seal, link_header: *link_header };
+        let link_header_len = self.link_header_len();
+        let Interface { interface, capabilities, seal, packets_sent: sent, .. } = self;
+        let token = Watched { room: tx, sent, watch, seal: *seal, link_header_len };
         interface.poll_egress(now, &mut OnePacket::outgoing(token, capabilities), sockets);
     }
 
@@ -174,12 +174,17 @@ impl Interface {
 
     /// The IP packet in what the device has received.
     pub(crate) fn ip_packet<'p>(&self, received: &'p [u8]) -> Option<&'p [u8]> {
-        received.get(if self.has_frames() { ETHERNET_HEADER_LEN } else { 0 }..)
+        received.get(self.link_header_len()..)
     }
 
     /// True if the device has frames.
     pub(crate) fn has_frames(&self) -> bool {
         cfg!(not(feature = "medium-ip")) || self.link.is_some()
+    }
+
+    /// The length of the header before each IP packet.
+    pub(crate) fn link_header_len(&self) -> usize {
+        if self.has_frames() { ETHERNET_HEADER_LEN } else { 0 }
     }
 
     /// Takes note of the hardware address of a neighbour, which sent this frame with a packet to our address `own`.

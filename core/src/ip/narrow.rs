@@ -62,7 +62,7 @@ impl Interface {
         hop: Option<(IpAddress, IpAddress, EthernetAddress)>,
     ) -> iface::Interface {
         let mut capabilities = self.capabilities.clone();
-        let most = usize::from(mtu) + self.link_header;
+        let most = usize::from(mtu) + self.link_header_len();
         capabilities.max_transmission_unit = capabilities.max_transmission_unit.min(most);
         let mut addresses = self.addresses.clone();
         if let Some((own, ..)) = hop {

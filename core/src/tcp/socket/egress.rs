@@ -3,7 +3,6 @@
 use smoltcp::iface::SocketSet;
 use smoltcp::phy::Device;
 use smoltcp::socket::tcp::State;
-use smoltcp::wire::ETHERNET_HEADER_LEN;
 
 use crate::cx::Cx;
 use crate::ip::interface::Sent;
@@ -58,10 +57,10 @@ impl<'a> Socket<'a> {
     /// smoltcp's socket, and the watch that notes in the TCB what it sends.
     #[inline]
     pub(super) fn departures<H>(&mut self, cx: &Cx<'_, H>) -> (&mut SocketSet<'a>, Departures<'_>) {
-        let link_header = if cx.interface.has_frames() { ETHERNET_HEADER_LEN } else { 0 };
+        let link_header_len = cx.interface.link_header_len();
         let closed = self.state() == State::Closed;
         let Socket { sockets, tcb, .. } = self;
         let now = cx.now;
-        (set(sockets), Departures { tcb, now, link_header, closed, answers: false, last: None })
+        (set(sockets), Departures { tcb, now, link_header_len, closed, answers: false, last: None })
     }
 }

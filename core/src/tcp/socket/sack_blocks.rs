@@ -52,14 +52,14 @@ impl SackBlocks {
 
     /// Takes note of the block in an acknowledgement that leaves, and puts the others behind it.
     #[cold]
-    pub(crate) fn complete(&mut self, draft: &mut Draft, link_header: usize) {
-        let _ = self.try_complete(draft, link_header);
+    pub(crate) fn complete(&mut self, draft: &mut Draft, link_header_len: usize) {
+        let _ = self.try_complete(draft, link_header_len);
     }
 
-    fn try_complete(&mut self, draft: &mut Draft, link_header: usize) -> Option<()> {
-        let ip = draft.get(link_header..)?;
+    fn try_complete(&mut self, draft: &mut Draft, link_header_len: usize) -> Option<()> {
+        let ip = draft.get(link_header_len..)?;
         let version = IpVersion::of_packet(ip.get(..1)?).ok()?;
-        let header = link_header
+        let header = link_header_len
             + match version {
                 IpVersion::Ipv4 => usize::from(Ipv4Packet::new_checked(ip).ok()?.header_len()),
                 #[cfg(feature = "ipv6")]
@@ -80,19 +80,19 @@ impl SackBlocks {
             place[4..].copy_from_slice(&block.1.0.to_be_bytes());
         }
         draft[header + HEADER..][..2].fill(NO_OPERATION);
-        set_lengths(draft, link_header, header, version)
+        set_lengths(draft, link_header_len, header, version)
     }
 }
 
 /// Brings the lengths in the headers up to the segment's new length. The checksums are written afterwards.
-fn set_lengths(draft: &mut Draft, link_header: usize, header: usize, version: IpVersion) -> Option<()> {
+fn set_lengths(draft: &mut Draft, link_header_len: usize, header: usize, version: IpVersion) -> Option<()> {
     let length = draft.len();
     let (ip, segment) = draft.split_at_mut_checked(header)?;
     match version {
-        IpVersion::Ipv4 => Ipv4Packet::new_unchecked(&mut ip[link_header..])
-            .set_total_len(u16::try_from(length - link_header).ok()?),
+        IpVersion::Ipv4 => Ipv4Packet::new_unchecked(&mut ip[link_header_len..])
+            .set_total_len(u16::try_from(length - link_header_len).ok()?),
         #[cfg(feature = "ipv6")]
-        IpVersion::Ipv6 => Ipv6Packet::new_unchecked(&mut ip[link_header..])
+        IpVersion::Ipv6 => Ipv6Packet::new_unchecked(&mut ip[link_header_len..])
             .set_payload_len(u16::try_from(length - header).ok()?),
     }
     let header_len = u8::try_from(segment.len()).ok()?;

@@ -208,8 +208,7 @@ impl Tcb {
 pub(crate) struct Departures<'t> {
     pub(crate) tcb: &'t mut Tcb,
     pub(crate) now: Instant,
-    /// The length of the link header.
-    pub(crate) link_header: usize,
+    pub(crate) link_header_len: usize,
     /// The socket is closed: what leaves is a RST, if anything.
     pub(crate) closed: bool,
     /// smoltcp answers at once: SACK blocks are added to what leaves.
@@ -243,12 +242,12 @@ impl Watch for Departures<'_> {
     }
 
     fn edit(&mut self, draft: &mut Draft) {
-        self.tcb.sack_blocks.complete(draft, self.link_header);
+        self.tcb.sack_blocks.complete(draft, self.link_header_len);
     }
 
     #[inline]
     fn departs(&mut self, packet: &mut [u8]) {
-        let Some(packet) = packet.get_mut(self.link_header..) else {
+        let Some(packet) = packet.get_mut(self.link_header_len..) else {
             return;
         };
         let Some(mut segment) = SentSegment::read(packet) else {

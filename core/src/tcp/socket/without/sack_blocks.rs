@@ -8,5 +8,5 @@ pub(crate) struct SackBlocks;
 impl SackBlocks {
     pub(crate) const NONE: SackBlocks = SackBlocks;
 
-    pub(crate) fn complete(&mut self, _draft: &mut Draft, _link_header: usize) {}
+    pub(crate) fn complete(&mut self, _draft: &mut Draft, _link_header_len: usize) {}
 }
