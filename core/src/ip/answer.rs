@@ -68,10 +68,8 @@ impl Unwanted<'_> {
         }
     }
 
-    /// Sends a packet with this protocol and payload length to the source of the unwanted one, from its destination. `emit`
-    /// writes the payload; it gets the whole packet, whose IP header has been written, and where the payload begins.
-    ///
-    /// On Ethernet it goes to where the frame came from, so that the neighbour need not be known.
+    /// Sends a packet with this protocol and payload length to the source of the unwanted one, from its destination. `emit`:
+    /// as in [`Interface::send_back`].
     pub(crate) fn reply(
         &self,
         (protocol, length): (IpProtocol, usize),
@@ -80,16 +78,7 @@ impl Unwanted<'_> {
         emit: impl Fn(&mut [u8], usize),
     ) {
         let ip = IpRepr::new(self.destination, self.source, protocol, length, 64);
-        let link = self.link_header.len();
-        interface.emit(tx, link + ip.buffer_len(), |frame| {
-            let (link_header, packet) = frame.split_at_mut(link);
-            link_header.copy_from_slice(self.link_header);
-            if let Some((addresses, _)) = link_header.split_at_mut_checked(12) {
-                addresses.rotate_left(6);
-            }
-            ip.emit(&mut *packet, &Default::default());
-            emit(packet, ip.header_len());
-        });
+        interface.send_back(self.link_header, &ip, tx, emit);
     }
 }
 

@@ -2,10 +2,11 @@
 
 use heapless::Vec;
 use smoltcp::iface::{self, Route, SocketSet};
-use smoltcp::phy::{Device, DeviceCapabilities};
+use smoltcp::phy::{ChecksumCapabilities, Device, DeviceCapabilities};
 use smoltcp::time::Instant;
 use smoltcp::wire::{
     ETHERNET_HEADER_LEN, EthernetFrame, EthernetProtocol, EthernetRepr, HardwareAddress, IpAddress, IpCidr,
+    IpRepr,
 };
 
 use crate::config::{Config, MAX_ADDRESSES};
@@ -100,6 +101,28 @@ impl Interface {
     pub(crate) fn emit(&mut self, tx: &mut dyn Room, length: usize, mut emit: impl FnMut(&mut [u8])) {
         self.packets_sent += 1;
         tx.send(length, &mut emit);
+    }
+
+    /// Sends a packet of the server's own to where a packet with this link header came from. `emit` writes the payload; it gets
+    /// the IP packet, whose header has been written, and where the payload begins.
+    ///
+    /// On Ethernet, the neighbour need not be known for it.
+    pub(crate) fn send_back(
+        &mut self,
+        link_header: &[u8],
+        ip: &IpRepr,
+        tx: &mut dyn Room,
+        emit: impl Fn(&mut [u8], usize),
+    ) {
+        self.emit(tx, link_header.len() + ip.buffer_len(), |frame| {
+            let (link, packet) = frame.split_at_mut(link_header.len());
+            link.copy_from_slice(link_header);
+            if let Some((addresses, _)) = link.split_at_mut_checked(12) {
+                addresses.rotate_left(6);
+            }
+            ip.emit(&mut *packet, &ChecksumCapabilities::default());
+            emit(packet, ip.header_len());
+        });
     }
 
     /// Lets smoltcp process a packet that is for no socket.

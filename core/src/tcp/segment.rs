@@ -203,22 +203,13 @@ pub(crate) fn build<const N: usize>(way: &Segment<'_>, tcp: &TcpRepr<'_>) -> Vec
     packet
 }
 
-/// Sends a segment of the server's own back to where `to` came from.
+/// Sends a segment of the server's own to where `to` came from.
 pub(crate) fn send_back(interface: &mut Interface, to: &Segment<'_>, tcp: &TcpRepr<'_>, tx: &mut dyn Room) {
-    // Where the device writes its own, these do no harm.
-    let checksums = ChecksumCapabilities::default();
     let ip = IpRepr::new(to.tuple.local, to.tuple.remote.addr, IpProtocol::Tcp, tcp.buffer_len(), 64);
-    let link = to.link_header.len();
-    let headers = link + ip.header_len();
-    interface.emit(tx, headers + tcp.buffer_len(), |packet| {
-        if let Some(frame) = to.link_header.first_chunk::<ETHERNET_HEADER_LEN>() {
-            packet[..6].copy_from_slice(&frame[6..12]);
-            packet[6..12].copy_from_slice(&frame[..6]);
-            packet[12..link].copy_from_slice(&frame[12..]);
-        }
-        ip.emit(&mut packet[link..], &checksums);
-        let segment = &mut TcpPacket::new_unchecked(&mut packet[headers..]);
-        tcp.emit(segment, &ip.src_addr(), &ip.dst_addr(), &checksums);
+    interface.send_back(to.link_header, &ip, tx, |packet, header| {
+        let segment = &mut TcpPacket::new_unchecked(&mut packet[header..]);
+        // Where the device writes the checksum, this one does no harm.
+        tcp.emit(segment, &ip.src_addr(), &ip.dst_addr(), &ChecksumCapabilities::default());
     });
 }
 
