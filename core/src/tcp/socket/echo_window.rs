@@ -15,9 +15,8 @@
 //! Shown by: core/tests/smoltcp.rs, `the_window_is_the_receive_buffer_alone`
 //! Kept by: core/src/tests/echo_window.rs
 
-use heapless::Vec;
 use smoltcp::phy::Device;
-use smoltcp::wire::{ETHERNET_HEADER_LEN, TcpControl, TcpRepr};
+use smoltcp::wire::{TcpControl, TcpRepr};
 
 use crate::cx::Cx;
 use crate::ip::device::Room;
@@ -25,10 +24,8 @@ use crate::tcp::demux::Tuple;
 use crate::tcp::segment::{Built, Segment, SentSegment, bare_ack, build, send_back};
 use crate::tcp::seq::wrapped;
 use crate::tcp::socket::Socket;
+use crate::tcp::socket::pieces::{PIECE, Piece};
 use crate::tcp::socket::tcb::{Tcb, window_to};
-
-/// The most that is taken of a segment at once that is longer than the receive buffer.
-const PIECE: usize = 512;
 
 impl Tcb {
     /// Offers both buffers, each of this size.
@@ -162,7 +159,7 @@ impl Socket<'_> {
         let ack_number = Some(self.tcb.snd_una.into());
         let tcp =
             TcpRepr { control: TcpControl::None, seq_number, ack_number, payload: piece, ..present.tcp };
-        let packet: Vec<u8, { ETHERNET_HEADER_LEN + 40 + 60 + PIECE }> = build(segment, &tcp);
+        let packet: Piece = build(segment, &tcp);
         self.inject(cx, &packet);
         self.update();
         self.tcb.rcv_nxt != rcv_nxt

@@ -10,9 +10,10 @@ use crate::tcp::segment::{Segment, build};
 use crate::tcp::socket::Socket;
 
 /// The most data that a piece has.
-const PIECE: usize = 512;
+pub(super) const PIECE: usize = 512;
 
-type Piece = Vec<u8, { ETHERNET_HEADER_LEN + 40 + 60 + PIECE }>;
+/// The packet of a piece.
+pub(super) type Piece = Vec<u8, { ETHERNET_HEADER_LEN + 40 + 60 + PIECE }>;
 
 impl Socket<'_> {
     /// The segment in the form in which smoltcp takes all that is new in it.
