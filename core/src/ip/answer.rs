@@ -82,17 +82,21 @@ impl Unwanted<'_> {
     }
 }
 
-/// The limits of what is answered.
+/// Limits how many of its own answers the server sends.
 #[derive(Debug)]
-pub(crate) struct Answers {
+pub(crate) struct AnswerLimits {
     errors_a_source: PerSource,
     errors: TokenBucket,
     resets: TokenBucket,
 }
 
-impl Answers {
-    pub(crate) const fn new(key: [u8; 16]) -> Answers {
-        Answers { errors_a_source: PerSource::new(key), errors: TokenBucket::FULL, resets: TokenBucket::FULL }
+impl AnswerLimits {
+    pub(crate) const fn new(key: [u8; 16]) -> AnswerLimits {
+        AnswerLimits {
+            errors_a_source: PerSource::new(key),
+            errors: TokenBucket::FULL,
+            resets: TokenBucket::FULL,
+        }
     }
 
     /// Whether the limits let this packet be answered now.

@@ -156,7 +156,7 @@ impl<H: Handler> Server<'_, H> {
                 Turn::Neighbours
             }
             Ok(Admitted::Unwanted(unwanted)) => {
-                if self.answers.permit(now, unwanted) {
+                if self.answer_limits.permit(now, unwanted) {
                     unwanted.send_answer(packet, tx, &mut self.interface);
                 } else {
                     self.stats.drop(DropReason::AnswerLimit);

@@ -12,7 +12,7 @@ use smoltcp::time::{Duration, Instant};
 use crate::config::{Config, ConfigError};
 use crate::cx::Cx;
 use crate::handler::Handler;
-use crate::ip::answer::Answers;
+use crate::ip::answer::AnswerLimits;
 use crate::ip::filter::Filter;
 use crate::ip::interface::{Interface, Sent};
 #[cfg(feature = "fragments")]
@@ -41,7 +41,7 @@ const SHUTDOWN: Duration = Duration::from_secs(1);
 pub struct Server<'a, H: Handler = Uppercase> {
     handler: H,
     filter: Filter,
-    answers: Answers,
+    answer_limits: AnswerLimits,
     #[cfg(feature = "fragments")]
     reassembly: Reassembly,
     connections: Connections<'a, H::State>,
@@ -131,7 +131,7 @@ impl<'a, H: Handler> Server<'a, H> {
             handler,
             interface: Interface::new(config, &capabilities, seed, now),
             filter: Filter::new(config, capabilities.checksum),
-            answers: Answers::new(answer_key),
+            answer_limits: AnswerLimits::new(answer_key),
             #[cfg(feature = "fragments")]
             reassembly: Reassembly::new(),
             connections,

@@ -37,12 +37,12 @@ struct Opening<'s, 'p> {
 }
 
 impl<S> Connections<'_, S> {
-    /// Deals with a segment to no connection, or to one that is half-open: a SYN, the acknowledgement of a handshake, that
-    /// of an evicted client ([`syn_cookie`]), or a stray.
+    /// SEGMENT ARRIVES (RFC 9293, section 3.10.7) without a connection, or on one that is half-open: a SYN, the acknowledgement
+    /// of a handshake, that of an evicted client ([`syn_cookie`]), or a segment that belongs to no connection.
     ///
     /// Do not be tempted to let it be inlined: every segment would pay.
     #[inline(never)]
-    pub(super) fn meet<H: Handler<State = S>>(
+    pub(super) fn arrives_at_listener<H: Handler<State = S>>(
         &mut self,
         cx: &mut Cx<'_, H>,
         found: Option<SlotId>,
@@ -50,7 +50,7 @@ impl<S> Connections<'_, S> {
         hash: u32,
     ) -> Found {
         let opens = segment.tcp.control == TcpControl::Syn && segment.tcp.ack_number.is_none();
-        let met = match found {
+        let result = match found {
             Some(id) if !self.slots[id].socket.is_doubtful(segment) => return Found::Connection(id),
             // RFC 9293, section 3.10.7.2: LISTEN drops what is neither RST, ACK nor SYN.
             None if segment.tcp.ack_number.is_none() && !opens => {
@@ -77,7 +77,7 @@ impl<S> Connections<'_, S> {
                 }
             },
         };
-        met.unwrap_or(Found::Dropped)
+        result.unwrap_or(Found::Dropped)
     }
 
     /// True if the source of a SYN may have one more connection; otherwise the SYN is dropped, as by a full backlog.

@@ -51,7 +51,7 @@ impl<S> Connections<'_, S> {
     ) -> Option<SlotId> {
         let id = match found {
             Some(id) if self.slots[id].phase() != Phase::HalfOpen => id,
-            found => match self.meet(cx, found, segment, hash) {
+            found => match self.arrives_at_listener(cx, found, segment, hash) {
                 Found::Connection(id) => id,
                 Found::New(id) => {
                     cx.learn_from(segment, Evidence::Claimed);
