@@ -5,7 +5,7 @@ use smoltcp::wire::{IpAddress, IpProtocol, IpRepr};
 
 use crate::ip::device::Room;
 use crate::ip::interface::Interface;
-use crate::ip::token_bucket::{PerSource, Rate, TokenBucket};
+use crate::ip::token_bucket::{Rate, TokenBucket, TokenBuckets};
 use crate::ip::{closed_port, icmp};
 
 /// ICMP errors to one source: Linux's `icmp_ratelimit`, a burst of 6 and then one a second.
@@ -85,7 +85,7 @@ impl Unwanted<'_> {
 /// Limits how many of its own answers the server sends.
 #[derive(Debug)]
 pub(crate) struct AnswerLimits {
-    errors_a_source: PerSource,
+    errors_a_source: TokenBuckets,
     errors: TokenBucket,
     resets: TokenBucket,
 }
@@ -93,7 +93,7 @@ pub(crate) struct AnswerLimits {
 impl AnswerLimits {
     pub(crate) const fn new(key: [u8; 16]) -> AnswerLimits {
         AnswerLimits {
-            errors_a_source: PerSource::new(key),
+            errors_a_source: TokenBuckets::new(key),
             errors: TokenBucket::FULL,
             resets: TokenBucket::FULL,
         }

@@ -48,14 +48,14 @@ const BUCKETS: usize = if cfg!(feature = "fragments") { 256 } else { 32 };
 /// another's: whoever forges sources would then never find an empty one. The hash is keyed, so nobody can choose a source
 /// that shares the bucket of another.
 #[derive(Debug)]
-pub(crate) struct PerSource {
+pub(crate) struct TokenBuckets {
     buckets: [TokenBucket; BUCKETS],
     key: [u8; 16],
 }
 
-impl PerSource {
-    pub(crate) const fn new(key: [u8; 16]) -> PerSource {
-        PerSource { buckets: [TokenBucket::FULL; BUCKETS], key }
+impl TokenBuckets {
+    pub(crate) const fn new(key: [u8; 16]) -> TokenBuckets {
+        TokenBuckets { buckets: [TokenBucket::FULL; BUCKETS], key }
     }
 
     /// Takes a token of this source's; false if it has none. `port` is 0 where all ports of an address are one source.
@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn sources_do_not_share_a_bucket_as_a_rule_and_the_key_decides() {
         let drained = |key: u8, source: u8, port: u16| {
-            let mut table = PerSource::new([key; 16]);
+            let mut table = TokenBuckets::new([key; 16]);
             let now = Instant::from_secs(10);
             while table.take(now, &RATE, IpAddress::v4(192, 0, 2, 1), 7) {}
             !table.take(now, &RATE, IpAddress::v4(192, 0, 2, source), port)

@@ -8,7 +8,7 @@
 use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::IpEndpoint;
 
-use crate::ip::token_bucket::{PerSource, Rate};
+use crate::ip::token_bucket::{Rate, TokenBuckets};
 use crate::stats::DropReason;
 
 /// Replies that add nothing, to one address and port. More than a person types, or a script with a few lines.
@@ -22,13 +22,13 @@ const ANSWERING_PORTS: [u16; 9] = [7, 11, 13, 17, 19, 37, 53, 69, 123];
 #[derive(Debug)]
 pub(crate) struct EchoLoop {
     port: u16,
-    replies: PerSource,
+    replies: TokenBuckets,
 }
 
 impl EchoLoop {
     /// `port` is the server's own.
     pub(crate) const fn new(port: u16, key: [u8; 16]) -> EchoLoop {
-        EchoLoop { port, replies: PerSource::new(key) }
+        EchoLoop { port, replies: TokenBuckets::new(key) }
     }
 
     /// An error if nothing that comes from there is to be answered.
