@@ -33,16 +33,18 @@ impl Bucket {
 #[derive(Debug, Clone, Copy)]
 pub struct DemuxEntry {
     tuple: Option<Tuple>,
+    /// The hash of the tuple.
     hash: u32,
-    chain: u16,
+    /// The next entry of the same chain.
+    next: u16,
 }
 
 impl DemuxEntry {
     /// The entry of a slot without a connection.
-    pub const EMPTY: DemuxEntry = DemuxEntry { tuple: None, hash: 0, chain: END };
+    pub const EMPTY: DemuxEntry = DemuxEntry { tuple: None, hash: 0, next: END };
 }
 
-/// The table.
+/// The index of connections.
 #[derive(Debug)]
 pub(crate) struct Demux<'a> {
     entries: &'a mut [DemuxEntry],
@@ -76,7 +78,7 @@ impl<'a> Demux<'a> {
             if entry.hash == hash && entry.tuple.as_ref() == Some(tuple) {
                 return Some(SlotId(at));
             }
-            at = entry.chain;
+            at = entry.next;
         }
         None
     }
@@ -91,7 +93,7 @@ impl<'a> Demux<'a> {
         let entry = &mut self.entries[slot.index()];
         entry.tuple = Some(tuple);
         entry.hash = hash;
-        entry.chain = self.buckets[bucket].0;
+        entry.next = self.buckets[bucket].0;
         self.buckets[bucket].0 = slot.0;
     }
 
@@ -101,7 +103,7 @@ impl<'a> Demux<'a> {
         if entry.tuple.take().is_none() {
             return;
         }
-        let (hash, after) = (entry.hash, entry.chain);
+        let (hash, after) = (entry.hash, entry.next);
         let bucket = self.bucket(hash);
         if self.buckets[bucket].0 == slot.0 {
             self.buckets[bucket].0 = after;
@@ -110,11 +112,11 @@ impl<'a> Demux<'a> {
         let mut at = self.buckets[bucket].0;
         while at != END {
             let entry = &mut self.entries[usize::from(at)];
-            if entry.chain == slot.0 {
-                entry.chain = after;
+            if entry.next == slot.0 {
+                entry.next = after;
                 return;
             }
-            at = entry.chain;
+            at = entry.next;
         }
     }
 
@@ -122,7 +124,7 @@ impl<'a> Demux<'a> {
     #[cfg(test)]
     pub(crate) fn chain(&self, hash: u32) -> usize {
         let first = self.buckets[self.bucket(hash)].0;
-        let next = |at: &u16| self.entries.get(usize::from(*at)).map(|entry| entry.chain);
+        let next = |at: &u16| self.entries.get(usize::from(*at)).map(|entry| entry.next);
         core::iter::successors(Some(first), next).take_while(|&at| at != END).count()
     }
 
