@@ -32,8 +32,6 @@ impl<H> Cx<'_, H> {
         own: IpAddress,
         evidence: Evidence,
     ) {
-        if self.interface.has_frames() {
-            self.interface.learn_neighbour(self.now, frame, (neighbour, own), evidence);
-        }
+        self.interface.learn_neighbour(self.now, frame, (neighbour, own), evidence);
     }
 }
