@@ -13,15 +13,20 @@ use crate::handler::peer_address;
 use crate::stats::{DropReason, Drops, Stats};
 use crate::tcp::timers::NEVER;
 
-/// Lines a second.
+/// The most lines about connections in a second; the same of those about UDP clients.
 const LINES: u32 = 20;
 
+/// What has been logged about connections lately.
 #[derive(Debug)]
 pub(crate) struct Events {
     second_ends: Instant,
+    /// Lines in this second.
     written: u32,
+    /// Events in this second that got no line.
     left_out: u32,
+    /// No line that all slots are in use before this time.
     quiet_until: Instant,
+    /// No line that a source has too many connections before this time.
     quiet_about_sources_until: Instant,
 }
 
@@ -71,6 +76,7 @@ impl Events {
         if self.left_out > 0 { self.second_ends } else { NEVER }
     }
 
+    /// Logs how many events got no line, once the second is over.
     pub(crate) fn poll(&mut self, now: Instant) {
         if self.left_out > 0 && now >= self.second_ends {
             self.end_second();
@@ -94,7 +100,7 @@ pub(crate) struct Clients {
     written: u32,
 }
 
-/// As many are remembered; in a larger crowd some are logged more often.
+/// How many clients are remembered. Of more clients than that, some are logged more often.
 const KNOWN: usize = 8;
 
 /// How long a client is not logged again.
