@@ -14,7 +14,7 @@ use crate::tcp::policy::{COOKIE_AGE, Deadlines};
 use crate::tcp::segment::{self, Built, Segment};
 use crate::tcp::seq::Seq;
 use crate::tcp::slots::{Phase, SlotId};
-use crate::tcp::syn_cookie::{self, CookieKind, Verdict};
+use crate::tcp::syn_cookie::{self, CookieKind, Recognition};
 
 /// What was found for a segment that is to no open connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,16 +63,16 @@ impl<S> Connections<'_, S> {
             }
             _ => match self.recognise(cx.now, segment) {
                 // In place of a half-open connection with the same SYN only.
-                Verdict::First(kind) if found.is_none_or(|id| self.expects(id, segment)) => {
+                Recognition::First(kind) if found.is_none_or(|id| self.expects(id, segment)) => {
                     found.into_iter().for_each(|id| self.release(cx, id, Why::Over));
                     let free = self.allocate(cx, &segment.tuple);
                     free.and_then(|id| self.reconstruct(cx, id, segment, hash, kind)).map(Found::Connection)
                 }
-                Verdict::Later => {
+                Recognition::Later => {
                     cx.stats.drop(DropReason::Unacceptable);
                     None
                 }
-                Verdict::First(_) | Verdict::Unknown => {
+                Recognition::First(_) | Recognition::Unknown => {
                     return found.map_or(Found::Nothing, Found::Connection);
                 }
             },
@@ -165,9 +165,9 @@ impl<S> Connections<'_, S> {
     }
 
     /// Whether this can be a segment of an evicted client.
-    fn recognise(&self, now: Instant, segment: &Segment<'_>) -> Verdict {
+    fn recognise(&self, now: Instant, segment: &Segment<'_>) -> Recognition {
         if now >= self.evicted_until || self.draining {
-            return Verdict::Unknown;
+            return Recognition::Unknown;
         }
         let origin = Origin::new(&self.isn_hasher, &segment.tuple);
         syn_cookie::recognise(origin, now, segment, self.scales)

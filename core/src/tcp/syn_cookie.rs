@@ -44,14 +44,14 @@ pub(crate) enum CookieKind {
     Special = 32,
 }
 
-/// What a segment to no connection is.
+/// Whether a segment to no connection is that of an evicted client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// The first of an evicted client.
+pub(crate) enum Recognition {
+    /// The client's first segment after its SYN.
     First(CookieKind),
-    /// Possibly a later one of an evicted client.
+    /// Perhaps a later segment.
     Later,
-    /// No evicted client's.
+    /// It is not.
     Unknown,
 }
 
@@ -68,7 +68,7 @@ impl CookieKind {
         }
     }
 
-    /// As good as the SYN that this client sent before the segment.
+    /// A SYN that stands for the one that this client sent before the segment.
     pub(crate) fn syn(self, segment: &Segment<'_>) -> TcpRepr<'static> {
         TcpRepr {
             src_port: segment.tcp.src_port,
@@ -92,20 +92,20 @@ impl CookieKind {
 }
 
 /// Whether this is a segment of an evicted client; `scales`: windows may be scaled.
-pub(crate) fn recognise(origin: Origin, now: Instant, segment: &Segment<'_>, scales: bool) -> Verdict {
+pub(crate) fn recognise(origin: Origin, now: Instant, segment: &Segment<'_>, scales: bool) -> Recognition {
     let (TcpControl::None | TcpControl::Psh | TcpControl::Fin, Some(ack)) =
         (segment.tcp.control, segment.ack())
     else {
-        return Verdict::Unknown;
+        return Recognition::Unknown;
     };
     let kinds = [CookieKind::Unscaled, CookieKind::Scaled, CookieKind::ScaledBy7];
-    let mut verdict = Verdict::Unknown;
+    let mut recognition = Recognition::Unknown;
     for &kind in if scales { &kinds[..] } else { &kinds[..1] } {
         match origin.given(kind as u32, now, COOKIE_AGE, segment.seq() - 1, ack - 1) {
-            Given::Valid => return Verdict::First(kind),
-            Given::OtherSyn => verdict = Verdict::Later,
+            Given::Valid => return Recognition::First(kind),
+            Given::OtherSyn => recognition = Recognition::Later,
             Given::Unknown => {}
         }
     }
-    verdict
+    recognition
 }
