@@ -7,7 +7,7 @@ use std::vec::Vec;
 use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh};
 use smoltcp::wire::TcpPacket;
 
-use super::fixture::{FAMILIES, Net, net, net_from, net_with_handler, storage};
+use super::fixture::{FAMILIES, Net, ethernet, net, net_from, net_with_handler, storage};
 use super::peer::{Peer, Seg, letters, peer, peer_from, upper};
 use super::states::open;
 use crate::{Handler, Next, Stream};
@@ -222,7 +222,13 @@ fn a_scaled_window_is_never_more_than_both_buffers_have_room_for() {
 /// `letters(1000)` have come back in one segment, and are not acknowledged. Then this comes, with this window.
 #[track_caller]
 fn unacknowledged(length: usize, window: u16) -> (Net, Peer) {
-    let (mut net, mut peer) = open();
+    unacknowledged_on(net(), length, window)
+}
+
+#[track_caller]
+fn unacknowledged_on(mut net: Net, length: usize, window: u16) -> (Net, Peer) {
+    let mut peer = peer(40_000);
+    peer.connect(&mut net);
     peer.send(&mut net, Psh, &letters(1000));
     assert_eq!(peer.take(&mut net).data.len(), 1000);
     peer.window = window;
@@ -241,6 +247,12 @@ fn an_acknowledgement_is_asked_for_with_a_byte_that_has_been_acknowledged() {
     assert!(asks(&net));
     let byte = TcpPacket::new_unchecked(&net.wire.sent[0][20..]);
     assert_eq!((byte.seq_number().0.wrapping_sub(peer.irs), byte.payload()), (0, &[0][..]));
+}
+
+#[test]
+fn on_ethernet_an_acknowledgement_is_asked_for_where_the_segment_came_from() {
+    let (mut net, _) = unacknowledged_on(ethernet(|_| {}), 1000, 60_000);
+    assert_eq!(net.next_sent().len(), 41);
 }
 
 #[test]
