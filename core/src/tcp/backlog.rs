@@ -144,7 +144,7 @@ impl<S> Connections<'_, S> {
     /// anew, with another number: the number is what an evicted client's options are known by ([`syn_cookie`]).
     #[cold]
     pub(super) fn began_with<H>(&self, cx: &Cx<'_, H>, id: SlotId, segment: &Segment<'_>) -> bool {
-        self.slots[id].socket.began_with(cx, &self.syn(segment, &segment.tcp).tcp)
+        self.slots[id].socket.began_with(cx, &self.syn(segment, &segment.tcp))
     }
 
     /// Has smoltcp send the SYN|ACK of a half-open connection again, whose SYN this is: the socket is opened anew with the same
@@ -160,7 +160,7 @@ impl<S> Connections<'_, S> {
         let socket = &mut self.slots[id].socket;
         let iss = socket.iss();
         // Cannot fail: smoltcp took the same SYN before. Were it to, the socket would be closed, and its slot free at the deadline.
-        let _ = socket.open(cx, &syn.tcp, iss, &[segment::build(&syn, &syn.tcp)]);
+        let _ = socket.open(cx, &syn, iss, &[segment::build(&syn, &syn.tcp)]);
         Some(id)
     }
 
@@ -217,7 +217,7 @@ impl<S> Connections<'_, S> {
     ) -> Option<SlotId> {
         let Opening { syn, hash, iss } = *opening;
         let slot = &mut self.slots[id];
-        if !slot.socket.open(cx, &syn.tcp, iss, packets) {
+        if !slot.socket.open(cx, syn, iss, packets) {
             // smoltcp saw something in it that the filter did not.
             slot.socket.forget();
             cx.stats.drop(DropReason::Malformed);

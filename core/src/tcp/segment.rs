@@ -144,11 +144,19 @@ pub(crate) fn default_size(largest: u16) -> u16 {
     largest.min(536)
 }
 
-/// SMSS of a connection with this SYN on a device with this MTU. smoltcp takes no smaller one than 48 from its peer, and 40
-/// bytes are headers.
-pub(crate) fn smss(syn: &TcpRepr<'_>, mtu: usize) -> u16 {
-    let longest = u16::try_from(mtu.saturating_sub(40)).unwrap_or(u16::MAX);
-    syn.max_seg_size.unwrap_or(536).max(48).min(longest)
+/// SMSS of a connection with this SYN on a device with this MTU. smoltcp takes no smaller one than 48 from its peer.
+pub(crate) fn smss(syn: &Segment<'_>, mtu: usize) -> u16 {
+    let longest = mtu.saturating_sub(headers_len(syn.tuple.local).into());
+    syn.tcp.max_seg_size.unwrap_or(536).max(48).min(u16::try_from(longest).unwrap_or(u16::MAX))
+}
+
+/// The length of the headers of IP and TCP, without options, in a packet with this address.
+pub(crate) fn headers_len(address: IpAddress) -> u16 {
+    match address {
+        IpAddress::Ipv4(_) => 40,
+        #[cfg(feature = "ipv6")]
+        IpAddress::Ipv6(_) => 60,
+    }
 }
 
 /// The SYN as smoltcp is shown it: with this segment size and without data.

@@ -3,10 +3,11 @@
 use std::vec::Vec;
 
 use smoltcp::time::Duration;
+use smoltcp::wire::IpAddress;
 use smoltcp::wire::TcpControl::{None as Plain, Psh};
 
-use super::fixture::{Net, PERSIST, net};
-use super::peer::{Peer, letters, peer, upper};
+use super::fixture::{FAMILIES, Net, PERSIST, net, net_from, storage};
+use super::peer::{Peer, letters, peer, peer_from, upper};
 use super::states::{buffers_full, open};
 
 /// ESTABLISHED, with a peer whose window has never been larger than this: MAX.SND.WND.
@@ -54,6 +55,22 @@ fn the_rest_of_a_window_is_not_filled_with_a_small_segment() {
         }
         sent.retain(|&length| length > 0);
         assert_eq!(sent, lengths, "a window of {window} after one of {largest}");
+    }
+}
+
+/// A whole segment is as long as the headers of the connection's IP version let it be, if the peer takes longer ones.
+#[test]
+fn the_rest_of_a_window_is_what_whole_segments_leave_of_it() {
+    for &(client, server) in FAMILIES {
+        let mut net = net_from(storage(1, 8192, 0), 1500, |_| {});
+        let mut peer = peer_from(client, server, 40_000);
+        peer.mss = Some(8960);
+        peer.connect(&mut net);
+        let whole = if matches!(server, IpAddress::Ipv4(_)) { 1460 } else { 1440 };
+        peer.window = 2920;
+        peer.ack(&mut net);
+        peer.send(&mut net, Psh, &letters(8000));
+        assert_eq!(peer.take_data(&mut net).len(), 2 * whole, "{server}");
     }
 }
 

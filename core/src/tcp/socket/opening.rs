@@ -2,11 +2,10 @@
 
 use smoltcp::iface::{SocketHandle, SocketSet, SocketStorage};
 use smoltcp::socket::tcp::{self, State};
-use smoltcp::wire::TcpRepr;
 
 use crate::cx::Cx;
 use crate::handler::Handler;
-use crate::tcp::segment::{Built, smss};
+use crate::tcp::segment::{Built, Segment, smss};
 use crate::tcp::seq::{Seq, wrapped};
 use crate::tcp::socket::challenge_rate::ChallengeRate;
 use crate::tcp::socket::small_segments::SmallSegment;
@@ -31,7 +30,7 @@ impl<'a> Socket<'a> {
     pub(crate) fn open<H: Handler>(
         &mut self,
         cx: &mut Cx<'_, H>,
-        syn: &TcpRepr<'_>,
+        syn: &Segment<'_>,
         iss: Seq,
         packets: &[Built],
     ) -> bool {
@@ -42,9 +41,9 @@ impl<'a> Socket<'a> {
         let socket = self.socket_mut();
         socket.abort();
         // Cannot fail: the socket is closed, and `syn` is for a port that is not 0.
-        let _ = socket.listen(syn.dst_port);
+        let _ = socket.listen(syn.tcp.dst_port);
         let buffer = socket.recv_capacity();
-        self.tcb = Tcb::listen(syn, iss, buffer, smss(syn, cx.interface.capabilities().ip_mtu()));
+        self.tcb = Tcb::listen(&syn.tcp, iss, buffer, smss(syn, cx.interface.capabilities().ip_mtu()));
         if H::PASSES {
             self.tcb.offer_both(buffer);
         }
@@ -56,11 +55,11 @@ impl<'a> Socket<'a> {
     }
 
     /// True if this half-open connection began with a SYN that had the same segment size and window scale as this one.
-    pub(crate) fn began_with<H>(&self, cx: &Cx<'_, H>, syn: &TcpRepr<'_>) -> bool {
+    pub(crate) fn began_with<H>(&self, cx: &Cx<'_, H>, syn: &Segment<'_>) -> bool {
         let tcb = &self.tcb;
         // Windows are scaled where ours are too large for the header.
         let scale = (tcb.rcv_shift > 0).then_some(tcb.snd_shift);
-        (scale, tcb.recovery.smss) == (syn.window_scale, smss(syn, cx.interface.capabilities().ip_mtu()))
+        (scale, tcb.recovery.smss) == (syn.tcp.window_scale, smss(syn, cx.interface.capabilities().ip_mtu()))
     }
 
     /// Takes note of a SYN|ACK that was sent before this socket had the connection.

@@ -16,6 +16,7 @@ use smoltcp::wire::{Icmpv6Packet, Ipv6Address, Ipv6Packet};
 use crate::cx::Cx;
 use crate::ip::interface::Sent;
 use crate::tcp::demux::Tuple;
+use crate::tcp::segment::headers_len;
 use crate::tcp::seq::Seq;
 use crate::tcp::socket::Socket;
 use crate::tcp::socket::fast_recovery::Phase;
@@ -112,8 +113,8 @@ impl Socket<'_> {
     /// Takes note of an error about a packet of this connection's. True if there is something to send: it quotes what is in
     /// flight, and asks for smaller packets.
     pub(crate) fn too_big<H>(&mut self, cx: &Cx<'_, H>, error: &TooBig) -> bool {
-        let (least, headers) = least_and_headers(error.tuple.local);
-        let mtu = u16::try_from(error.mtu.max(least)).unwrap_or(u16::MAX);
+        let local = error.tuple.local;
+        let mtu = u16::try_from(error.mtu.max(least_mtu(local))).unwrap_or(u16::MAX);
         let port = self.socket().local_endpoint().map(|local| local.port);
         let numbers = self.tcb.numbers();
         let in_flight = !error.seq.is_before(numbers.snd_una) && error.seq.is_before(numbers.snd_max);
@@ -121,7 +122,7 @@ impl Socket<'_> {
             && error.length > mtu.into()
             && usize::from(mtu) < cx.interface.capabilities().ip_mtu()
             && port == Some(error.port)
-            && self.tcb.recovery.narrows(cx.now, mtu - headers, numbers)
+            && self.tcb.recovery.narrows(cx.now, mtu - headers_len(local), numbers)
     }
 
     /// Sends what there is to send in segments that are shorter than smoltcp would have them. None if they are not.
@@ -152,8 +153,7 @@ impl Socket<'_> {
             };
             hop = Some((tuple.local, tuple.remote.addr, at));
         }
-        let (_, headers) = least_and_headers(tuple.local);
-        let wide = cx.interface.narrow(cx.now, self.tcb.recovery.smss + headers, hop);
+        let wide = cx.interface.narrow(cx.now, self.tcb.recovery.smss + headers_len(tuple.local), hop);
         let sent = self.send_all(cx, device);
         cx.interface.widen(wide);
         sent
@@ -175,11 +175,11 @@ impl Recovery {
     }
 }
 
-/// The least MTU that is believed of a path, and the length of the headers of IP and TCP.
-fn least_and_headers(local: IpAddress) -> (u32, u16) {
+/// The least MTU that is believed of a path.
+fn least_mtu(local: IpAddress) -> u32 {
     match local {
-        IpAddress::Ipv4(_) => (LEAST_IPV4, 40),
+        IpAddress::Ipv4(_) => LEAST_IPV4,
         #[cfg(feature = "ipv6")]
-        IpAddress::Ipv6(_) => (LEAST_IPV6, 60),
+        IpAddress::Ipv6(_) => LEAST_IPV6,
     }
 }
