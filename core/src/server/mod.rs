@@ -104,8 +104,10 @@ impl<'a, H: Handler> Server<'a, H> {
         device: &mut D,
         now: Instant,
     ) -> Result<Server<'a, H>, ConfigError> {
-        let capabilities = device.capabilities();
+        let mut capabilities = device.capabilities();
         config.check(&capabilities)?;
+        // The length of an IPv4 packet has 16 bits: smoltcp panics when it writes a longer one.
+        capabilities.max_transmission_unit -= capabilities.ip_mtu().saturating_sub(u16::MAX.into());
         let longest_datagram = (capabilities.ip_mtu() - 28).max(memory::longest_reassembled());
         let buffer_size = storage.buffer_size(longest_datagram, config.limit_per_source().is_some())?;
 

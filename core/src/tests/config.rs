@@ -4,7 +4,7 @@ use std::string::ToString;
 
 use smoltcp::phy::Medium;
 use smoltcp::time::{Duration, Instant};
-use smoltcp::wire::TcpControl::Syn;
+use smoltcp::wire::TcpControl::{None as Plain, Psh, Syn};
 use smoltcp::wire::{EthernetAddress, HardwareAddress, IpAddress, IpCidr};
 
 use super::fixture::{CLIENT, Net, SERVER, config, ethernet, net_from, storage};
@@ -203,6 +203,25 @@ fn the_longest_datagram_depends_on_the_mtu() {
     let mut wire = Wire::new(Medium::Ip, 9000);
     let made = Server::new(&config(Medium::Ip), storage, &mut wire, Instant::ZERO).map(drop);
     assert_eq!(made, Err(ConfigError::Storage("udp.rx", 8972)));
+}
+
+/// The length field of an IPv4 packet has 16 bits.
+#[test]
+fn a_device_may_take_longer_packets_than_there_are() {
+    let mut net = net_from(storage(1, 140_000, 0), 65_536, |_| {});
+    let mut peer = peer(40_000);
+    peer.mss = Some(65_535);
+    peer.connect(&mut net);
+    let data = letters(66_000);
+    peer.window = 0;
+    for part in data.chunks(33_000) {
+        net.arrive(peer.segment(Psh, peer.next, Some(1), part));
+        peer.next += 33_000;
+    }
+    net.wire.sent.clear();
+    peer.window = 65_535;
+    net.arrive(peer.segment(Plain, peer.next, Some(1), b""));
+    assert!(peer.take_data(&mut net) == upper(&data[..65_495]));
 }
 
 #[test]
