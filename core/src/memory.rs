@@ -145,8 +145,9 @@ impl<S> Default for Storage<'_, S> {
     }
 }
 
-/// An array that is all zeroes until it is filled, which an empty slot or socket is not. Never dropped: a vector has a
-/// destructor, and so could not be borrowed by a server for as long as it lives; its elements have none.
+/// An array that is filled when it is lent to a server. Until then it is all zeroes, which an empty slot or socket is not.
+///
+/// It has no destructor, as the server borrows it for as long as it lives: what its elements own is never dropped.
 type Late<T, const N: usize> = ManuallyDrop<Vec<T, N>>;
 
 /// A [`Storage`] of constant size: `SLOTS` connections, each with two buffers of `BUFFER` bytes and a handler's `S`; datagrams of

@@ -10,6 +10,7 @@ use crate::tcp::slots::SlotId;
 /// The deadline of a slot that waits for nothing.
 pub(crate) const NEVER: Instant = Instant::from_micros_const(i64::MAX);
 
+/// The deadline of each slot.
 #[derive(Debug)]
 pub(crate) struct Timers<'a> {
     deadlines: &'a mut [Instant],
@@ -30,7 +31,7 @@ impl<'a> Timers<'a> {
         }
     }
 
-    /// Brings every deadline before `horizon` forward to `now`.
+    /// Brings every deadline up to `horizon` forward to `now`.
     pub(crate) fn hasten(&mut self, now: Instant, horizon: Instant) {
         for deadline in self.deadlines.iter_mut().filter(|deadline| **deadline <= horizon) {
             *deadline = now.min(*deadline);
@@ -38,7 +39,8 @@ impl<'a> Timers<'a> {
         }
     }
 
-    /// The first slot from `from` on that is due. Start with a `from` of 0 and [`begin_scan`](Self::begin_scan).
+    /// The first slot from `from` on that is due. A scan begins with [`begin_scan`](Self::begin_scan) and a `from` of 0, and goes
+    /// on behind each slot that was found, until there is none.
     pub(crate) fn next_due(&mut self, from: usize, now: Instant) -> Option<SlotId> {
         for (index, deadline) in self.deadlines.iter().enumerate().skip(from) {
             if *deadline <= now {
@@ -49,7 +51,7 @@ impl<'a> Timers<'a> {
         None
     }
 
-    /// True if a slot may be due; the lower bound is then made anew by the scan that has to follow, to its end.
+    /// True if a slot may be due. Then a scan has to follow, to its end: it computes the lower bound anew.
     pub(crate) fn begin_scan(&mut self, now: Instant) -> bool {
         let due = self.earliest <= now;
         if due {
