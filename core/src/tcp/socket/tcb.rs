@@ -106,7 +106,10 @@ impl Tcb {
         let irs = Seq::from(syn.seq_number);
         #[expect(clippy::cast_possible_truncation, reason = "at most 48")]
         let shift = (usize::BITS - capacity.leading_zeros()).saturating_sub(16) as u8;
+        // Each side scales if both do (RFC 7323, section 2.2), and smoltcp does if the peer does.
         let rcv_shift = syn.window_scale.map_or(0, |_| shift);
+        // 14 at most: smoltcp's parser sees to that (section 2.3), and so does `malformed`.
+        let snd_shift = syn.window_scale.unwrap_or(0);
         let (rcv_nxt, snd_una) = (irs + 1, iss + 1);
         Tcb {
             irs,
@@ -114,10 +117,9 @@ impl Tcb {
             snd_una,
             snd_max: snd_una,
             peer_window: syn.window_len,
-            // That of a SYN is not scaled (RFC 7323, section 2.2).
-            largest_peer_window: syn.window_len >> syn.window_scale.unwrap_or(0).min(14),
-            // Each side scales if both do (RFC 7323, section 2.2), and smoltcp does if the peer does.
-            snd_shift: syn.window_scale.unwrap_or(0),
+            // That of a SYN is not scaled.
+            largest_peer_window: syn.window_len >> snd_shift,
+            snd_shift,
             rcv_nxt,
             rcv_edge: rcv_nxt,
             smoltcp_edge: rcv_nxt,
