@@ -83,6 +83,45 @@ fn what_the_window_closed_over_is_sent_again_at_once_when_it_opens() {
     assert_eq!(peer.exchange(&mut net, b"on", 2), b"ON");
 }
 
+/// The echo of `letters(1000)` is in flight in one segment. The peer acknowledges half of it, and has no room for the rest.
+#[track_caller]
+fn half_acknowledged() -> (Net, Peer) {
+    let (mut net, mut peer) = open();
+    peer.send(&mut net, Psh, &letters(1000));
+    assert_eq!(peer.take_data(&mut net), upper(&letters(1000)));
+    (peer.window, peer.acked) = (0, 513);
+    peer.ack(&mut net);
+    net.nothing_sent();
+    (net, peer)
+}
+
+/// A peer whose window has opened answers no empty segment: if its update was lost, a byte has to ask for it.
+#[test]
+fn a_window_that_closes_with_an_acknowledgement_over_the_rest_is_probed_with_the_next_byte() {
+    let (mut net, mut peer) = half_acknowledged();
+    for _ in 0..3 {
+        while net.wire.sent.is_empty() {
+            net.pass(Duration::from_millis(100));
+        }
+        let probe = peer.take(&mut net);
+        net.nothing_sent();
+        assert_eq!((probe.seq, &probe.data[..]), (513, &upper(&letters(513)[512..])[..]));
+        peer.acked = 513;
+    }
+    assert_goes_on(&mut net, &mut peer, Duration::from_secs(10));
+}
+
+/// Nor is it forgotten where the window has room for a part of it.
+#[test]
+fn a_window_that_closes_with_an_acknowledgement_and_opens_by_less_than_the_rest_stops_nothing() {
+    for window in [1, 300, 487, 488, 60_000] {
+        let (mut net, mut peer) = half_acknowledged();
+        peer.window = window;
+        peer.ack(&mut net);
+        assert_goes_on(&mut net, &mut peer, Duration::from_secs(2));
+    }
+}
+
 #[test]
 fn a_window_that_shrinks_stops_nothing_for_ever() {
     let (mut net, mut peer) = tail_lost();

@@ -63,7 +63,21 @@ fn data_in_flight_when_the_window_shrank_is_never_sent_again() {
     peer.sends(ack(0, 100).window(60_000));
     peer.receives();
     let (_, segments) = peer.waits_for_segments(HOUR);
-    repaired_by("tcp/socket/stall.rs", segments.is_empty() && peer.due().is_none());
+    repaired_by("tcp/socket/shrunk_window.rs", segments.is_empty() && peer.due().is_none());
+}
+
+/// The probes of a window that has shrunk to 0 stand behind all that was sent, and are empty where all was. RFC 9293, section
+/// 3.8.6.1: a probe has a byte, or else a peer whose window update was lost does not answer it.
+#[test]
+fn a_window_that_shrank_with_an_ack_is_probed_without_data() {
+    let mut peer = Peer::connected();
+    peer.service_writes(400);
+    peer.turn();
+    peer.receives();
+    peer.sends(ack(0, 100).window(0));
+    let (_, segments) = peer.waits_for_segments(HOUR);
+    let empty = segments.iter().all(|segment| (segment.seq, segment.data.len()) == (400, 0));
+    repaired_by("tcp/socket/shrunk_window.rs", !segments.is_empty() && empty);
 }
 
 #[test]

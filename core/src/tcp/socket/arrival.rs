@@ -73,6 +73,7 @@ impl Socket<'_> {
             && segment.seq() == tcb.rcv_nxt
             && acked <= tcb.snd_max.ahead_of(tcb.snd_una).cast_unsigned()
             && (acked, length) != (0, 0)
+            && tcp.window_len > 0
             && tcb.smoltcp_edge.ahead_of(tcb.rcv_nxt) >= length.max(1).cast_signed()
             && tcb.rcv_edge_agreed
             && matches!(tcp.control, TcpControl::None | TcpControl::Psh)
@@ -176,6 +177,7 @@ impl Socket<'_> {
         if says_nothing || self.hides(segment) {
             return Arrival::Processed(self.progress_apart(cx.now, segment, says_nothing, says_nothing));
         }
+        self.acknowledge_before_window_closes(cx, segment);
         let news = self.news_at_closed_window(segment);
         if let Some(ack) = news {
             let update = self.window_update(segment, ack, segment.tcp.window_len);

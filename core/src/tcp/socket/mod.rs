@@ -22,6 +22,7 @@
 //! | [`endless_probe`] | a closed window is probed without end in FIN-WAIT-2 |
 //! | [`persist`] | a closed window is probed after a second at least, and once a minute in the end |
 //! | [`stall`] | no timer runs after a window has shrunk |
+//! | [`shrunk_window`] | a window that shrinks with an acknowledgement is probed without data, and nothing is sent again |
 //! | [`retransmission_timer`] | the timer starts at a second, and keeps its back-off |
 //! | [`tail_loss_probe`] | the loss of a last segment waits for the timer |
 //! | [`fast_recovery`] | partial acknowledgements, and duplicates that ride on data, draw nothing |
@@ -89,6 +90,7 @@ pub(crate) mod sack_blocks;
 mod sack_scoreboard;
 mod scaled_syn_window;
 mod shortcuts;
+mod shrunk_window;
 mod silly_window;
 #[cfg(feature = "recovery")]
 mod single_segment;

@@ -6,8 +6,7 @@
 //! retransmission timeout has passed.
 //! Upstream: <https://github.com/smoltcp-rs/smoltcp/pull/1018> and <https://github.com/smoltcp-rs/smoltcp/pull/1023> left it. xarxa audit 087,
 //! 090.
-//! Shown by: core/tests/smoltcp.rs, `a_window_that_shrinks_leaves_no_timer`,
-//! `data_in_flight_when_the_window_shrank_is_never_sent_again`
+//! Shown by: core/tests/smoltcp.rs, `a_window_that_shrinks_leaves_no_timer`
 //! Kept by: core/src/tests/stalls.rs
 
 use smoltcp::phy::Device;
