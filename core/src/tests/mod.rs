@@ -29,6 +29,7 @@
 //! | retransmission: SACK blocks of the peer | `sack_scoreboard` |
 //! | retransmission: round trips, timer, tail loss probe | `retransmission_timer` |
 //! | retransmission where one segment is in flight | `single_segment` |
+//! | retransmission behind windows that close and open | `reopened_windows`, `stalls` |
 //! | retransmission without the feature `recovery` | `slow_timer` |
 //! | congestion window | `congestion` |
 //! | ICMP "fragmentation needed", "packet too big" | `path_mtu` |
@@ -113,6 +114,8 @@ mod per_source;
 mod persist;
 mod random_segments;
 mod refusing_device;
+#[cfg(feature = "recovery")]
+mod reopened_windows;
 mod repeated_segments;
 mod reset;
 #[cfg(feature = "recovery")]

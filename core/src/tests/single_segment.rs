@@ -99,6 +99,23 @@ fn two_halves_that_are_not_acknowledged_at_once_are_lost() {
     net.nothing_sent();
 }
 
+#[test]
+fn each_of_two_halves_that_a_closed_window_has_thrown_away_comes_again_once() {
+    let (mut net, mut peer) = lossy();
+    assert_eq!(asks(&mut net, &mut peer, 1033), [1033, 1545]);
+    peer.acked = 1033;
+    peer.window = 0;
+    peer.ack(&mut net);
+    net.nothing_sent();
+    peer.window = 60_000;
+    for begin in [1033, 1545] {
+        peer.ack(&mut net);
+        assert_eq!(peer.begins(&mut net), [begin]);
+    }
+    peer.ack(&mut net);
+    net.pass_in_silence(Duration::from_secs(19));
+}
+
 /// On a link that loses nothing any more, the second packet would be for nothing.
 #[test]
 fn segments_are_whole_again_after_a_thousand_buffers_without_a_retransmission() {

@@ -271,9 +271,11 @@ fn a_window_that_shrank_to_nothing_is_probed_within_a_retransmission_timeout() {
     net.wire.sent.clear();
     peer.window = 60_000;
     net.arrive(peer.segment(Plain, peer.next, Some(513), &[]));
-    // The lost tail, which may come a second time: as a retransmission, and into the window that has opened.
     let tail = peer.take(&mut net);
     assert_eq!((tail.seq, &tail.data[..]), (513, &upper(&letters(1000)[512..])[..]));
+    net.nothing_sent();
+    peer.ack(&mut net);
+    net.pass_in_silence(Duration::from_secs(19));
 }
 
 /// smoltcp's own timer, which would have to fire before it probes, was set for later and later with each timeout.

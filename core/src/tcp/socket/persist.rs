@@ -18,9 +18,10 @@ use smoltcp::time::Instant;
 use crate::cx::Cx;
 use crate::ip::device::as_room;
 use crate::tcp::demux::Tuple;
-use crate::tcp::segment::SentSegment;
+use crate::tcp::segment::{Segment, SentSegment};
 use crate::tcp::seq::Seq;
 use crate::tcp::socket::Socket;
+use crate::tcp::socket::fast_recovery::Phase;
 use crate::tcp::socket::recovery::{Numbers, Recovery};
 use crate::tcp::socket::tcb::Tcb;
 use crate::tcp::timers::NEVER;
@@ -52,6 +53,45 @@ impl Recovery {
         (self.resume, self.repeated) = (numbers.snd_una, numbers.snd_una);
         self.snd_nxt = numbers.snd_una;
         self.back = self.snd_nxt.is_before(numbers.snd_max);
+    }
+
+    /// An acknowledgement of what was acknowledged before, that closes the window, finds it closed, or opens it; `window`: before.
+    ///
+    /// What comes to a closed window is thrown away, as Linux does when its memory is full, and answered at once. So when the window
+    /// opens, the first segment is lost if it was answered, or has been under way for two round trips. Otherwise it may come yet, and
+    /// be taken: it is sent again after the timeout, as Linux does with all that a window has closed over.
+    pub(super) fn stands_still_at_closed_window(
+        &mut self,
+        now: Instant,
+        segment: &Segment<'_>,
+        numbers: Numbers,
+        window: u16,
+    ) {
+        self.troubled = true;
+        self.hears_blocks(now, segment, numbers);
+        if segment.tcp.window_len == 0 {
+            self.fast.duplicates = self.fast.duplicates.saturating_add(u8::from(segment.is_bare()));
+            if window > 0 {
+                self.timer.heard();
+            }
+            return;
+        }
+        // These do not tell of a hole: what was thrown away may be all that was in flight.
+        let answered = core::mem::take(&mut self.fast.duplicates) > 0;
+        let was_ordered = self.fast.phase != Phase::Open || self.probe.was_sent();
+        // What was answered may be what left before the retransmission, if that has left.
+        let is_lost = if was_ordered { !self.repeated.is_after(numbers.snd_una) } else { answered };
+        let is_due = is_lost || self.timer.runs_for(now) >= self.timer.two_round_trips(0);
+        // More than a probe's byte.
+        if numbers.in_flight() > 1 && is_due {
+            if self.fast.phase == Phase::Open {
+                // What is heard of all this from now on draws no other retransmission of the first segment.
+                self.fast.begin(Phase::Recovery, numbers.snd_max);
+            }
+            self.order(now, numbers);
+        } else {
+            self.timer.resume();
+        }
     }
 }
 

@@ -210,7 +210,12 @@ impl Recovery {
     }
 
     /// Takes note of SACK blocks. Returns the first one that tells of anything new.
-    fn hears_blocks(&mut self, now: Instant, segment: &Segment<'_>, numbers: Numbers) -> Option<(Seq, Seq)> {
+    pub(super) fn hears_blocks(
+        &mut self,
+        now: Instant,
+        segment: &Segment<'_>,
+        numbers: Numbers,
+    ) -> Option<(Seq, Seq)> {
         let news = self.sack.take(&segment.tcp.sack_ranges, numbers.snd_una, numbers.snd_max);
         if let Some(block) = news {
             self.timer.measure_block(now, block);
@@ -222,13 +227,8 @@ impl Recovery {
     #[cold]
     #[inline(never)]
     fn stands_still(&mut self, now: Instant, segment: &Segment<'_>, numbers: Numbers, window: u16) {
-        if window == 0 {
-            // It answers a probe of the closed window, or opens it. More than a probe's byte was in flight when the window closed
-            // over it, as Linux's does when its memory is full: it was thrown away.
-            if segment.tcp.window_len > 0 && numbers.in_flight() > 1 {
-                self.troubled = true;
-                self.order(now, numbers);
-            }
+        if window == 0 || segment.tcp.window_len == 0 {
+            self.stands_still_at_closed_window(now, segment, numbers, window);
             return;
         }
         self.troubled = true;

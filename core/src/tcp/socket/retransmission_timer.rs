@@ -169,6 +169,11 @@ impl RetransmissionTimer {
         (self.started, self.interval) = (now, interval);
     }
 
+    /// Has the timer run on after it was stopped, for the retransmission timeout.
+    pub(super) fn resume(&mut self) {
+        self.interval = self.backed_off();
+    }
+
     /// True if smoltcp's timer, which was started at the same time, may fire before this one.
     #[inline]
     pub(super) fn may_be_overtaken(&self, now: Instant) -> bool {
