@@ -118,12 +118,12 @@ fn of_a_long_segment_behind_a_hole_what_lies_beyond_the_receive_buffer_comes_aga
 #[test]
 fn the_first_segment_may_be_longer_than_a_buffer() {
     for control in [Psh, Fin] {
-        let mut net = net_from(storage(1, 64, 0), 1500, |_| {});
+        let mut net = net_from(storage(1, 270, 0), 1500, |_| {});
         let mut peer = peer(40_000);
         peer.syn(&mut net);
-        let data = letters(128);
+        let data = letters(540);
         net.arrive(peer.segment(control, 1, Some(1), &data));
-        peer.next += 128 + i32::from(control == Fin);
+        peer.next += 540 + i32::from(control == Fin);
         assert!(take_all(&mut net, &mut peer) == upper(&data));
         assert_eq!((net.stats().opened, net.stats().closed), (1, u64::from(control == Fin)));
     }
@@ -131,11 +131,11 @@ fn the_first_segment_may_be_longer_than_a_buffer() {
 
 #[test]
 fn every_buffer_size_keeps_what_it_offers() {
-    for buffer in [64, 66, 536, 1460, 4096, 65_534] {
+    for buffer in [64, 66, 268, 270, 536, 1460, 4096, 65_534] {
         let mut net = net_from(storage(1, buffer, 0), 1500, |_| {});
         let mut peer = peer(40_000);
         let window = usize::from(peer.syn(&mut net).window);
-        assert_eq!(window, (2 * buffer).min(65_535));
+        assert_eq!(window, if buffer > 268 { (2 * buffer).min(65_535) } else { buffer });
         peer.ack(&mut net);
         let data = letters(window);
         let mut echo = Vec::new();
@@ -179,6 +179,23 @@ fn a_handler_that_does_not_pass_bytes_offers_the_receive_buffer() {
     assert_eq!((&echo.data[..], echo.window), (&b"ABC"[..], 1024));
     peer.send(&mut net, Plain, b"");
     net.nothing_sent();
+}
+
+/// Linux's segments are as long as the largest window, as long as that is not more than 536 bytes.
+#[test]
+fn the_reply_to_a_whole_very_small_window_opens_a_whole_one() {
+    for (buffer, window) in [(64, 64), (100, 100), (268, 268), (270, 540), (1024, 2048)] {
+        let (mut net, mut peer) = (net_from(storage(1, buffer, 0), 1500, |_| {}), peer(40_000));
+        assert_eq!(peer.syn(&mut net).window, window);
+        peer.ack(&mut net);
+        let length = if window > 536 { window / 2 } else { window };
+        for _ in 0..10 {
+            let data = letters(usize::from(length));
+            peer.send(&mut net, Psh, &data);
+            let echo = peer.take(&mut net);
+            assert_eq!((echo.data, echo.window >= length), (upper(&data), true), "with buffers of {buffer}");
+        }
+    }
 }
 
 /// What lies in the receive buffer is passed on first, as far as there is room: then there is room behind the hole for all that

@@ -24,7 +24,7 @@ fn memory_may_be_a_static() {
         Box::leak(Box::new(MEMORY.try_lock().unwrap()));
     let mut net = net_from(claimed.storage(), 1500, |_| {});
     let mut peer = peer(40_000);
-    assert_eq!(peer.syn(&mut net).window, 512);
+    assert_eq!(peer.syn(&mut net).window, 256);
     peer.ack(&mut net);
     let data = letters(1000);
     assert!(peer.exchange(&mut net, &data, 100) == upper(&data));

@@ -11,6 +11,10 @@
 //! sends: both sides would wait. The peer is then asked for an acknowledgement, and is offered the receive buffer alone for a
 //! while. So the reply to one message opens the window for the next one, which acknowledges the reply: one segment each way
 //! for 1024 bytes. Do not be tempted to offer both again at once: the stream would fill both again.
+//!
+//! Very small buffers are offered alone. As long as no window was larger than 536 bytes, Linux's segments are as long as the
+//! largest window, not half of it, and the window of both buffers is that large only once the reply is acknowledged, which
+//! nothing would tell the peer: it would wait for its persist timer each time.
 //! Upstream: none.
 //! Shown by: core/tests/smoltcp.rs, `the_window_is_the_receive_buffer_alone`
 //! Kept by: core/src/tests/echo_window.rs
@@ -27,10 +31,13 @@ use crate::tcp::socket::Socket;
 use crate::tcp::socket::pieces::{PIECE, Piece};
 use crate::tcp::socket::tcb::{Tcb, window_to};
 
+/// Up to a window of so many bytes, Linux's segments are as long as the window (its `TCP_MSS_DEFAULT`).
+const WHOLE: u32 = 536;
+
 impl Tcb {
-    /// Offers both buffers, each of this size.
+    /// Offers both buffers, each of this size, unless the peer would wait for the whole window.
     pub(super) fn offer_both(&mut self, size: usize) {
-        self.both = Some(2 * wrapped(size));
+        self.both = Some(2 * wrapped(size)).filter(|&both| both > WHOLE);
     }
 }
 
