@@ -24,7 +24,7 @@ pub(super) fn large() -> (Net, Peer) {
 
 /// The same on this medium, and with this scale of the peer's window.
 #[track_caller]
-fn large_on(medium: Medium, scale: Option<u8>) -> (Net, Peer) {
+pub(super) fn large_on(medium: Medium, scale: Option<u8>) -> (Net, Peer) {
     // The server scales windows if its own needs it.
     let buffer = if scale.is_some() { 65_536 } else { 65_535 };
     let (mut net, mut peer) = (net_on(Wire::new(medium, 1514), storage(2, buffer, 0), |_| {}), peer(40_000));

@@ -3,11 +3,12 @@
 
 use std::vec::Vec;
 
+use smoltcp::phy::Medium;
 use smoltcp::time::Duration;
-use smoltcp::wire::TcpControl::{None as Plain, Psh};
+use smoltcp::wire::TcpControl::{Fin, None as Plain, Psh};
 
 use super::fixture::{RTO, TICK, net_from, storage};
-use super::in_flight::{MSS, acks, in_flight, large, millis, nothing_follows, send, timed_out};
+use super::in_flight::{MSS, acks, in_flight, large, large_on, millis, nothing_follows, send, timed_out};
 use super::peer::{Peer, peer};
 use super::states::open;
 
@@ -186,4 +187,19 @@ fn a_rst_in_a_recovery_stands_behind_what_was_sent_again() {
         last = peer.take(&mut net);
     }
     assert_eq!((last.control, last.seq), (smoltcp::wire::TcpControl::Rst, 1 + MSS));
+}
+
+/// Each time, smoltcp is told a time at which its timer fires. On Ethernet that may not be far ahead.
+#[test]
+fn what_is_lost_in_last_ack_is_sent_again_and_again() {
+    for medium in [Medium::Ip, Medium::Ethernet] {
+        let (mut net, mut peer) = large_on(medium, None);
+        peer.send(&mut net, Fin, b"bye");
+        assert_eq!(peer.begins(&mut net), [1]);
+        for timeouts in [1, 1, 2, 4] {
+            peer.acked = 1;
+            net.pass_in_silence(RTO * timeouts);
+            assert_eq!(peer.begins(&mut net), [1], "{medium:?}");
+        }
+    }
 }

@@ -104,7 +104,7 @@ impl Socket<'_> {
     pub(super) fn timeout<H>(&mut self, cx: &mut Cx<'_, H>) -> Instant {
         // Where smoltcp has nothing to send, it tells when its timer fires.
         match cx.interface.poll_at(cx.now, self.sockets()) {
-            at if at > cx.now && at < NEVER => at,
+            at if at > cx.now && at != NEVER => at,
             _ => self.tcb.recovery.told.max(cx.now) + LONGEST,
         }
     }
