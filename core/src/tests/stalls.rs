@@ -326,7 +326,7 @@ fn what_leaves_when_a_probe_of_our_window_opens_the_peers_is_sent_again() {
 }
 
 /// The acknowledgement of a tail loss probe tells that what left before it is lost, too. The window has closed over that: it is not
-/// sent again now, nor is it time to probe.
+/// not sent again now, nor is it time to probe. Two segments leave when it opens, as after no timeout.
 #[cfg(feature = "recovery")]
 #[test]
 fn a_loss_that_is_found_as_the_window_closes_draws_nothing() {
@@ -337,5 +337,6 @@ fn a_loss_that_is_found_as_the_window_closes_draws_nothing() {
     peer.ack(&mut net);
     net.nothing_sent();
     peer.window = 60_000;
-    assert_eq!(acks(&mut net, &mut peer, 1, &[])[0], 1 + MSS);
+    let again: &[i32] = if cfg!(feature = "many-holes") { &[1 + MSS, 1 + 2 * MSS] } else { &[1 + MSS] };
+    assert_eq!(acks(&mut net, &mut peer, 1, &[]), again);
 }
