@@ -73,7 +73,7 @@ impl Socket<'_> {
             && segment.seq() == tcb.rcv_nxt
             && acked <= tcb.snd_max.ahead_of(tcb.snd_una).cast_unsigned()
             && (acked, length) != (0, 0)
-            && tcp.window_len > 0
+            && tcp.window_len != 0
             && tcb.smoltcp_edge.ahead_of(tcb.rcv_nxt) >= length.max(1).cast_signed()
             && tcb.rcv_edge_agreed
             && matches!(tcp.control, TcpControl::None | TcpControl::Psh)
