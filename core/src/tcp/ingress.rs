@@ -114,7 +114,7 @@ impl<S> Connections<'_, S> {
         let error = TooBig::read(cx.interface.ip_packet(received)?)?;
         let id = self.demux.find(&error.tuple, self.demux.hash(&error.tuple))?;
         let slot = &mut self.slots[id];
-        (slot.phase() == Phase::Open && slot.socket.too_big(cx, &error)).then_some(id)
+        (slot.phase() == Phase::Open && slot.socket.too_big(cx.now, &error)).then_some(id)
     }
 
     /// What follows from a segment that was processed; returns the slot if its turn is due.

@@ -112,7 +112,7 @@ impl TooBig {
 impl Socket<'_> {
     /// Takes note of an error about a packet of this connection's. True if there is something to send: it quotes what is in
     /// flight, and asks for smaller packets.
-    pub(crate) fn too_big<H>(&mut self, cx: &Cx<'_, H>, error: &TooBig) -> bool {
+    pub(crate) fn too_big(&mut self, now: Instant, error: &TooBig) -> bool {
         let local = error.tuple.local;
         let mtu = u16::try_from(error.mtu.max(least_mtu(local))).unwrap_or(u16::MAX);
         let port = self.socket().local_endpoint().map(|local| local.port);
@@ -120,9 +120,8 @@ impl Socket<'_> {
         let in_flight = !error.seq.is_before(numbers.snd_una) && error.seq.is_before(numbers.snd_max);
         in_flight
             && error.length > mtu.into()
-            && usize::from(mtu) < cx.interface.capabilities().ip_mtu()
             && port == Some(error.port)
-            && self.tcb.recovery.narrows(cx.now, mtu - headers_len(local), numbers)
+            && self.tcb.recovery.narrows(now, mtu - headers_len(local), numbers)
     }
 
     /// Sends what there is to send in segments that are shorter than smoltcp would have them. None if they are not.

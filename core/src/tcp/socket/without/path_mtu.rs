@@ -1,6 +1,7 @@
 //! In place of path MTU discovery: all packets are as long as the device takes them.
 
 use smoltcp::phy::Device;
+use smoltcp::time::Instant;
 
 use crate::cx::Cx;
 use crate::ip::interface::Sent;
@@ -19,7 +20,7 @@ impl TooBig {
 }
 
 impl Socket<'_> {
-    pub(crate) fn too_big<H>(&mut self, _cx: &Cx<'_, H>, _error: &TooBig) -> bool {
+    pub(crate) fn too_big(&mut self, _now: Instant, _error: &TooBig) -> bool {
         false
     }
 
