@@ -55,12 +55,12 @@ impl Room for Thrown {
 /// Takes note of what smoltcp believes to have sent.
 struct Passed<'t> {
     tcb: &'t mut Tcb,
-    link_header: usize,
+    link_header_len: usize,
 }
 
 impl Watch for Passed<'_> {
     fn departs(&mut self, packet: &mut [u8]) {
-        if let Some(segment) = packet.get(self.link_header..).and_then(SentSegment::read) {
+        if let Some(segment) = packet.get(self.link_header_len..).and_then(SentSegment::read) {
             self.tcb.smoltcp_edge = self.tcb.edge_of(&segment);
             self.tcb.recovery.snd_nxt = segment.end;
         }
@@ -173,9 +173,9 @@ impl Socket<'_> {
     }
 
     fn throw_away<H>(&mut self, cx: &mut Cx<'_, H>, at: Instant) {
-        let link_header = if cx.interface.has_frames() { ETHERNET_HEADER_LEN } else { 0 };
+        let link_header_len = cx.interface.link_header_len();
         let Socket { sockets, tcb, .. } = self;
-        cx.interface.throw_away(at, as_room(&mut Thrown), set(sockets), &mut Passed { tcb, link_header });
+        cx.interface.throw_away(at, as_room(&mut Thrown), set(sockets), &mut Passed { tcb, link_header_len });
         self.look();
     }
 }
