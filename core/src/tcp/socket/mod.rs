@@ -264,6 +264,12 @@ impl<'a> Socket<'a> {
         segment.ack().is_some_and(|ack| ack != self.tcb.iss + 1)
     }
 
+    /// The 4-tuple, as smoltcp knows it.
+    fn tuple(&self) -> Option<Tuple> {
+        let socket = self.socket();
+        Some(Tuple { remote: socket.remote_endpoint()?, local: socket.local_endpoint()?.addr })
+    }
+
     fn is_synchronized(&self) -> bool {
         !matches!(self.standing(), Standing::HalfOpen | Standing::Closed)
     }

@@ -13,7 +13,6 @@ use smoltcp::time::{Duration, Instant};
 use crate::cx::Cx;
 use crate::ip::device::{Room, as_room};
 use crate::ip::interface::Sent;
-use crate::tcp::demux::Tuple;
 use crate::tcp::segment::{Built, Segment, build};
 use crate::tcp::seq::wrapped;
 use crate::tcp::socket::Socket;
@@ -163,11 +162,5 @@ impl Socket<'_> {
     fn can_repeat(&self) -> bool {
         let longest = usize::from(self.tcb.recovery.smss).min(self.send_queue());
         longest > 0 && longest <= self.tcb.snd_wnd() && self.state() != State::LastAck
-    }
-
-    /// The 4-tuple, as smoltcp knows it.
-    pub(super) fn tuple(&self) -> Option<Tuple> {
-        let socket = self.socket();
-        Some(Tuple { remote: socket.remote_endpoint()?, local: socket.local_endpoint()?.addr })
     }
 }

@@ -11,7 +11,6 @@
 use smoltcp::time::{Duration, Instant};
 
 use crate::cx::Cx;
-use crate::tcp::demux::Tuple;
 use crate::tcp::segment::{Built, Segment, build};
 use crate::tcp::seq::{Seq, wrapped};
 use crate::tcp::socket::Socket;
@@ -87,11 +86,9 @@ impl Socket<'_> {
 
     /// Has smoltcp believe that SND.WND is this.
     pub(super) fn show_window<H>(&mut self, cx: &mut Cx<'_, H>, shown: u32) {
-        let socket = self.socket();
-        let (Some(remote), Some(local)) = (socket.remote_endpoint(), socket.local_endpoint()) else {
+        let Some(tuple) = self.tuple() else {
             return;
         };
-        let tuple = Tuple { remote, local: local.addr };
         let mut tcp = self.last_ack(tuple);
         let shown = u16::try_from(shown >> self.tcb.snd_shift).unwrap_or(u16::MAX);
         let link_header = cx.interface.link_header(tuple.local);
