@@ -176,6 +176,27 @@ impl RxToken for Received<'_> {
     }
 }
 
+/// Room for a packet of at most `N` bytes, which does not leave.
+#[cfg(feature = "recovery")]
+pub(crate) struct Written<const N: usize>(pub(crate) Vec<u8, N>);
+
+#[cfg(feature = "recovery")]
+impl<const N: usize> Room for Written<N> {
+    fn send(&mut self, length: usize, write: &mut dyn FnMut(&mut [u8])) {
+        // Cannot fail where no packet is longer.
+        let _ = self.0.resize(length, 0);
+        write(&mut self.0);
+    }
+
+    fn is_left(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn erased(&mut self) -> &mut dyn Room {
+        self
+    }
+}
+
 /// A transmit token for smoltcp: what leaves through it is counted, shown to somebody, and given its checksums.
 pub(crate) struct Watched<'s, R: ?Sized> {
     pub(crate) room: &'s mut R,

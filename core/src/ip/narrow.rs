@@ -9,28 +9,9 @@ use smoltcp::iface::{self, SocketSet};
 use smoltcp::time::Instant;
 use smoltcp::wire::{EthernetAddress, EthernetFrame, IpAddress, IpCidr};
 
-use crate::ip::device::{LONGEST_ANSWER, Room, inject};
+use crate::ip::device::{LONGEST_ANSWER, Room, Written, inject};
 use crate::ip::interface::{Interface, make};
 use crate::ip::neighbours::announcement;
-
-/// Room for a frame that does not leave.
-struct Written(Vec<u8, LONGEST_ANSWER>);
-
-impl Room for Written {
-    fn send(&mut self, length: usize, write: &mut dyn FnMut(&mut [u8])) {
-        // Cannot fail: it is the answer to a segment without payload.
-        let _ = self.0.resize(length, 0);
-        write(&mut self.0);
-    }
-
-    fn is_left(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn erased(&mut self) -> &mut dyn Room {
-        self
-    }
-}
 
 impl Interface {
     /// The hardware address of the next hop on the way to the sender of this segment, which is for no connection. None if it is
@@ -41,7 +22,7 @@ impl Interface {
         segment: &[u8],
         tx: &mut dyn Room,
     ) -> Option<EthernetAddress> {
-        let (mut written, sent) = (Written(Vec::new()), self.packets_sent);
+        let (mut written, sent) = (Written(Vec::<u8, LONGEST_ANSWER>::new()), self.packets_sent);
         self.process_without_sockets(now, segment, &mut written);
         self.packets_sent = sent;
         let Written(frame) = written;

@@ -17,7 +17,7 @@ use smoltcp::time::Instant;
 use smoltcp::wire::ETHERNET_HEADER_LEN;
 
 use crate::cx::Cx;
-use crate::ip::device::{Room, Watch, as_room};
+use crate::ip::device::{Room, Watch, Written, as_room};
 use crate::ip::interface::Sent;
 use crate::tcp::segment::SentSegment;
 use crate::tcp::seq::{Seq, wrapped};
@@ -31,26 +31,6 @@ const LONGEST: usize = 1460;
 const PACKET: usize = ETHERNET_HEADER_LEN + 40 + 20 + LONGEST;
 /// What is sent or thrown away in a turn: then others get theirs.
 const SEGMENTS_A_TURN: usize = 64;
-
-/// Room for a packet that does not leave.
-struct Thrown;
-
-impl Room for Thrown {
-    fn send(&mut self, length: usize, write: &mut dyn FnMut(&mut [u8])) {
-        let mut packet = Vec::<u8, PACKET>::new();
-        // Cannot fail: `can_skip` has looked.
-        let _ = packet.resize(length, 0);
-        write(&mut packet);
-    }
-
-    fn is_left(&self) -> bool {
-        true
-    }
-
-    fn erased(&mut self) -> &mut dyn Room {
-        self
-    }
-}
 
 /// Takes note of what smoltcp believes to have sent.
 struct Passed<'t> {
@@ -175,7 +155,9 @@ impl Socket<'_> {
     fn throw_away<H>(&mut self, cx: &mut Cx<'_, H>, at: Instant) {
         let link_header_len = cx.interface.link_header_len();
         let Socket { sockets, tcb, .. } = self;
-        cx.interface.throw_away(at, as_room(&mut Thrown), set(sockets), &mut Passed { tcb, link_header_len });
+        // No segment is longer: `can_skip` has looked.
+        let mut thrown = Written(Vec::<u8, PACKET>::new());
+        cx.interface.throw_away(at, as_room(&mut thrown), set(sockets), &mut Passed { tcb, link_header_len });
         self.look();
     }
 }
