@@ -192,6 +192,12 @@ pub(crate) fn bare_ack(ports: (u16, u16), seq: Seq, ack: Seq, window: u16) -> Tc
     }
 }
 
+/// A byte to the left of the receiver's window, where `next` is expected: it is answered with an acknowledgement, and not taken
+/// (RFC 9293, section 3.10.7.4).
+pub(crate) fn old_byte(ports: (u16, u16), next: Seq, ack: Seq, window: u16) -> TcpRepr<'static> {
+    TcpRepr { payload: &[0], ..bare_ack(ports, next - 1, ack, window) }
+}
+
 /// The packet with the segment `tcp`, its addresses and link header those of `way`. `N`: the room for headers and payload, as
 /// in [`Built`].
 pub(crate) fn build<const N: usize>(way: &Segment<'_>, tcp: &TcpRepr<'_>) -> Vec<u8, N> {

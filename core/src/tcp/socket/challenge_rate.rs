@@ -10,11 +10,11 @@
 //! Kept by: core/src/tests/repeated_segments.rs
 
 use smoltcp::time::{Duration, Instant};
-use smoltcp::wire::{TcpControl, TcpRepr};
+use smoltcp::wire::TcpControl;
 
 use crate::cx::Cx;
 use crate::ip::device::Room;
-use crate::tcp::segment::{Built, Segment, bare_ack, build};
+use crate::tcp::segment::{Built, Segment, build, old_byte};
 use crate::tcp::seq::Seq;
 use crate::tcp::socket::Socket;
 
@@ -80,17 +80,20 @@ impl Socket<'_> {
         }
     }
 
-    /// Has smoltcp send an acknowledgement: it answers a byte to the left of the window each time, and changes nothing.
+    /// Has smoltcp send an acknowledgement.
     fn answer<H>(&mut self, cx: &mut Cx<'_, H>, segment: &Segment<'_>, tx: &mut (impl Room + ?Sized)) {
-        let ports = (segment.tcp.src_port, segment.tcp.dst_port);
-        let (left, window) = (self.tcb.rcv_nxt - 1, segment.tcp.window_len);
         // smoltcp has been shown an acknowledgement that is news, and answers none that is older.
         let is_new = |ack: &Seq| {
             cfg!(feature = "recovery") && ack.is_after(self.tcb.snd_una) && !ack.is_after(self.tcb.snd_max)
         };
         let ack = segment.ack().filter(is_new).unwrap_or(self.tcb.snd_una);
-        let tcp = TcpRepr { payload: &[0], ..bare_ack(ports, left, ack, window) };
-        let byte: Built = build(segment, &tcp);
+        let byte = self.old_byte(segment, ack, segment.tcp.window_len);
         self.feed_apart(cx, &byte, tx);
+    }
+
+    /// [`old_byte`] from the sender of `way`: smoltcp answers it with an acknowledgement each time, and changes nothing.
+    pub(super) fn old_byte(&self, way: &Segment<'_>, ack: Seq, window: u16) -> Built {
+        let ports = (way.tcp.src_port, way.tcp.dst_port);
+        build(way, &old_byte(ports, self.tcb.rcv_nxt, ack, window))
     }
 }

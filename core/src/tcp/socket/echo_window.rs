@@ -25,7 +25,7 @@ use smoltcp::wire::{TcpControl, TcpRepr};
 use crate::cx::Cx;
 use crate::ip::device::Room;
 use crate::tcp::demux::Tuple;
-use crate::tcp::segment::{Built, Segment, SentSegment, bare_ack, build, send_back};
+use crate::tcp::segment::{Segment, SentSegment, build, old_byte, send_back};
 use crate::tcp::seq::wrapped;
 use crate::tcp::socket::Socket;
 use crate::tcp::socket::pieces::{PIECE, Piece};
@@ -103,8 +103,7 @@ impl Socket<'_> {
         let tcb = &self.tcb;
         let ports = (segment.tcp.dst_port, segment.tcp.src_port);
         let window = window_to(tcb.rcv_edge, tcb.rcv_nxt, tcb.rcv_shift);
-        let ack = bare_ack(ports, tcb.snd_una - 1, tcb.rcv_nxt, window);
-        send_back(cx.interface, segment, &TcpRepr { payload: &[0], ..ack }, tx);
+        send_back(cx.interface, segment, &old_byte(ports, tcb.snd_una, tcb.rcv_nxt, window), tx);
     }
 
     /// Asks the peer for an acknowledgement after egress, where both sides would wait. Not on Ethernet, where a segment that is no
@@ -136,13 +135,10 @@ impl Socket<'_> {
             && self.judge_numbers(segment).is_none()
     }
 
-    /// Has smoltcp notice the room in its receive buffer, as it does when it answers a byte to the left of the window.
+    /// Has smoltcp notice the room in its receive buffer, as it does when it answers an old byte.
     pub(crate) fn refresh_window<H>(&mut self, cx: &mut Cx<'_, H>, segment: &Segment<'_>) {
-        let ports = (segment.tcp.src_port, segment.tcp.dst_port);
-        let (seq, ack) = (self.tcb.rcv_nxt - 1, self.tcb.snd_una);
-        let old_byte = TcpRepr { payload: &[0], ..bare_ack(ports, seq, ack, self.tcb.peer_window) };
-        let packet: Built = build(segment, &old_byte);
-        self.inject(cx, &packet);
+        let byte = self.old_byte(segment, self.tcb.snd_una, self.tcb.peer_window);
+        self.inject(cx, &byte);
         let free = self.socket().recv_capacity() - self.recv_queue();
         let window = (wrapped(free) >> self.tcb.rcv_shift).min(u16::MAX.into()) << self.tcb.rcv_shift;
         self.tcb.smoltcp_edge = self.tcb.rcv_nxt + window;

@@ -13,7 +13,7 @@ use smoltcp::time::{Duration, Instant};
 use crate::cx::Cx;
 use crate::ip::device::{Room, as_room};
 use crate::ip::interface::Sent;
-use crate::tcp::segment::{Built, Segment, build};
+use crate::tcp::segment::Segment;
 use crate::tcp::seq::wrapped;
 use crate::tcp::socket::Socket;
 use crate::tcp::timers::NEVER;
@@ -149,11 +149,9 @@ impl Socket<'_> {
             return Some(Sent::Blocked);
         };
         let link_header = cx.interface.link_header(tuple.local);
-        let mut tcp = self.last_ack(tuple);
-        tcp.seq_number = (self.tcb.rcv_nxt - 1).into();
-        tcp.payload = &[0];
-        let probe: Built = build(&Segment { packet: &[], link_header: &link_header, tuple, tcp }, &tcp);
-        self.feed_apart(cx, &probe, as_room(&mut Some(token)));
+        let way = Segment { packet: &[], link_header: &link_header, tuple, tcp: self.last_ack(tuple) };
+        let byte = self.old_byte(&way, self.tcb.snd_una, self.tcb.peer_window);
+        self.feed_apart(cx, &byte, as_room(&mut Some(token)));
         None
     }
 
