@@ -12,7 +12,7 @@ use crate::ip::announce::Announcer;
 use crate::ip::arp;
 use crate::ip::device::{Room, Watch};
 use crate::ip::frame::Frame;
-use crate::ip::interface::{Interface, Sent};
+use crate::ip::interface::{Interface, NoAnswer, Sent};
 use crate::ip::link::Link;
 #[cfg(feature = "ipv6")]
 use crate::ip::mld;
@@ -27,9 +27,8 @@ use crate::tcp::timers::NEVER;
 pub(crate) struct Duties {
     own: EthernetAddress,
     announcer: Announcer,
-    /// Set if smoltcp sent no answer to the packet that [`Interface::answer`] was last called with: true if it asked for the
-    /// neighbour.
-    unanswered: Option<bool>,
+    /// Set if smoltcp sent no answer to the packet that [`Interface::answer`] was last called with.
+    unanswered: Option<NoAnswer>,
 }
 
 impl Duties {
@@ -139,13 +138,16 @@ impl Interface {
         let mut answered = Answered::default();
         self.process(now, (packet, tx), &mut SocketSet::new(&mut [][..]), &mut answered);
         if let Some(link) = &mut self.link {
-            link.duties.unanswered = (!answered.with_an_answer).then_some(answered.with_a_question);
+            link.duties.unanswered = match answered {
+                Answered { with_an_answer: true, .. } => None,
+                Answered { with_a_question: true, .. } => Some(NoAnswer::Asked),
+                _ => Some(NoAnswer::Silent),
+            };
         }
     }
 
-    /// Some if the last packet that was to be [answered](Self::answer) was not: true if its neighbour was asked for,
-    /// false if it wants no answer, or if another neighbour was asked for within the last second.
-    pub(crate) fn take_unanswered(&mut self) -> Option<bool> {
+    /// Some if the last packet that was to be [answered](Self::answer) was not.
+    pub(crate) fn take_unanswered(&mut self) -> Option<NoAnswer> {
         self.link.as_mut()?.duties.unanswered.take()
     }
 

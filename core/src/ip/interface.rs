@@ -45,6 +45,16 @@ pub(crate) enum Sent {
     Blocked,
 }
 
+/// What smoltcp did about a packet that is to be answered, and was not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(feature = "ethernet-duties"), expect(dead_code, reason = "without it, the packet is lost"))]
+pub(crate) enum NoAnswer {
+    /// It asked for the neighbour.
+    Asked,
+    /// Nothing: the packet wants no answer, or another neighbour was asked for within the last second.
+    Silent,
+}
+
 impl Interface {
     /// The configuration must have been checked; `capabilities` are the device's own.
     pub(crate) fn new(

@@ -6,6 +6,7 @@
 
 use smoltcp::time::{Duration, Instant};
 
+use crate::ip::interface::NoAnswer;
 use crate::tcp::timers::NEVER;
 
 /// smoltcp asks for one neighbour a second, all in all; this one is asked for as often as RFC 4861 has it (section 10,
@@ -31,16 +32,15 @@ impl<'a> Unanswered<'a> {
         Unanswered { room, length: 0, attempts: 0, again_at: NEVER, refused: false }
     }
 
-    /// Keeps a packet that was not answered. `asked`: its neighbour was asked for; otherwise it may want no answer, or others
-    /// were asked for just now, and it does not take the place of another.
-    pub(crate) fn keep(&mut self, now: Instant, packet: &[u8], asked: bool) {
-        if !asked && self.attempts > 0 {
+    /// Keeps a packet that was not answered. One that may want no answer does not take the place of another.
+    pub(crate) fn keep(&mut self, now: Instant, packet: &[u8], why: NoAnswer) {
+        if why == NoAnswer::Silent && self.attempts > 0 {
             return;
         }
         if let Some(room) = self.room.get_mut(..packet.len()) {
             room.copy_from_slice(packet);
             self.length = packet.len();
-            self.attempts = ATTEMPTS + u8::from(!asked);
+            self.attempts = ATTEMPTS + u8::from(why == NoAnswer::Silent);
             self.again_at = now + AGAIN;
         }
     }
@@ -85,6 +85,7 @@ impl<'a> Unanswered<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::NoAnswer::{Asked, Silent};
     use super::*;
 
     const NOW: Instant = Instant::from_millis_const(1000);
@@ -94,7 +95,7 @@ mod tests {
         let mut room = [0; 4];
         let mut kept = Unanswered::new(&mut room);
         assert_eq!((kept.packet(), kept.deadline()), (None, NEVER));
-        kept.keep(NOW, b"ping", true);
+        kept.keep(NOW, b"ping", Asked);
         assert_eq!((kept.packet(), kept.deadline()), (Some(&b"ping"[..]), NOW + AGAIN));
         assert!(!kept.is_due(NOW));
         assert!(kept.packet().is_some());
@@ -106,7 +107,7 @@ mod tests {
     fn an_attempt_that_the_device_refused_is_none() {
         let mut room = [0; 4];
         let mut kept = Unanswered::new(&mut room);
-        kept.keep(NOW, b"ping", true);
+        kept.keep(NOW, b"ping", Asked);
         for _ in 0..9 {
             kept.refused();
             assert!(kept.deadline() <= NOW && kept.is_due(NOW));
@@ -118,9 +119,9 @@ mod tests {
     fn its_neighbour_is_asked_for_three_times() {
         let mut room = [0; 4];
         let mut kept = Unanswered::new(&mut room);
-        for asked in [true, false] {
-            kept.keep(NOW, b"ping", asked);
-            let mut times = u8::from(asked);
+        for why in [Asked, Silent] {
+            kept.keep(NOW, b"ping", why);
+            let mut times = u8::from(why == Asked);
             while kept.packet().is_some() {
                 times += u8::from(kept.is_due(kept.deadline()));
             }
@@ -132,12 +133,12 @@ mod tests {
     fn the_latest_is_kept_but_not_one_that_may_want_no_answer() {
         let mut room = [0; 4];
         let mut kept = Unanswered::new(&mut room);
-        kept.keep(NOW, b"a", true);
-        kept.keep(NOW, b"bc", true);
+        kept.keep(NOW, b"a", Asked);
+        kept.keep(NOW, b"bc", Asked);
         assert_eq!(kept.packet(), Some(&b"bc"[..]));
-        kept.keep(NOW, b"d", false);
+        kept.keep(NOW, b"d", Silent);
         assert_eq!(kept.packet(), Some(&b"bc"[..]));
-        kept.keep(NOW, b"too long", true);
+        kept.keep(NOW, b"too long", Asked);
         assert_eq!(kept.packet(), Some(&b"bc"[..]));
     }
 }

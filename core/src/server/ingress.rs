@@ -40,8 +40,8 @@ impl<H: Handler> Server<'_, H> {
             let before = events::drops(&self.stats);
             let turn = self.admit(now, packet, &mut tx);
             events::dropped(before, &self.stats, packet, self.interface.has_frames());
-            if let Some(asked) = self.interface.take_unanswered() {
-                self.unanswered.keep(now, packet, asked);
+            if let Some(why) = self.interface.take_unanswered() {
+                self.unanswered.keep(now, packet, why);
             }
             turn
         }))

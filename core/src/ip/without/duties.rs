@@ -6,7 +6,7 @@ use smoltcp::time::Instant;
 use smoltcp::wire::{EthernetAddress, EthernetFrame, EthernetProtocol};
 
 use crate::ip::device::Room;
-use crate::ip::interface::{Interface, Sent};
+use crate::ip::interface::{Interface, NoAnswer, Sent};
 use crate::tcp::timers::NEVER;
 
 #[derive(Debug)]
@@ -34,7 +34,7 @@ impl Interface {
         self.process_without_sockets(now, packet, tx);
     }
 
-    pub(crate) fn take_unanswered(&mut self) -> Option<bool> {
+    pub(crate) fn take_unanswered(&mut self) -> Option<NoAnswer> {
         None
     }
 

@@ -4,6 +4,7 @@ use core::marker::PhantomData;
 
 use smoltcp::time::Instant;
 
+use crate::ip::interface::NoAnswer;
 use crate::tcp::timers::NEVER;
 
 #[derive(Debug)]
@@ -14,7 +15,7 @@ impl<'a> Unanswered<'a> {
         Unanswered(PhantomData)
     }
 
-    pub(crate) fn keep(&mut self, _now: Instant, _packet: &[u8], _asked: bool) {}
+    pub(crate) fn keep(&mut self, _now: Instant, _packet: &[u8], _why: NoAnswer) {}
 
     pub(crate) fn packet(&self) -> Option<&[u8]> {
         None
