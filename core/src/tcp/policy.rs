@@ -38,7 +38,7 @@ pub(crate) struct Deadlines {
     begun: Instant,
     /// A segment of the peer was processed.
     heard: Instant,
-    /// Something was acknowledged, or there was nothing to acknowledge, or the peer said that its window is closed.
+    /// The peer kept us waiting for nothing ([`Progress::keeps_up`]).
     progress: Instant,
     /// A payload byte made its way in either direction.
     payload: Instant,
@@ -99,7 +99,7 @@ impl Deadlines {
     pub(crate) fn heard(&mut self, now: Instant, progress: Progress) {
         self.heard = now;
         self.probe_at = now + PROBE;
-        if progress.acked {
+        if progress.keeps_up {
             self.progress = now;
         }
         if progress.payload {

@@ -46,8 +46,9 @@ pub(crate) enum Arrival {
 /// What a segment has brought about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Progress {
-    /// Something was acknowledged, or there is nothing to acknowledge, or the peer says that its window is closed.
-    pub(crate) acked: bool,
+    /// The peer keeps us waiting for nothing: it has acknowledged something, or there is nothing to acknowledge, or it says that its
+    /// window is closed.
+    pub(crate) keeps_up: bool,
     /// A payload byte made its way in either direction.
     pub(crate) payload: bool,
     /// All that was received is answered, all that was sent is acknowledged, and the peer's window is open.
@@ -231,7 +232,7 @@ impl Socket<'_> {
             && self.recv_queue() == 0
             && segment.tcp.payload.is_empty()
             && segment.tcp.window_len > 0;
-        Progress { acked: acked || content, payload: acked || received, at_rest }
+        Progress { keeps_up: acked || content, payload: acked || received, at_rest }
     }
 
     /// The same, not inlined, for all segments but the predicted ones.
