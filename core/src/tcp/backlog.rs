@@ -49,35 +49,36 @@ impl<S> Connections<'_, S> {
         segment: &Segment<'_>,
         hash: u32,
     ) -> Found {
-        let opens = segment.tcp.control == TcpControl::Syn && segment.tcp.ack_number.is_none();
-        let result = match found {
-            Some(id) if !self.slots[id].socket.is_doubtful(segment) => return Found::Connection(id),
-            // RFC 9293, section 3.10.7.2: LISTEN drops what is neither RST, ACK nor SYN.
-            None if segment.tcp.ack_number.is_none() && !opens => {
-                cx.stats.drop(DropReason::Unacceptable);
-                None
-            }
-            None if opens => {
+        let has_ack = segment.tcp.ack_number.is_some();
+        match found {
+            Some(id) if !self.slots[id].socket.is_doubtful(segment) => Found::Connection(id),
+            None if !has_ack && segment.tcp.control == TcpControl::Syn => {
                 let free = self.allocate(cx, &segment.tuple);
-                free.and_then(|id| self.begin(cx, id, segment, hash, None)).map(Found::New)
+                let begun = free.and_then(|id| self.begin(cx, id, segment, hash, None));
+                begun.map_or(Found::Dropped, Found::New)
+            }
+            // RFC 9293, section 3.10.7.2: LISTEN drops what is neither RST, ACK nor SYN.
+            None if !has_ack => {
+                cx.stats.drop(DropReason::Unacceptable);
+                Found::Dropped
             }
             _ => match self.recognise(cx.now, segment) {
                 // In place of a half-open connection with the same SYN only.
                 Recognition::First(kind) if found.is_none_or(|id| self.expects(id, segment)) => {
                     found.into_iter().for_each(|id| self.release(cx, id, Why::Over));
                     let free = self.allocate(cx, &segment.tuple);
-                    free.and_then(|id| self.reconstruct(cx, id, segment, hash, kind)).map(Found::Connection)
+                    let revived = free.and_then(|id| self.reconstruct(cx, id, segment, hash, kind));
+                    revived.map_or(Found::Dropped, Found::Connection)
                 }
                 Recognition::Later => {
                     cx.stats.drop(DropReason::Unacceptable);
-                    None
+                    Found::Dropped
                 }
                 Recognition::First(_) | Recognition::Unknown => {
-                    return found.map_or(Found::Nothing, Found::Connection);
+                    found.map_or(Found::Nothing, Found::Connection)
                 }
             },
-        };
-        result.unwrap_or(Found::Dropped)
+        }
     }
 
     /// True if the source of a SYN may have one more connection; otherwise the SYN is dropped, as by a full backlog.
