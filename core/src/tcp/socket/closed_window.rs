@@ -1,11 +1,14 @@
-//! smoltcp does not look at the acknowledgement and the window of a segment that stands outside its closed window, nor at those
-//! of an empty segment at the right edge of its window, nor at those of one that has come before.
+//! smoltcp does not look at the acknowledgement and the window of some segments:
 //!
-//! RFC 9293, section 3.10.7.4, has a "special allowance" for the former. Without it, neither side may notice for a minute that
-//! the other one has room again: their probes are such segments. The latter come from a peer that has filled our window: when
-//! one of its segments is lost, all that it acknowledges until it is sent again stands at the edge, and Linux accepts it there.
-//! The last come from a peer that has got what we sent, but no acknowledgement of what it sent, and sends that again or probes:
-//! where its own acknowledgement was lost, this is the next one. Linux looks at that of a segment which ends at RCV.NXT.
+//! 1. One that stands outside smoltcp's closed window. The probes of both sides are such segments: without their acknowledgement and
+//!    window, neither side may notice for a minute that the other one has room again.
+//! 2. An empty one at the right edge of smoltcp's window. It comes from a peer that has filled our window: when one of its segments
+//!    is lost, all that it acknowledges until that is sent again stands at the edge.
+//! 3. One that has come before. It comes from a peer that has got what we sent, but no acknowledgement of what it sent, and sends that
+//!    again or probes. Where the peer's own acknowledgement was lost, this is the next one.
+//!
+//! RFC 9293, section 3.10.7.4, has a "special allowance" for the first kind. Linux accepts the second kind, and looks at the
+//! acknowledgement of a segment of the third kind that ends at RCV.NXT.
 //! Upstream: none.
 //! Shown by: core/tests/smoltcp.rs, `the_ack_of_a_segment_at_a_closed_window_is_ignored`,
 //! `the_window_of_a_keep_alive_is_ignored`, `an_ack_at_the_right_edge_is_ignored`,
