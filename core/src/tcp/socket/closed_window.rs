@@ -19,7 +19,7 @@
 use smoltcp::socket::tcp::State;
 use smoltcp::wire::TcpControl;
 
-use crate::tcp::segment::{Segment, bare_ack};
+use crate::tcp::segment::{Built, Segment, bare_ack, build};
 use crate::tcp::seq::Seq;
 use crate::tcp::socket::{Socket, old_window};
 
@@ -68,13 +68,8 @@ impl Socket<'_> {
     }
 
     /// The segment that tells smoltcp the news.
-    pub(super) fn window_update(
-        &self,
-        segment: &Segment<'_>,
-        ack: Seq,
-        window: u16,
-    ) -> crate::tcp::segment::Built {
+    pub(super) fn window_update(&self, segment: &Segment<'_>, ack: Seq, window: u16) -> Built {
         let ports = (segment.tcp.src_port, segment.tcp.dst_port);
-        crate::tcp::segment::build(segment, &bare_ack(ports, self.tcb.rcv_nxt, ack, window))
+        build(segment, &bare_ack(ports, self.tcb.rcv_nxt, ack, window))
     }
 }

@@ -9,6 +9,8 @@
 //! `a_fast_retransmission_is_due_on_the_next_connection`
 //! Kept by: core/src/tests/reset.rs, core/src/tests/arp.rs
 
+use smoltcp::wire::TcpRepr;
+
 use crate::tcp::demux::Tuple;
 use crate::tcp::segment::{Built, Segment, bare_ack, build};
 use crate::tcp::socket::Socket;
@@ -26,7 +28,7 @@ impl Socket<'_> {
     }
 
     /// An empty segment from the peer that says what it said last.
-    pub(super) fn last_ack(&self, tuple: Tuple) -> smoltcp::wire::TcpRepr<'static> {
+    pub(super) fn last_ack(&self, tuple: Tuple) -> TcpRepr<'static> {
         let own_port = self.socket().local_endpoint().map_or(0, |local| local.port);
         let tcb = &self.tcb;
         bare_ack((tuple.remote.port, own_port), tcb.rcv_nxt, tcb.snd_una, tcb.peer_window)
