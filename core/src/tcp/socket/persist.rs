@@ -50,7 +50,7 @@ impl Recovery {
     /// smoltcp has gone back to SND.UNA behind a closed window: what is in flight is taken to be lost, as after a timeout.
     pub(super) fn goes_back(&mut self, numbers: Numbers) {
         self.times_out(numbers);
-        (self.resume, self.repeated) = (numbers.snd_una, numbers.snd_una);
+        (self.resume, self.high_rxt) = (numbers.snd_una, numbers.snd_una);
         self.snd_nxt = numbers.snd_una;
         self.back = self.snd_nxt.is_before(numbers.snd_max);
     }
@@ -80,7 +80,7 @@ impl Recovery {
         let answered = core::mem::take(&mut self.fast.duplicates) > 0;
         let was_ordered = self.fast.phase != Phase::Open || self.probe.was_sent();
         // What was answered may be what left before the retransmission, if that has left.
-        let is_lost = if was_ordered { !self.repeated.is_after(numbers.snd_una) } else { answered };
+        let is_lost = if was_ordered { !self.high_rxt.is_after(numbers.snd_una) } else { answered };
         let is_due = is_lost || self.timer.runs_for(now) >= self.timer.two_round_trips(0);
         // More than a probe's byte.
         if numbers.in_flight() > 1 && is_due {

@@ -38,10 +38,15 @@ impl Recovery {
         }
     }
 
+    /// One past the last byte that was sent again or acknowledged: HighRxt, or SND.UNA where that is ahead of it.
+    pub(super) fn repeated_to(&self, snd_una: Seq) -> Seq {
+        self.high_rxt.max(snd_una)
+    }
+
     /// How much is in the network (RFC 6675, section 4): what was sent, less what has arrived, and less what is lost and was not sent again.
     fn pipe(&self, numbers: Numbers) -> u32 {
         let Numbers { snd_una, snd_max } = numbers;
-        let repeated = self.repeated(snd_una);
+        let repeated = self.repeated_to(snd_una);
         let lost = match self.fast.phase {
             Phase::Open => 0,
             Phase::Recovery | Phase::Loss => {

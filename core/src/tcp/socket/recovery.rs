@@ -39,17 +39,18 @@ pub(crate) struct Recovery {
     pub(super) back: bool,
     /// The closed window is to be probed, as soon as the device has room.
     pub(super) probes_window: bool,
-    /// HighRxt (RFC 6675, section 2): one past the highest byte that was sent again, since SND.UNA was last.
-    pub(super) repeated: Seq,
+    /// HighRxt (RFC 6675, section 2): one past the highest byte that was sent again, since that was last begun at SND.UNA.
+    pub(super) high_rxt: Seq,
     /// Something has been lost, or seemed to be, since all was acknowledged.
     pub(super) troubled: bool,
     /// Something has been lost on this connection.
     pub(super) lossy: bool,
     /// SND.NXT as smoltcp has it.
     pub(super) snd_nxt: Seq,
-    /// The acknowledgement that left last, and that which left last with data.
-    pub(super) acked: Seq,
-    pub(super) answered: Seq,
+    /// Last.ACK.sent (RFC 7323, section 4.3): the acknowledgement number of the last segment that left.
+    pub(super) last_ack_sent: Seq,
+    /// The same of the last segment with data.
+    pub(super) last_ack_with_data: Seq,
     /// The farthest time that smoltcp was told.
     pub(super) told: Instant,
 }
@@ -74,12 +75,12 @@ impl Recovery {
             under_way: false,
             back: false,
             probes_window: false,
-            repeated: Seq(0),
+            high_rxt: Seq(0),
             troubled: false,
             lossy: false,
             snd_nxt: Seq(0),
-            acked: Seq(0),
-            answered: Seq(0),
+            last_ack_sent: Seq(0),
+            last_ack_with_data: Seq(0),
             told: Instant::ZERO,
         }
     }
@@ -87,14 +88,14 @@ impl Recovery {
     /// Takes note of a segment that leaves; `numbers`: as they are before it.
     #[cfg_attr(feature = "fast", inline(always))]
     pub(super) fn departs(&mut self, now: Instant, segment: &SentSegment, numbers: Numbers) {
-        self.acked = segment.ack;
+        self.last_ack_sent = segment.ack;
         if segment.end == segment.seq {
             if !self.back {
                 self.snd_nxt = segment.seq;
             }
             return;
         }
-        self.answered = segment.ack;
+        self.last_ack_with_data = segment.ack;
         let idle = self.is_idle(numbers.snd_una);
         if self.under_way && segment.seq == numbers.snd_una {
             self.under_way = false;
@@ -129,13 +130,8 @@ impl Recovery {
     #[inline(never)]
     fn repeats(&mut self, segment: &SentSegment, numbers: Numbers) {
         self.timer.repeats(segment.seq, segment.end);
-        self.repeated = self.repeated(numbers.snd_una).max(segment.end);
+        self.high_rxt = self.repeated_to(numbers.snd_una).max(segment.end);
         self.back = self.snd_nxt.is_before(numbers.snd_max);
-    }
-
-    /// `repeated`, or SND.UNA where that is ahead of it.
-    pub(super) fn repeated(&self, snd_una: Seq) -> Seq {
-        self.repeated.max(snd_una)
     }
 
     /// SND.NXT.
@@ -201,7 +197,7 @@ impl Recovery {
             self.window.halve(numbers.in_flight(), self.smss);
             self.fast.begin(Phase::Loss, self.fast.mark());
             self.order(now, numbers);
-        } else if partial && !self.back && !numbers.snd_una.is_before(self.repeated) {
+        } else if partial && !self.back && !numbers.snd_una.is_before(self.high_rxt) {
             self.order(now, numbers);
         } else {
             self.wait(now, numbers);
@@ -250,7 +246,7 @@ impl Recovery {
                     self.timer.hasten(now, TailLossProbe::reordering(&self.timer));
                 }
             } else {
-                if news.is_some_and(|block| block.0.is_before(self.repeated)) {
+                if news.is_some_and(|block| block.0.is_before(self.high_rxt)) {
                     // What was sent again behind the first segment has arrived before it.
                     self.timer.hasten(now, self.probe.reordering_again(&self.timer));
                 }
@@ -262,7 +258,7 @@ impl Recovery {
 
     /// In a recovery, has holes filled that SACK has told of since (RFC 6675, section 5, step C).
     fn fill_new_holes(&mut self, numbers: Numbers) {
-        let repeated = self.repeated(numbers.snd_una);
+        let repeated = self.repeated_to(numbers.snd_una);
         let new = self.fast.phase == Phase::Recovery
             && self.sack.has_hole(repeated, self.sack.highest(numbers.snd_una));
         if new && !self.back && !self.ordered {
@@ -287,7 +283,7 @@ impl Recovery {
 
     /// Orders the retransmission of what is lost, from the first segment on, and starts the timer for it.
     pub(super) fn order(&mut self, now: Instant, numbers: Numbers) {
-        (self.ordered, self.resume, self.repeated) = (true, numbers.snd_una, numbers.snd_una);
+        (self.ordered, self.resume, self.high_rxt) = (true, numbers.snd_una, numbers.snd_una);
         self.fast.retransmits(numbers.snd_max);
         self.wait(now, numbers);
     }

@@ -141,7 +141,7 @@ impl Socket<'_> {
         let tcb = &self.tcb;
         let room = wrapped(self.socket().recv_capacity() - self.recv_queue());
         let opens = (tcb.rcv_nxt + room).ahead_of(tcb.rcv_edge) >= tcb.edge_step.cast_signed();
-        if tcb.recovery.acked == tcb.rcv_nxt && !opens {
+        if tcb.recovery.last_ack_sent == tcb.rcv_nxt && !opens {
             return None;
         }
         let tuple = self.tuple()?;

@@ -39,7 +39,7 @@ impl Recovery {
     /// acknowledged, it was this server that did not run.
     pub(super) fn misses_answer(&self, now: Instant, segment: &Segment<'_>, numbers: Numbers) -> bool {
         numbers.in_flight() <= 2 * u32::from(self.smss)
-            && segment.seq().is_before(self.answered)
+            && segment.seq().is_before(self.last_ack_with_data)
             && self.probe.patience(&self.timer).is_some_and(|patience| self.timer.runs_for(now) >= patience)
     }
 
