@@ -21,7 +21,6 @@ use crate::tcp::seq::Seq;
 use crate::tcp::socket::Socket;
 use crate::tcp::socket::fast_recovery::Phase;
 use crate::tcp::socket::recovery::{Numbers, Recovery};
-use crate::tcp::socket::single_segment::Narrow;
 
 /// No path is believed to take less over IPv4, as Linux has it (`min_pmtu`).
 const LEAST_IPV4: u32 = 552;
@@ -131,7 +130,7 @@ impl Socket<'_> {
         cx: &mut Cx<'_, H>,
         device: &mut D,
     ) -> Option<Sent> {
-        if self.tcb.recovery.narrow == Narrow::No { None } else { Some(self.send_with_smss(cx, device)) }
+        if self.tcb.recovery.is_narrow() { Some(self.send_with_smss(cx, device)) } else { None }
     }
 
     #[cold]
@@ -160,13 +159,19 @@ impl Socket<'_> {
 }
 
 impl Recovery {
+    /// True if segments are shorter than smoltcp would have them.
+    #[inline]
+    pub(super) fn is_narrow(&self) -> bool {
+        self.path_is_narrow || self.is_divided()
+    }
+
     /// No segment may be longer: what is in flight is lost, and no sign of congestion (RFC 1191, section 6.5). False if they are
     /// no longer than that anyway.
     fn narrows(&mut self, now: Instant, smss: u16, numbers: Numbers) -> bool {
         let narrows = smss < self.smss;
         if narrows {
-            self.unite();
-            (self.narrow, self.smss, self.troubled) = (Narrow::Path, smss, true);
+            (self.smss, self.whole_smss) = (smss, smss);
+            (self.path_is_narrow, self.troubled) = (true, true);
             self.fast.begin(Phase::Recovery, numbers.snd_max);
             self.order(now, numbers);
         }

@@ -10,7 +10,6 @@ use crate::tcp::socket::fast_recovery::{FastRecovery, Phase};
 pub(super) use crate::tcp::socket::pipe::Numbers;
 use crate::tcp::socket::retransmission_timer::RetransmissionTimer;
 use crate::tcp::socket::sack_scoreboard::Scoreboard;
-use crate::tcp::socket::single_segment::Narrow;
 use crate::tcp::socket::tail_loss_probe::TailLossProbe;
 
 /// The sender's state beside SND.UNA and SND.MAX.
@@ -25,10 +24,12 @@ pub(crate) struct Recovery {
     pub(super) window: CongestionWindow,
     /// SMSS: no segment is longer.
     pub(super) smss: u16,
-    /// Why segments are kept shorter than smoltcp would have them.
-    pub(super) narrow: Narrow,
-    /// Half of the send buffer; of divided segments, what SMSS was before.
-    pub(super) half: u16,
+    /// SMSS where segments are not divided ([`single_segment`](super::single_segment)).
+    pub(super) whole_smss: u16,
+    /// The path takes no segments as long as smoltcp would send.
+    pub(super) path_is_narrow: bool,
+    /// Half of the send buffer.
+    pub(super) buffer_half: u16,
     /// What is lost is to be sent again, from `resume` on.
     pub(super) ordered: bool,
     /// What is before this number and was sent again is not sent again now.
@@ -59,7 +60,7 @@ impl Recovery {
     pub(crate) const EMPTY: Recovery = Recovery::new(0, 0, false);
 
     /// That of a connection with this SMSS and half of this send buffer, whose peer does or does not offer SACK.
-    pub(crate) const fn new(smss: u16, half: u16, sack_permitted: bool) -> Recovery {
+    pub(crate) const fn new(smss: u16, buffer_half: u16, sack_permitted: bool) -> Recovery {
         Recovery {
             timer: RetransmissionTimer::NEW,
             probe: TailLossProbe::NEW,
@@ -68,8 +69,9 @@ impl Recovery {
             sack_permitted,
             window: CongestionWindow::initial(smss),
             smss,
-            narrow: Narrow::No,
-            half,
+            whole_smss: smss,
+            path_is_narrow: false,
+            buffer_half,
             ordered: false,
             resume: Seq(0),
             under_way: false,

@@ -19,19 +19,6 @@ use crate::tcp::socket::recovery::{Numbers, Recovery};
 /// long ones, in which a second packet takes no time.
 const SOUND: u32 = 1024;
 
-/// Why segments are kept shorter than smoltcp would have them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Narrow {
-    /// They are not.
-    No,
-    /// The path takes no longer ones.
-    Path,
-    /// They carry half of a buffer.
-    Halves,
-    /// Half of a buffer, and the path does not take a whole one.
-    HalvesOnPath,
-}
-
 impl Recovery {
     /// True if a segment that acknowledges nothing new begins before what was acknowledged with what is in flight, and comes so
     /// long after the first segment of that left that it would have acknowledged it. Each time it has to be longer, or else a
@@ -45,21 +32,19 @@ impl Recovery {
 
     /// True if two segments do not fit into the send buffer.
     pub(super) fn has_room_for_one(&self) -> bool {
-        self.half < self.smss
+        self.buffer_half < self.smss
     }
 
     /// All is acknowledged: if something has been lost, no segment fills more than half of such a buffer from now on.
     pub(super) fn divide(&mut self) {
         if self.lossy && self.has_room_for_one() {
-            self.narrow = if self.narrow == Narrow::No { Narrow::Halves } else { Narrow::HalvesOnPath };
-            (self.smss, self.half) = (self.half, self.smss);
+            self.smss = self.buffer_half;
         }
     }
 
     /// SND.UNA has advanced: if much was acknowledged since something was last sent again, segments are whole again.
     pub(super) fn unite_if_sound(&mut self, numbers: Numbers) {
-        // While segments are divided, SMSS is half of the buffer.
-        let buffer = 2 * u32::from(self.smss);
+        let buffer = 2 * u32::from(self.buffer_half);
         let sound = numbers.snd_una.ahead_of(self.fast.mark()).max(0).unsigned_abs();
         if self.is_divided() && sound >= SOUND * buffer {
             self.unite();
@@ -68,15 +53,13 @@ impl Recovery {
     }
 
     /// Segments are not divided any more.
-    pub(super) fn unite(&mut self) {
-        if self.is_divided() {
-            self.narrow = if self.narrow == Narrow::Halves { Narrow::No } else { Narrow::Path };
-            (self.smss, self.half) = (self.half, self.smss);
-        }
+    fn unite(&mut self) {
+        self.smss = self.whole_smss;
     }
 
-    fn is_divided(&self) -> bool {
-        matches!(self.narrow, Narrow::Halves | Narrow::HalvesOnPath)
+    /// True if segments carry half of the send buffer.
+    pub(super) fn is_divided(&self) -> bool {
+        self.smss < self.whole_smss
     }
 }
 
@@ -86,17 +69,17 @@ mod tests {
 
     #[test]
     fn segments_that_are_whole_again_are_as_long_as_the_path_takes() {
-        for (narrow, divided) in [(Narrow::No, Narrow::Halves), (Narrow::Path, Narrow::HalvesOnPath)] {
-            let mut recovery = Recovery { narrow, lossy: true, ..Recovery::new(1260, 1000, true) };
-            let whole = (narrow, 1260, 1000);
+        for path_is_narrow in [false, true] {
+            let mut recovery = Recovery { path_is_narrow, lossy: true, ..Recovery::new(1260, 1000, true) };
+            let whole = (path_is_narrow, 1260, 1000);
             recovery.unite();
-            assert_eq!((recovery.narrow, recovery.smss, recovery.half), whole);
+            assert_eq!((recovery.is_narrow(), recovery.smss, recovery.buffer_half), whole);
             for _ in 0..2 {
                 recovery.divide();
-                assert_eq!((recovery.narrow, recovery.smss), (divided, 1000));
+                assert_eq!((recovery.is_narrow(), recovery.smss), (true, 1000));
             }
             recovery.unite();
-            assert_eq!((recovery.narrow, recovery.smss, recovery.half), whole);
+            assert_eq!((recovery.is_narrow(), recovery.smss, recovery.buffer_half), whole);
         }
     }
 }
