@@ -26,10 +26,11 @@ use crate::cx::Cx;
 use crate::ip::device::Room;
 use crate::tcp::demux::Tuple;
 use crate::tcp::segment::{Segment, SentSegment, build, old_byte, send_back};
-use crate::tcp::seq::wrapped;
+use crate::tcp::seq::{Seq, wrapped};
 use crate::tcp::socket::Socket;
 use crate::tcp::socket::pieces::{PIECE, Piece};
 use crate::tcp::socket::tcb::{Tcb, window_to};
+use crate::tcp::socket::window_rounding;
 
 /// Up to a window of so many bytes, Linux's segments are as long as the window (its `TCP_MSS_DEFAULT`).
 const WHOLE: u32 = 536;
@@ -38,6 +39,12 @@ impl Tcb {
     /// Offers both buffers, each of this size, unless the peer would wait for the whole window.
     pub(super) fn offer_both(&mut self, size: usize) {
         self.both = Some(2 * wrapped(size)).filter(|&both| both > WHOLE);
+    }
+
+    /// The right edge of the window of both buffers: SND.UNA's number of bytes plus both.
+    #[inline]
+    pub(super) fn edge_of_both(&self, both: u32) -> Seq {
+        self.irs + 1 + (self.snd_una.0.wrapping_sub(self.iss.0.wrapping_add(1))) + both
     }
 }
 
@@ -52,7 +59,7 @@ pub(super) fn widen(tcb: &mut Tcb, packet: &mut [u8], segment: &mut SentSegment)
     };
     let shift = if segment.syn { 0 } else { tcb.rcv_shift };
     let edge = if tcb.alone == 0 {
-        tcb.irs + 1 + (tcb.snd_una.0.wrapping_sub(tcb.iss.0.wrapping_add(1))) + both
+        tcb.edge_of_both(both)
     } else {
         tcb.alone -= 1;
         tcb.rcv_edge
@@ -102,7 +109,10 @@ impl Socket<'_> {
         (self.tcb.asked, self.tcb.alone) = (self.tcb.snd_una, ALONE);
         let tcb = &self.tcb;
         let ports = (segment.tcp.dst_port, segment.tcp.src_port);
-        let window = window_to(tcb.rcv_edge, tcb.rcv_nxt, tcb.rcv_shift);
+        let mut window = window_to(tcb.rcv_edge, tcb.rcv_nxt, tcb.rcv_shift);
+        if tcb.rcv_shift > 0 {
+            window = window_rounding::settle(tcb, tcb.rcv_nxt, window);
+        }
         send_back(cx.interface, segment, &old_byte(ports, tcb.snd_una, tcb.rcv_nxt, window), tx);
     }
 

@@ -34,6 +34,7 @@
 //! | [`last_ack`] | LAST-ACK takes no window update |
 //! | [`small_segments`] | a window that opens in drips draws segments of that size |
 //! | [`silly_window`] | the window opens byte by byte |
+//! | [`window_rounding`] | the edge of a scaled window moves left, and what was offered is cut off |
 //! | [`echo_window`] | the window is the receive buffer alone |
 //! | [`reset_number`] | the RST of an abort has the wrong number behind a closed window, and leaves a retransmission behind |
 //! | [`unread_data`] | unread data is lost without a RST |
@@ -102,6 +103,7 @@ mod tail_loss_probe;
 pub(crate) mod tcb;
 mod text_after_fin;
 mod unread_data;
+mod window_rounding;
 
 use smoltcp::iface::{SocketHandle, SocketSet};
 use smoltcp::phy::Device;

@@ -8,7 +8,7 @@ use crate::tcp::segment::SentSegment;
 use crate::tcp::seq::{Seq, wrapped};
 use crate::tcp::socket::recovery::{Numbers, Recovery};
 use crate::tcp::socket::sack_blocks::SackBlocks;
-use crate::tcp::socket::{echo_window, silly_window};
+use crate::tcp::socket::{echo_window, silly_window, window_rounding};
 
 /// The variables of a connection, by their names in RFC 9293 and RFC 7323.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub(crate) struct Tcb {
     pub(crate) snd_shift: u8,
     /// RCV.NXT: the next number that is expected from the peer.
     pub(crate) rcv_nxt: Seq,
-    /// RCV.NXT + RCV.WND as last advertised.
+    /// The farthest RCV.NXT + RCV.WND that was advertised.
     pub(crate) rcv_edge: Seq,
     /// The edge at which smoltcp cuts what comes: the one that it wrote, but for its probes, whose window it does not record.
     /// Another one may have been advertised ([`silly_window`], [`echo_window`]).
@@ -188,7 +188,11 @@ impl Tcb {
         if segment.rst {
             return;
         }
-        self.rcv_edge = self.edge_of(segment);
+        let edge = self.edge_of(segment);
+        // Without a scale, it never moves left.
+        if self.rcv_shift == 0 || segment.syn || edge.is_after(self.rcv_edge) {
+            self.rcv_edge = edge;
+        }
         if !probe {
             self.rcv_edge_agreed = !segment.syn || self.rcv_shift == 0;
         }
@@ -264,6 +268,9 @@ impl Watch for Departures<'_> {
         }
         echo_window::widen(self.tcb, packet, &mut segment);
         silly_window::limit(self.tcb, packet, &mut segment);
+        if self.tcb.rcv_shift > 0 {
+            window_rounding::rewrite(self.tcb, packet, &mut segment);
+        }
         self.tcb.departs(self.now, &segment, probe);
         self.last = Some(segment);
     }
