@@ -140,7 +140,7 @@ fn a_peer_that_acknowledges_what_it_has_not_received_gets_nothing_more_and_frees
         assert_eq!(seen, (0..30).map(|at| 1 + at * MSS).collect::<Vec<_>>(), "{ahead}");
         net.pass(Duration::from_secs(15));
         net.nothing_sent();
-        net.arrive(peer.segment(smoltcp::wire::TcpControl::Fin, peer.next, Some(1 + 30 * MSS), &[]));
+        net.arrive(peer.segment(Fin, peer.next, Some(1 + 30 * MSS), &[]));
         net.wire.sent.clear();
         net.arrive(peer.segment(Plain, peer.next + 1, Some(2 + 30 * MSS), &[]));
         assert_eq!((net.stats().live, net.stats().closed), (0, 1));
