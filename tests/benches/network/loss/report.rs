@@ -21,12 +21,12 @@ const GREATEST_TIME: f64 = 3.0;
 const GREATEST_TIME_WITH_SMALL_WINDOWS: f64 = 1.0;
 
 const EXPLANATION: &str = "\
-All servers run behind the same link, which loses a part of the TCP segments in each direction. A conversation is 64 bytes
-and their echo, on 16 connections at once; its line has the rate and the latencies, in ms. A message that still waits at the end
+All servers run behind the same link, which loses a part of the TCP segments in each direction. A conversation is 64 bytes and
+their echo, on 16 connections at once; its line has the rate and the latencies, in ms. A message that still waits at the end
 counts with the time that it has waited. Ten transfers at once are connect, send, FIN, receive the echo and the server's FIN;
-their line has the median time of the ten, the slowest, and how many were whole. With the default buffers, one segment is in
-flight, and each loss costs a timeout. Kernel sockets with a small window (1152 bytes, the smallest receive buffer that Linux gives)
-show what that means to Linux's own stack.
+their line has the median time of the ten, the slowest, and how many were whole; after 40 s they are given up. With the
+default buffers, one segment is in flight, and each loss costs a timeout. Kernel sockets with a small window (1152 bytes, the
+smallest receive buffer that Linux gives) show what that means to Linux's own stack.
 ";
 
 /// A target and whether it is met.
