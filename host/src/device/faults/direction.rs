@@ -13,6 +13,8 @@ pub(super) struct Direction {
     drop: Chance,
     corrupt: Chance,
     size_limit: usize,
+    /// The length of the link header, no bit of which is flipped.
+    link_header_len: usize,
     bucket: Option<Bucket>,
     dice: fastrand::Rng,
     lost: u64,
@@ -47,11 +49,12 @@ struct Bucket {
 }
 
 impl Direction {
-    pub(super) fn new(options: &FaultOptions, dice: fastrand::Rng) -> Self {
+    pub(super) fn new(options: &FaultOptions, link_header_len: usize, dice: fastrand::Rng) -> Self {
         Self {
             drop: options.drop,
             corrupt: options.corrupt,
             size_limit: options.size_limit.map_or(usize::MAX, usize::from),
+            link_header_len,
             bucket: options.rate_limit.map(|packets| Bucket::new(packets, options.shaping_interval)),
             dice,
             lost: 0,
@@ -65,15 +68,16 @@ impl Direction {
         // fault whenever the seed is the same.
         let [loss, corruption] = [(); 2].map(|()| self.dice.u32(0..1_000_000));
         let (byte, bit) = (self.dice.usize(..), self.dice.u8(0..8));
+        let header = self.link_header_len;
         if length > self.size_limit
             || loss < self.drop.ppm
             || !self.bucket.as_mut().is_none_or(|bucket| bucket.admits(now))
         {
             self.lost += 1;
             Fate::Lost
-        } else if corruption < self.corrupt.ppm && length > 0 {
+        } else if corruption < self.corrupt.ppm && length > header {
             self.corrupted += 1;
-            Fate::Corrupt(Flip { byte: byte % length, mask: 1 << bit })
+            Fate::Corrupt(Flip { byte: header + byte % (length - header), mask: 1 << bit })
         } else {
             Fate::Intact
         }
@@ -116,7 +120,7 @@ mod tests {
     use super::*;
 
     fn direction(options: &FaultOptions) -> Direction {
-        Direction::new(options, fastrand::Rng::with_seed(0))
+        Direction::new(options, 0, fastrand::Rng::with_seed(0))
     }
 
     fn passes(direction: &mut Direction, millis: i64, length: usize) -> bool {

@@ -3,6 +3,9 @@
 //! The options are those of smoltcp's own `FaultInjector`. It is not used itself: as of smoltcp 0.14.0 it corrupts
 //! a packet to be sent before the packet is written into the buffer, which undoes it; it cuts the MTU down to 1536;
 //! and a seed of 0 makes it drop everything.
+//!
+//! No bit of an Ethernet header is flipped. A link drops such a frame by its check sequence, which a TAP device does not have; let
+//! through, it would tell another hardware address of its sender, which nothing verifies.
 
 mod direction;
 
@@ -30,16 +33,18 @@ pub(crate) struct Faulty<D> {
     nowhere: Box<[u8]>,
 }
 
-impl<D> Faulty<D> {
+impl<D: Device> Faulty<D> {
     /// `inner` with the faults that `options` ask for.
     pub(crate) fn new(inner: D, options: &FaultOptions, seed: u64) -> Self {
         // One stream of random numbers each: what comes changes nothing in the fate of what leaves.
         let mut dice = fastrand::Rng::with_seed(seed);
         let buffer = || vec![0; LONGEST_PACKET].into_boxed_slice();
+        let capabilities = inner.capabilities();
+        let link_header_len = capabilities.max_transmission_unit - capabilities.ip_mtu();
         Self {
             inner,
-            egress: Direction::new(options, dice.fork()),
-            ingress: Direction::new(options, dice),
+            egress: Direction::new(options, link_header_len, dice.fork()),
+            ingress: Direction::new(options, link_header_len, dice),
             inbox: buffer(),
             nowhere: buffer(),
         }
@@ -226,6 +231,21 @@ mod tests {
         for _ in 0..100 {
             assert_eq!(flipped_bits(&sent(&mut device, &theirs).unwrap()), 1);
             assert_eq!(flipped_bits(&received(&mut device, &theirs).unwrap()), 1);
+        }
+    }
+
+    #[test]
+    fn a_corruption_spares_the_header_of_a_frame() {
+        let (ours, theirs) = UnixDatagram::pair().unwrap();
+        for socket in [&ours, &theirs] {
+            socket.set_nonblocking(true).unwrap();
+        }
+        let options = FaultOptions { corrupt: Chance::percent(100), ..NONE };
+        let mut device = Faulty::new(PacketDevice::ethernet(ours, 1500), &options, 0);
+        for _ in 0..100 {
+            for frame in [sent(&mut device, &theirs).unwrap(), received(&mut device, &theirs).unwrap()] {
+                assert_eq!((&frame[..14], flipped_bits(&frame)), (&PACKET[..14], 1));
+            }
         }
     }
 
