@@ -20,6 +20,16 @@ fn offers(net: &mut Net, peer: &mut Peer, window: u16, segments: i32, beyond: &[
     acks(net, peer, segments, beyond)
 }
 
+/// The window closes with this acknowledgement, which draws nothing, and opens 3 ms later with the same. `blocks`: those that
+/// stand in each. Returns what comes of it.
+#[track_caller]
+fn reopens(net: &mut Net, peer: &mut Peer, segments: i32, blocks: [&[(i32, i32)]; 2]) -> Vec<i32> {
+    let [closed, open] = blocks;
+    assert_eq!(offers(net, peer, 0, segments, closed), [0; 0]);
+    net.pass_in_silence(millis(3));
+    offers(net, peer, 60_000, segments, open)
+}
+
 /// A connection with large buffers and segments of 1000 bytes, whose round trips have all taken 100 ms.
 #[track_caller]
 fn far_away(sack: bool) -> (Net, Peer) {
@@ -54,9 +64,7 @@ fn in_flight_from_far_away(sack: bool, segments: i32) -> (Net, Peer) {
 fn what_was_thrown_away_comes_again_when_the_window_opens_and_once() {
     for sack in [true, false] {
         let (mut net, mut peer) = in_flight_from_far_away(sack, 3);
-        assert_eq!(offers(&mut net, &mut peer, 0, 0, &[]), [0; 0]);
-        net.pass_in_silence(millis(3));
-        assert_eq!(offers(&mut net, &mut peer, 60_000, 0, &[]), [1]);
+        assert_eq!(reopens(&mut net, &mut peer, 0, [&[], &[]]), [1]);
         for acked in [1, 2] {
             net.pass_in_silence(ROUND_TRIP);
             assert_eq!(acks(&mut net, &mut peer, acked, &[]), [1 + acked * MSS]);
@@ -70,9 +78,7 @@ fn what_was_thrown_away_comes_again_when_the_window_opens_and_once() {
 #[cfg_attr(not(feature = "many-holes"), ignore = "one hole is filled a round trip")]
 fn what_the_peer_has_kept_behind_its_closed_window_is_not_sent_again() {
     let (mut net, mut peer) = in_flight_from_far_away(true, 4);
-    assert_eq!(offers(&mut net, &mut peer, 0, 0, &[(2, 3)]), [0; 0]);
-    net.pass_in_silence(millis(3));
-    assert_eq!(offers(&mut net, &mut peer, 60_000, 0, &[]), [1, 1 + MSS]);
+    assert_eq!(reopens(&mut net, &mut peer, 0, [&[(2, 3)], &[]]), [1, 1 + MSS]);
     net.pass_in_silence(ROUND_TRIP);
     assert_eq!(acks(&mut net, &mut peer, 3, &[]), [1 + 3 * MSS]);
     net.pass_in_silence(ROUND_TRIP);
@@ -84,9 +90,7 @@ fn what_the_peer_has_kept_behind_its_closed_window_is_not_sent_again() {
 fn what_is_under_way_when_the_window_opens_is_not_sent_again() {
     for sack in [true, false] {
         let (mut net, mut peer) = in_flight_from_far_away(sack, 2);
-        assert_eq!(offers(&mut net, &mut peer, 0, 1, &[]), [0; 0]);
-        net.pass_in_silence(millis(3));
-        assert_eq!(offers(&mut net, &mut peer, 60_000, 1, &[]), [0; 0]);
+        assert_eq!(reopens(&mut net, &mut peer, 1, [&[], &[]]), [0; 0]);
         net.pass_in_silence(ROUND_TRIP);
         nothing_follows(&mut net, &mut peer, 2);
     }
@@ -95,9 +99,7 @@ fn what_is_under_way_when_the_window_opens_is_not_sent_again() {
 #[test]
 fn what_was_under_way_when_the_window_opened_and_is_lost_comes_after_the_timeout() {
     let (mut net, mut peer) = in_flight_from_far_away(true, 2);
-    assert_eq!(offers(&mut net, &mut peer, 0, 1, &[]), [0; 0]);
-    net.pass_in_silence(millis(3));
-    assert_eq!(offers(&mut net, &mut peer, 60_000, 1, &[]), [0; 0]);
+    assert_eq!(reopens(&mut net, &mut peer, 1, [&[], &[]]), [0; 0]);
     net.pass_in_silence(millis(306 - 3));
     assert_eq!(peer.begins(&mut net), [1 + MSS]);
 }
@@ -118,9 +120,7 @@ fn what_is_not_acknowledged_when_the_window_opens_two_round_trips_later_is_lost(
 fn what_was_just_sent_again_when_the_window_closes_and_opens_is_not_sent_a_third_time() {
     let (mut net, mut peer) = in_flight_from_far_away(true, 5);
     assert_eq!(acks(&mut net, &mut peer, 0, &[(1, 4)]), [1]);
-    assert_eq!(offers(&mut net, &mut peer, 0, 0, &[(1, 4)]), [0; 0]);
-    net.pass_in_silence(millis(3));
-    assert_eq!(offers(&mut net, &mut peer, 60_000, 0, &[(1, 4)]), [0; 0]);
+    assert_eq!(reopens(&mut net, &mut peer, 0, [&[(1, 4)], &[(1, 4)]]), [0; 0]);
     net.pass_in_silence(ROUND_TRIP);
     assert_eq!(acks(&mut net, &mut peer, 4, &[]), [1 + 4 * MSS]);
     net.pass_in_silence(ROUND_TRIP);
