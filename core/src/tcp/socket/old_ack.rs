@@ -2,8 +2,8 @@
 //!
 //! RFC 9293, section 3.10.7.4: "If the ACK is a duplicate (SEG.ACK =< SND.UNA), it can be ignored", and the data is taken;
 //! else the peer's user waits for its retransmission. A segment that a newer one has overtaken on the way has such an
-//! acknowledgement. smoltcp is shown it with the present acknowledgement and window. An acknowledgement older than what can be under way is refused
-//! ([`rfc5961`](super::rfc5961)).
+//! acknowledgement. smoltcp is shown it with the present acknowledgement and window. An acknowledgement older than what can
+//! be under way is refused ([`rfc5961`](super::rfc5961)).
 //!
 //! The window of such a segment is counted from its own acknowledgement: do not be tempted to take it.
 //! Upstream: none.

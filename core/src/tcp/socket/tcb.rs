@@ -33,7 +33,7 @@ pub(crate) struct Tcb {
     /// The farthest RCV.NXT + RCV.WND that was advertised.
     pub(crate) rcv_edge: Seq,
     /// The edge at which smoltcp cuts what comes: the one that it wrote, but for its probes, whose window it does not record.
-    /// Another one may have been advertised ([`silly_window`], [`echo_window`]).
+    /// Another one may have been advertised ([`silly_window`], [`echo_window`], [`window_rounding`]).
     pub(crate) smoltcp_edge: Seq,
     /// smoltcp computes the same edge ([`scaled_syn_window`](super::scaled_syn_window)).
     pub(crate) rcv_edge_agreed: bool,

@@ -40,3 +40,28 @@ pub(super) fn rewrite(tcb: &Tcb, packet: &mut [u8], segment: &mut SentSegment) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use smoltcp::time::Instant;
+
+    use super::*;
+
+    /// A segment without data leaves, with this acknowledgement and this window.
+    fn departs(tcb: &mut Tcb, ack: u32, window: u16) {
+        let mut packet = [0; 40];
+        (packet[0], packet[3], packet[9], packet[32], packet[33]) = (0x45, 40, 6, 0x50, 0x10);
+        packet[28..32].copy_from_slice(&ack.to_be_bytes());
+        packet[34..36].copy_from_slice(&window.to_be_bytes());
+        tcb.departs(Instant::ZERO, &SentSegment::read(&packet).unwrap(), false);
+    }
+
+    #[test]
+    fn the_farthest_edge_that_was_advertised_counts() {
+        let mut tcb = Tcb { rcv_shift: 1, rcv_edge: Seq(1), ..Tcb::EMPTY };
+        for (ack, window, edge) in [(10, 50, 110), (11, 49, 110), (12, 50, 112)] {
+            departs(&mut tcb, ack, window);
+            assert_eq!(tcb.rcv_edge, Seq(edge));
+        }
+    }
+}
