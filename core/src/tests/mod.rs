@@ -98,6 +98,8 @@ mod in_flight;
 #[cfg(all(feature = "fragments", feature = "ipv6"))]
 mod ipv6_fragments;
 #[cfg(feature = "recovery")]
+mod last_ack;
+#[cfg(feature = "recovery")]
 mod loss;
 mod memory;
 #[cfg(feature = "ipv6")]

@@ -217,6 +217,17 @@ fn last_ack_takes_no_window_update() {
 }
 
 #[test]
+fn last_ack_answers_a_window_update() {
+    let mut peer = Peer::connected();
+    peer.sends(fin(0, b""));
+    peer.socket().close();
+    peer.turn();
+    peer.receives();
+    peer.sends(ack(1, 0).window(20_000));
+    repaired_by("tcp/socket/last_ack.rs", peer.receives().len() == 1);
+}
+
+#[test]
 fn control_close_wait_takes_a_window_update() {
     let mut peer = Peer::connected();
     peer.service_writes(6);

@@ -167,9 +167,11 @@ impl Socket<'_> {
     ) -> Arrival {
         let rcv_nxt = self.tcb.rcv_nxt;
         let overtaken = self.is_overtaken(segment);
+        let shrinks = self.window_of_flight(segment).is_some();
+        self.tcb.window_shrank = shrinks;
         let otherwise;
         let mut segment = segment;
-        if overtaken || segment.seq() != rcv_nxt && self.brings_fin_alone(segment) {
+        if overtaken || shrinks || segment.seq() != rcv_nxt && self.brings_fin_alone(segment) {
             otherwise = self.rewrite(segment);
             segment = &otherwise;
         }
@@ -184,7 +186,9 @@ impl Socket<'_> {
             let update = self.window_update(segment, ack, segment.tcp.window_len);
             self.inject(cx, &update);
         }
-        if !in_order && self.is_outside(segment) {
+        if self.is_duplicate_in_last_ack(segment) {
+            // It is not shown.
+        } else if !in_order && self.is_outside(segment) {
             self.answer_outside(cx, segment, tx);
         } else if segment.packet.is_empty() {
             self.feed_pieces(cx, segment, tx);

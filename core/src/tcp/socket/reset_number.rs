@@ -21,7 +21,7 @@ impl Socket<'_> {
     pub(super) fn draws_reset(&self, link_header: &[u8], tuple: Tuple) -> Built {
         let tcb = &self.tcb;
         let mut tcp = self.last_ack(tuple);
-        if tcb.peer_window > 0 {
+        if tcb.peer_window > 0 && !tcb.window_shrank {
             tcp.ack_number = Some(tcb.recovery.snd_nxt(tcb.numbers()).into());
         }
         build(&Segment { packet: &[], link_header, tuple, tcp }, &tcp)

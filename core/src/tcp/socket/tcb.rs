@@ -24,6 +24,8 @@ pub(crate) struct Tcb {
     pub(crate) snd_max: Seq,
     /// SND.WND as it stood in the peer's header, not scaled.
     pub(crate) peer_window: u16,
+    /// In LAST-ACK, the peer's window has no room for what is in flight, though `peer_window` has.
+    pub(super) window_shrank: bool,
     /// MAX.SND.WND (RFC 5961, section 5.2), likewise.
     pub(crate) largest_peer_window: u16,
     /// Snd.Wind.Shift.
@@ -82,6 +84,7 @@ impl Tcb {
         snd_una: Seq(0),
         snd_max: Seq(0),
         peer_window: 0,
+        window_shrank: false,
         largest_peer_window: 0,
         snd_shift: 0,
         rcv_nxt: Seq(0),
@@ -117,6 +120,7 @@ impl Tcb {
             snd_una,
             snd_max: snd_una,
             peer_window: syn.window_len,
+            window_shrank: false,
             // That of a SYN is not scaled.
             largest_peer_window: syn.window_len >> snd_shift,
             snd_shift,

@@ -1,0 +1,118 @@
+//! LAST-ACK with a peer whose window shrinks: what the window closes over, our FIN too, comes again until the peer has room for it.
+
+use smoltcp::phy::Medium;
+use smoltcp::time::Duration;
+use smoltcp::wire::TcpControl::{Fin, Rst};
+
+use super::fixture::{Net, RTO, TICK};
+use super::in_flight::{MSS, acks, in_flight_on};
+use super::peer::{Peer, letters, upper};
+use super::states::open;
+
+/// The echo of `letters(1000)` is in flight, and our FIN with it. The peer's window closes over what is from byte `acked` on.
+#[track_caller]
+fn closed_over(acked: i32) -> (Net, Peer) {
+    let (mut net, mut peer) = open();
+    peer.send(&mut net, Fin, &letters(1000));
+    let answer = peer.take(&mut net);
+    assert_eq!((answer.control, answer.seq, answer.data.len()), (Fin, 1, 1000));
+    peer.window = 0;
+    refuses(&mut net, &mut peer, acked);
+    (net, peer)
+}
+
+/// The peer acknowledges what is before `acked` and no more.
+#[track_caller]
+fn refuses(net: &mut Net, peer: &mut Peer, acked: i32) {
+    peer.acked = acked;
+    peer.ack(net);
+    net.nothing_sent();
+}
+
+/// The rest comes from byte `acked` on, with the FIN, and ends the connection.
+#[track_caller]
+fn comes_again(net: &mut Net, peer: &mut Peer, acked: i32) {
+    let again = peer.take(net);
+    net.nothing_sent();
+    assert_eq!((again.control, again.seq), (Fin, acked));
+    let at = usize::try_from(acked - 1).unwrap();
+    assert_eq!(again.data, &upper(&letters(1000))[at..]);
+}
+
+#[track_caller]
+fn assert_closed(net: &mut Net, peer: &mut Peer) {
+    peer.ack(net);
+    net.nothing_sent();
+    assert_eq!((net.stats().closed, net.stats().live), (1, 0));
+}
+
+/// RFC 9293, section 3.8.6: old data may be sent again beyond a window that has shrunk. As in Linux, that is the probe.
+#[test]
+fn a_window_that_closes_over_our_fin_is_probed_with_what_is_in_flight() {
+    for acked in [1, 513, 1000] {
+        for answers in [true, false] {
+            let (mut net, mut peer) = closed_over(acked);
+            for timeouts in [1, 1, 2, 4] {
+                net.pass_in_silence(RTO * timeouts);
+                comes_again(&mut net, &mut peer, acked);
+                if answers {
+                    refuses(&mut net, &mut peer, acked);
+                }
+            }
+            peer.acked = 1002;
+            assert_closed(&mut net, &mut peer);
+        }
+    }
+}
+
+#[test]
+fn what_was_closed_over_with_our_fin_comes_again_when_the_window_has_opened() {
+    for window in [1, 300, 60_000] {
+        let (mut net, mut peer) = closed_over(513);
+        peer.window = window;
+        refuses(&mut net, &mut peer, 513);
+        net.pass_in_silence(RTO);
+        comes_again(&mut net, &mut peer, 513);
+        assert_closed(&mut net, &mut peer);
+    }
+}
+
+/// A peer takes a RST with the number that it expects, and ignores one beyond its window. Our FIN needs no room.
+#[test]
+fn the_last_rst_has_the_number_up_to_which_the_peer_has_room() {
+    for (window, number) in [(0, 513), (487, 513), (488, 1002), (60_000, 1002)] {
+        let (mut net, mut peer) = closed_over(513);
+        peer.window = window;
+        refuses(&mut net, &mut peer, 513);
+        net.pass(Duration::from_secs(60) - TICK);
+        net.wire.sent.clear();
+        net.pass(TICK);
+        let rst = peer.take(&mut net);
+        assert_eq!((rst.control, rst.seq), (Rst, number), "window of {window}");
+    }
+}
+
+/// It opens when the next one is acknowledged.
+#[test]
+#[cfg_attr(
+    not(feature = "many-holes"),
+    ignore = "after a timeout, smoltcp sends again what is behind the first segment"
+)]
+fn the_window_closes_over_some_of_several_segments_and_our_fin() {
+    for (medium, scale) in [(Medium::Ip, None), (Medium::Ip, Some(9)), (Medium::Ethernet, None)] {
+        let (mut net, mut peer) = in_flight_on(medium, scale, 2);
+        peer.send(&mut net, Fin, &letters(1000));
+        assert_eq!(peer.begins(&mut net), [1 + 2 * MSS]);
+        let window = core::mem::replace(&mut peer.window, 0);
+        assert_eq!(acks(&mut net, &mut peer, 1, &[]), [0; 0]);
+        for timeouts in [1, 1, 2] {
+            net.pass_in_silence(RTO * timeouts);
+            assert_eq!(peer.begins(&mut net), [1 + MSS]);
+            assert_eq!(acks(&mut net, &mut peer, 1, &[]), [0; 0]);
+        }
+        peer.window = window;
+        assert_eq!(acks(&mut net, &mut peer, 2, &[]), [1 + 2 * MSS]);
+        peer.acked = 3 * MSS + 2;
+        assert_closed(&mut net, &mut peer);
+    }
+}
