@@ -5,7 +5,9 @@ use core::time::Duration;
 use std::io::IoSliceMut;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::sys::socket::{
@@ -20,7 +22,8 @@ use crate::gap_analysis::Segment;
 /// A running capture.
 pub(crate) struct Capture {
     ended: Arc<AtomicBool>,
-    thread: JoinHandle<Vec<Segment>>,
+    thread: JoinHandle<()>,
+    segments: Receiver<Segment>,
 }
 
 impl Capture {
@@ -36,19 +39,25 @@ impl Capture {
         }
         let ended = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&ended);
-        let thread = thread::spawn(move || record(&socket, &stop));
-        Self { ended, thread }
+        let (record, segments) = mpsc::channel();
+        let thread = thread::spawn(move || capture(&socket, &stop, &record));
+        Self { ended, thread, segments }
     }
 
-    /// Ends the capture once nothing more has come for a few milliseconds.
+    /// The first segment that is not taken yet, if it comes before the deadline.
+    pub(crate) fn next(&self, deadline: Instant) -> Option<Segment> {
+        self.segments.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok()
+    }
+
+    /// Ends the capture once nothing more has come for a few milliseconds: all segments that are not taken yet.
     pub(crate) fn finish(self) -> Vec<Segment> {
         self.ended.store(true, Ordering::Release);
-        self.thread.join().unwrap()
+        self.thread.join().unwrap();
+        self.segments.try_iter().collect()
     }
 }
 
-fn record(socket: &OwnedFd, ended: &AtomicBool) -> Vec<Segment> {
-    let mut segments = Vec::new();
+fn capture(socket: &OwnedFd, ended: &AtomicBool, record: &Sender<Segment>) {
     let mut packet = [0; 65536];
     let mut control = nix::cmsg_space!(TimeSpec);
     loop {
@@ -64,11 +73,14 @@ fn record(socket: &OwnedFd, ended: &AtomicBool) -> Vec<Segment> {
                     });
                     (message.bytes, time.unwrap())
                 }
-                Err(Errno::EAGAIN) if ended.load(Ordering::Acquire) => return segments,
+                Err(Errno::EAGAIN) if ended.load(Ordering::Acquire) => return,
                 Err(Errno::EAGAIN | Errno::EINTR) => continue,
                 Err(error) => panic!("the capture failed: {error}"),
             };
-        segments.extend(segment(&packet[..length], time));
+        if let Some(segment) = segment(&packet[..length], time) {
+            // A test that failed has no more use for it.
+            let _ = record.send(segment);
+        }
     }
 }
 
