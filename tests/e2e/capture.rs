@@ -1,5 +1,6 @@
 //! Every TCP segment that passes between the client and the server, with the time at which the kernel saw it.
 
+use core::iter;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use std::io::IoSliceMut;
@@ -18,6 +19,7 @@ use nix::sys::time::{TimeSpec, TimeVal};
 use smoltcp::wire::{IpProtocol, Ipv4Packet, Ipv6Packet, TcpOption, TcpPacket};
 
 use crate::gap_analysis::Segment;
+use crate::program::LIMIT;
 
 /// A running capture.
 pub(crate) struct Capture {
@@ -47,6 +49,17 @@ impl Capture {
     /// The first segment that is not taken yet, if it comes before the deadline.
     pub(crate) fn next(&self, deadline: Instant) -> Option<Segment> {
         self.segments.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok()
+    }
+
+    /// Waits until the server has acknowledged so many bytes of the one client that connected since the beginning.
+    #[track_caller]
+    pub(crate) fn wait_until_acknowledged(&self, length: u32) {
+        let deadline = Instant::now() + LIMIT;
+        let segments = || iter::from_fn(|| self.next(deadline));
+        let syn = segments().find(|segment| segment.syn && !segment.from_server).expect("nobody connects");
+        let end = syn.number.wrapping_add(1 + length);
+        let acknowledges = |segment: &Segment| segment.from_server && segment.acknowledges == end;
+        assert!(segments().any(|segment| acknowledges(&segment)), "{length} bytes are not acknowledged");
     }
 
     /// Ends the capture once nothing more has come for a few milliseconds: all segments that are not taken yet.

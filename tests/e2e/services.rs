@@ -7,6 +7,7 @@ use std::process::Command;
 
 use nix::sys::signal::Signal;
 
+use crate::capture::Capture;
 use crate::program::run;
 use crate::server::{Server, V4, V6, shout};
 use crate::sockets::{ask, assert_echo, bulk, comes_within, connect, local, pattern, read_to_end, udp};
@@ -112,11 +113,14 @@ fn chargen_says_the_lines_of_the_rfc() {
     let server = Server::start(&["--service", "chargen"]);
     assert!(server.ready.contains("(TCP) ") && server.ready.contains("RFC 864"), "{}", server.ready);
     for address in [V4, V6] {
+        let capture = Capture::start();
         let mut stream = connect(address);
         read_chargen(&mut stream, 0, 200_000);
         // What is said to it is thrown away.
         stream.write_all(&pattern(5000)).unwrap();
         read_chargen(&mut stream, 200_000, 200_000);
+        // A client that leaves with unread bytes sends a RST in place of what it has not sent yet.
+        capture.wait_until_acknowledged(5000);
         let client = local(&stream);
         drop(stream);
         server.logs_departure(client);
