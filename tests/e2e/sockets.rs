@@ -107,14 +107,22 @@ pub(crate) fn comes_within(socket: &UdpSocket, wait: Duration) -> bool {
 
 /// Sends all of `data`, then half-closes, while reading all that comes until the server closes.
 #[track_caller]
-pub(crate) fn bulk(mut stream: TcpStream, data: &[u8]) -> Vec<u8> {
-    let mut writer = stream.try_clone().unwrap();
+pub(crate) fn bulk(stream: TcpStream, data: &[u8]) -> Vec<u8> {
+    try_bulk(stream, data).unwrap()
+}
+
+/// The same with a server that may fail.
+pub(crate) fn try_bulk(mut stream: TcpStream, data: &[u8]) -> io::Result<Vec<u8>> {
+    let mut writer = stream.try_clone()?;
     thread::scope(|scope| {
-        scope.spawn(move || {
-            writer.write_all(data).unwrap();
-            writer.shutdown(Shutdown::Write).unwrap();
+        let writing = scope.spawn(move || {
+            writer.write_all(data)?;
+            writer.shutdown(Shutdown::Write)
         });
-        read_to_end(&mut stream)
+        let mut received = Vec::new();
+        stream.read_to_end(&mut received)?;
+        writing.join().unwrap()?;
+        Ok(received)
     })
 }
 
