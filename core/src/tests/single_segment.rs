@@ -68,6 +68,29 @@ fn lossy() -> (Net, Peer) {
     (net, peer)
 }
 
+/// RFC 8985, section 7.4: the acknowledgement of what was probed for tells which of the two has come, or that both have.
+#[test]
+fn a_probe_tells_of_a_loss_unless_the_peer_has_got_the_segment_twice() {
+    for (sack, twice, next) in
+        [(true, false, &[1033, 1545][..]), (true, true, &[1033]), (false, false, &[1033])]
+    {
+        let (mut net, mut peer) = (net(), peer(40_000));
+        peer.sack = sack.then_some([None; 3]);
+        peer.connect(&mut net);
+        assert_eq!(peer.exchange(&mut net, b"measured", 8), b"MEASURED");
+        assert_eq!(asks(&mut net, &mut peer, 9), [9]);
+        net.pass_in_silence(RTO);
+        assert_eq!(peer.begins(&mut net), [9]);
+        if twice {
+            peer.sack = Some([Some((9, 1033)), None, None]);
+        }
+        peer.ack(&mut net);
+        net.nothing_sent();
+        peer.sack = sack.then_some([None; 3]);
+        assert_eq!(asks(&mut net, &mut peer, 1033), next);
+    }
+}
+
 #[test]
 fn of_two_halves_the_second_tells_that_the_first_is_lost() {
     let (mut net, mut peer) = lossy();
@@ -133,12 +156,14 @@ fn segments_are_whole_again_after_a_thousand_buffers_without_a_retransmission() 
         } else {
             assert_eq!(begins, [at], "whole");
             net.pass_in_silence(RTO);
+            // What was probed for has come twice: no loss.
+            peer.sack = Some([Some((at, at + 1024)), None, None]);
         }
         assert_eq!(peer.begins(&mut net), [at]);
         peer.ack(&mut net);
         net.nothing_sent();
     }
-    // A single probe tells of no loss.
+    peer.sack = Some([None; 3]);
     let at = peer.acked;
     assert_eq!(asks(&mut net, &mut peer, at), [at]);
 }

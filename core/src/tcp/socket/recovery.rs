@@ -186,6 +186,9 @@ impl Recovery {
         self.probe = TailLossProbe::NEW;
         let partial = self.fast.advance(numbers.snd_una);
         if numbers.in_flight() == 0 {
+            if probed {
+                self.hears_of_probe(segment);
+            }
             (self.ordered, self.back) = (false, false);
             self.sack.clear();
             self.divide();

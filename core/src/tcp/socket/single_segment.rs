@@ -30,6 +30,13 @@ impl Recovery {
             && self.probe.patience(&self.timer).is_some_and(|patience| self.timer.runs_for(now) >= patience)
     }
 
+    /// Takes note of a segment that acknowledges everything after a tail loss probe: if it does not say that something has come
+    /// twice (D-SACK, RFC 2883), the probe has repaired a loss (RFC 8985, section 7.4).
+    pub(super) fn hears_of_probe(&mut self, segment: &Segment<'_>) {
+        let is_repaired = self.sack_permitted && segment.tcp.sack_ranges[0].is_none();
+        self.lossy |= is_repaired && self.has_room_for_one();
+    }
+
     /// True if two segments do not fit into the send buffer.
     pub(super) fn has_room_for_one(&self) -> bool {
         self.buffer_half < self.smss
