@@ -304,7 +304,7 @@ impl Recovery {
     fn patience(&self, numbers: Numbers) -> Option<u32> {
         if self.tells_of_hole(numbers) {
             self.probe.patience(&self.timer)
-        } else if self.lossy && numbers.in_flight() >= 2 * u32::from(self.smss) {
+        } else if self.lossy && self.are_several(numbers) {
             self.probe.patience_without_hole(&self.timer)
         } else {
             None

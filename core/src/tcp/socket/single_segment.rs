@@ -59,6 +59,13 @@ impl Recovery {
         }
     }
 
+    /// True if the peer acknowledges at once what is in flight: two whole segments, or more than one of those that are
+    /// divided, which Linux takes for whole ones.
+    pub(super) fn are_several(&self, numbers: Numbers) -> bool {
+        let least = if self.is_divided() { u32::from(self.smss) + 1 } else { 2 * u32::from(self.smss) };
+        numbers.in_flight() >= least
+    }
+
     /// Segments are not divided any more.
     fn unite(&mut self) {
         self.smss = self.whole_smss;
