@@ -7,6 +7,8 @@ use std::path::Path;
 use std::thread;
 use std::time::Instant;
 
+use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+
 use crate::counters::wait_for_blocks;
 use crate::namespace::disk;
 use crate::program::{LIMIT, run};
@@ -67,9 +69,10 @@ fn a_file_of_counters_that_cannot_be_written_is_an_error_at_first_and_a_warning_
     }
     disk("1m");
     let server = Server::start(&["--stats-file", COUNTERS, "--stats", "20ms"]);
-    // Nothing can be renamed over a directory.
-    fs::remove_file(COUNTERS).unwrap();
-    fs::create_dir_all(format!("{COUNTERS}/in/the/way")).unwrap();
+    // Nothing can be renamed over a directory. In one step, as the server may write the file again between two.
+    let directory = "/mnt/directory";
+    fs::create_dir_all(format!("{directory}/in/the/way")).unwrap();
+    renameat2(AT_FDCWD, directory, AT_FDCWD, COUNTERS, RenameFlags::RENAME_EXCHANGE).unwrap();
     server.log().wait_for_line(&["WARN", COUNTERS, "not up to date"]);
     wait_for_blocks(&server, 5);
     assert_eq!(server.log().text().matches("not up to date").count(), 1);
