@@ -175,8 +175,13 @@ fn quiet_says_nothing_and_verbose_more() {
 
     for command in [&mut shout(&["--quiet"]), shout(&[]).env("RUST_LOG", "error")] {
         let mut quiet = Program::start(command);
-        // It says nothing, not even that it is ready; that a client is served shows that it is.
-        while TcpStream::connect_timeout(&V4.parse().unwrap(), Duration::from_millis(50)).is_err() {}
+        // It says nothing, not even that it is ready; that a client is served shows that it is. Before there is a way, an
+        // attempt fails at once, and from then on the SYN waits in the device's queue for the server.
+        let deadline = Instant::now() + LIMIT;
+        while let Err(error) = TcpStream::connect_timeout(&V4.parse().unwrap(), LIMIT) {
+            assert!(Instant::now() < deadline, "{error}");
+            thread::sleep(Duration::from_millis(1));
+        }
         quiet.signal(Signal::SIGTERM);
         assert_eq!(quiet.wait().code(), Some(0));
         assert_eq!(quiet.errors.text(), "");
