@@ -24,7 +24,9 @@ struct shared {
     uint64_t writes;      /* packets offered to the kernel so far, while some are refused */
     uint64_t refused;     /* so far */
     uint64_t intrude;     /* the next write asks for a socket first, as code from the network might */
-    uint64_t seconds;     /* by which the clock is ahead of the machine's */
+    uint64_t seconds;     /* by which the clock has been advanced */
+    uint64_t stopped;     /* the clock does not follow the machine's, but is advanced only */
+    uint64_t stopped_at;  /* what it showed when that began, in nanoseconds; 0 until the server has looked at it */
 };
 
 static struct shared *shared;
@@ -47,8 +49,16 @@ int clock_gettime(clockid_t clock, struct timespec *time)
     if (!machine_clock)
         machine_clock = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
     int result = machine_clock(clock, time);
-    if (result == 0 && clock == CLOCK_MONOTONIC && shared)
-        time->tv_sec += (time_t)shared->seconds;
+    if (result != 0 || clock != CLOCK_MONOTONIC || !shared)
+        return result;
+    if (shared->stopped) {
+        uint64_t now = (uint64_t)time->tv_sec * 1000000000 + (uint64_t)time->tv_nsec, at = 0;
+        if (__atomic_compare_exchange_n(&shared->stopped_at, &at, now, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+            at = now;
+        time->tv_sec = (time_t)(at / 1000000000);
+        time->tv_nsec = (long)(at % 1000000000);
+    }
+    time->tv_sec += (time_t)shared->seconds;
     return result;
 }
 

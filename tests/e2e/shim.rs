@@ -31,6 +31,7 @@ enum Number {
     Refused,
     Intrude,
     Seconds,
+    Stopped,
 }
 
 impl Shimmed {
@@ -88,8 +89,10 @@ impl Shimmed {
         self.set(Number::Intrude, 1);
     }
 
-    /// Advances the server's clock. The server does not look at it before it wakes up: a sleep is as long as it was meant to be.
+    /// Advances the server's clock, and from now on nothing else does: on a busy machine, what the test does takes time as well.
+    /// The server does not look at it before it wakes up: a sleep is as long as it was meant to be.
     pub(crate) fn advance(&self, seconds: u64) {
+        self.set(Number::Stopped, 1);
         self.set(Number::Seconds, self.number(Number::Seconds) + seconds);
     }
 
