@@ -16,6 +16,7 @@ use std::process::ExitCode;
 use std::thread;
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use nix::sys::signal::{SigHandler, Signal};
 
 /// Registers the named functions of a module as tests. One that is left out is dead code, which the lints refuse.
 macro_rules! tests {
@@ -81,6 +82,7 @@ mod terminal;
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
+    heed_the_terminal();
     // Most tests wait for the network rather than for a processor.
     arguments.test_threads.get_or_insert(8);
     if !arguments.list
@@ -134,6 +136,15 @@ fn main() -> ExitCode {
     // A flood takes all that the machine has, so that no other test may run. The floods wait for each other.
     let floods = libtest_mimic::run(&arguments, syn_flood::tests());
     if conclusion.has_failed() { conclusion.exit_code() } else { floods.exit_code() }
+}
+
+/// Has SIGINT and SIGQUIT end what the tests start: a shell without job control ignores both in what it runs in the background, and
+/// every program inherits that.
+fn heed_the_terminal() {
+    for signal in [Signal::SIGINT, Signal::SIGQUIT] {
+        // SAFETY: no handler is installed.
+        unsafe { nix::sys::signal::signal(signal, SigHandler::SigDfl) }.unwrap();
+    }
 }
 
 /// A test that runs on a thread, and in a network namespace, of its own: libtest-mimic's threads run many tests each.
