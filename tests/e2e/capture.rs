@@ -11,9 +11,10 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use nix::errno::Errno;
+use nix::net::if_::if_nametoindex;
 use nix::sys::socket::{
-    AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockProtocol, SockType, recvmsg, setsockopt,
-    socket, sockopt,
+    AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, recvmsg,
+    setsockopt, socket, sockopt,
 };
 use nix::sys::time::{TimeSpec, TimeVal};
 use smoltcp::wire::{IpProtocol, Ipv4Packet, Ipv6Packet, TcpOption, TcpPacket};
@@ -31,6 +32,15 @@ pub(crate) struct Capture {
 impl Capture {
     /// Captures from now on what passes in this network, in which nothing but the server should be spoken to.
     pub(crate) fn start() -> Self {
+        Self::start_on(None)
+    }
+
+    /// Captures from now on what passes on this device.
+    pub(crate) fn start_at(device: &str) -> Self {
+        Self::start_on(Some(if_nametoindex(device).unwrap() as usize))
+    }
+
+    fn start_on(device: Option<usize>) -> Self {
         let flags = SockFlag::SOCK_CLOEXEC;
         let socket = socket(AddressFamily::Packet, SockType::Datagram, flags, SockProtocol::EthAll).unwrap();
         setsockopt(&socket, sockopt::ReceiveTimestampns, &true).unwrap();
@@ -42,7 +52,7 @@ impl Capture {
         let ended = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&ended);
         let (record, segments) = mpsc::channel();
-        let thread = thread::spawn(move || capture(&socket, &stop, &record));
+        let thread = thread::spawn(move || capture(&socket, device, &stop, &record));
         Self { ended, thread, segments }
     }
 
@@ -70,15 +80,19 @@ impl Capture {
     }
 }
 
-fn capture(socket: &OwnedFd, ended: &AtomicBool, record: &Sender<Segment>) {
+fn capture(socket: &OwnedFd, device: Option<usize>, ended: &AtomicBool, record: &Sender<Segment>) {
     let mut packet = [0; 65536];
     let mut control = nix::cmsg_space!(TimeSpec);
     loop {
         let mut slices = [IoSliceMut::new(&mut packet)];
         let descriptor = socket.as_raw_fd();
         let (length, time) =
-            match recvmsg::<()>(descriptor, &mut slices, Some(&mut control), MsgFlags::empty()) {
+            match recvmsg::<LinkAddr>(descriptor, &mut slices, Some(&mut control), MsgFlags::empty()) {
                 Ok(message) => {
+                    let at = message.address.map(|address| address.ifindex());
+                    if device.is_some() && device != at {
+                        continue;
+                    }
                     let mut messages = message.cmsgs().unwrap();
                     let time = messages.find_map(|message| match message {
                         ControlMessageOwned::ScmTimestampns(time) => Some(Duration::from(time)),

@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::process::Command;
 use std::thread;
 
+use crate::capture::Capture;
 use crate::cloud_network::{Machine, gateway, wire};
 use crate::namespace::{ip, sysctl};
 use crate::program::run;
@@ -50,6 +51,14 @@ impl LossyLink {
         let server = Server::start(arguments);
         self.clients.enter();
         server
+    }
+
+    /// Captures from now on what passes between `shout` and its device: there a segment has the time at which it was sent.
+    pub(crate) fn capture(&self) -> Capture {
+        self.servers.enter();
+        let capture = Capture::start_at("shout0");
+        self.clients.enter();
+        capture
     }
 
     /// Starts a server on the kernel's sockets at the other end, which receives and sends as `shout` does: 1024 bytes at once.
