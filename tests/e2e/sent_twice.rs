@@ -36,13 +36,28 @@ fn sent_again(segments: &[Segment]) -> Vec<(u16, Duration)> {
             // with a keep-alive.
             let asks = segment.length == 1 && first.length > 1 && offset(first) + 1 == first.length;
             let after = segment.time - first.time;
-            if !asks && (after <= ON_TIME || is_acknowledged_in_time(first, segments)) {
+            if !asks
+                && !answers_a_syn(segment, earlier, segments)
+                && (after <= ON_TIME || is_acknowledged_in_time(first, segments))
+            {
                 again.push((segment.client_port, after));
             }
         }
         earlier.push(*segment);
     }
     again
+}
+
+/// True if a SYN came that none of these earlier segments has answered: a client that is not answered within a second sends it again.
+fn answers_a_syn(answer: &Segment, earlier: &[Segment], segments: &[Segment]) -> bool {
+    let is_syn = |segment: &&Segment| {
+        segment.syn
+            && !segment.from_server
+            && segment.client_port == answer.client_port
+            && segment.time <= answer.time
+    };
+    answer.syn
+        && segments.iter().filter(is_syn).count() > earlier.iter().filter(|earlier| earlier.syn).count()
 }
 
 /// True if the client acknowledged this segment, and was not late: on a lossy link, it may have no occasion to.
