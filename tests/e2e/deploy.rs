@@ -9,7 +9,7 @@ use crate::namespace::has_link;
 use crate::outsider;
 use crate::program::{LIMIT, run};
 use crate::server::{Server, V4, V6, shout};
-use crate::sockets::{ask, assert_echo, connect, udp};
+use crate::sockets::{ask, assert_echo, connect, udp, uninterrupted};
 
 tests![the_server_says_when_it_is_ready, the_units_command_line_and_capability_are_enough];
 
@@ -53,7 +53,7 @@ fn the_server_says_when_it_is_ready() {
     manager.set_read_timeout(Some(LIMIT)).unwrap();
     let server = Server::start_as(shout(&[]).env("NOTIFY_SOCKET", "@manager"));
     let mut message = [0; 64];
-    let length = manager.recv(&mut message).unwrap();
+    let length = uninterrupted(|| manager.recv(&mut message)).unwrap();
     assert_eq!(&message[..length], b"READY=1");
     assert_echo(&mut connect(V4));
     assert_eq!(server.terminate().code(), Some(0));
