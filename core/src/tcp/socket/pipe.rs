@@ -95,9 +95,28 @@ impl Recovery {
     }
 
     /// True if another segment with data may leave, if there is any that the peer's window has room for; `end`: of all that
-    /// there is to send and has room.
+    /// there is to send and has room. A probe's byte that is in flight takes no room, as it leaves again with what is behind it.
     #[inline]
     pub(super) fn permits(&self, numbers: Numbers, end: Seq) -> bool {
-        !end.is_after(self.snd_nxt) || self.window.permits(self.pipe(numbers), self.smss)
+        !end.is_after(self.snd_nxt)
+            || self.is_idle(numbers.snd_una)
+            || self.window.permits(self.pipe(numbers), self.smss)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// smoltcp's SND.NXT is SND.UNA then. If nothing left, nothing would ever be acknowledged.
+    #[test]
+    fn where_nothing_but_a_probes_byte_is_in_flight_a_segment_may_leave() {
+        let mut recovery = Recovery::new(1000, 1000, false);
+        recovery.window.collapse(1, 1000, true);
+        let numbers = Numbers { snd_una: Seq(1), snd_max: Seq(2) };
+        for (snd_nxt, permits) in [(2, false), (1, true)] {
+            recovery.snd_nxt = Seq(snd_nxt);
+            assert_eq!(recovery.permits(numbers, Seq(1001)), permits);
+        }
     }
 }
