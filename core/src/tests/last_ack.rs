@@ -116,3 +116,22 @@ fn the_window_closes_over_some_of_several_segments_and_our_fin() {
         assert_closed(&mut net, &mut peer);
     }
 }
+
+/// The peer's FIN tells that the first segment is lost, and all the others have arrived: none but the first leaves again, but our FIN
+/// has not left yet.
+#[test]
+fn our_fin_leaves_with_what_was_lost_though_all_between_has_arrived() {
+    for (medium, scale) in [(Medium::Ip, None), (Medium::Ip, Some(9)), (Medium::Ethernet, None)] {
+        let (mut net, mut peer) = in_flight_on(medium, scale, 4);
+        peer.sack = Some([Some((1 + MSS, 1 + 4 * MSS)), None, None]);
+        peer.send(&mut net, Fin, b"");
+        let mut sent = std::vec::Vec::new();
+        while !net.wire.sent.is_empty() {
+            let segment = peer.take(&mut net);
+            sent.push((segment.control == Fin, segment.seq));
+        }
+        assert!(sent.contains(&(false, 1)) && sent.iter().any(|&(fin, _)| fin), "{sent:?}");
+        peer.acked = 4 * MSS + 2;
+        assert_closed(&mut net, &mut peer);
+    }
+}

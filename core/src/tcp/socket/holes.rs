@@ -135,13 +135,17 @@ impl Socket<'_> {
 
     /// Throws away the segment from `from` on, but no byte that is to leave. Where the segment would reach beyond what is skipped,
     /// smoltcp is shown a window that ends there; or the segment leaves after all, where that is not possible: as smoltcp does
-    /// not look at windows in LAST-ACK, or as the window is scaled.
+    /// not look at windows in LAST-ACK, or as the window is scaled. Nor is a FIN thrown away that has not left yet, which smoltcp has
+    /// follow the last byte.
     fn skip<H>(&mut self, cx: &mut Cx<'_, H>, at: Instant, from: Seq, tx: &mut (impl Room + ?Sized)) {
         let numbers = self.tcb.numbers();
         let end = self.tcb.recovery.skip_to(numbers, from);
         let longest = from + u32::from(self.tcb.recovery.smss);
         let written = self.tcb.written_end();
-        if !longest.is_after(end) || !written.is_after(end) {
+        let fin_waits = !self.may_send() && !self.tcb.snd_max.is_after(written);
+        if fin_waits && !longest.is_before(written) {
+            self.send_one(cx, at, tx);
+        } else if !longest.is_after(end) || !written.is_after(end) {
             self.throw_away(cx, at);
         } else if self.may_send() && self.tcb.snd_shift == 0 {
             self.show_window(cx, end.ahead_of(numbers.snd_una).max(0).unsigned_abs());
