@@ -299,33 +299,6 @@ impl Recovery {
         self.timer.start(now, patience);
     }
 
-    /// How long the acknowledgement of the first segment may take, in microseconds, if the peer does not delay it. None: as long as the
-    /// timeout.
-    fn patience(&self, numbers: Numbers) -> Option<u32> {
-        if self.tells_of_hole(numbers) {
-            self.probe.patience(&self.timer)
-        } else if self.lossy && self.are_several(numbers) {
-            self.probe.patience_without_hole(&self.timer)
-        } else {
-            None
-        }
-    }
-
-    /// A segment leaves while nothing is known to be lost: brings the tail loss probe forward.
-    #[cold]
-    #[inline(never)]
-    fn hasten_probe(&mut self, now: Instant, numbers: Numbers) {
-        if let Some(patience) = self.patience(numbers) {
-            self.timer.hasten(now, patience);
-        }
-    }
-
-    /// True if the peer has something behind a hole.
-    /// Without SACK, something has to be in flight behind the first segment.
-    fn tells_of_hole(&self, numbers: Numbers) -> bool {
-        self.fast.duplicates > 0 && numbers.in_flight() > u32::from(self.smss) || !self.sack.is_empty()
-    }
-
     /// The timer has fired.
     #[cold]
     pub(super) fn fires(&mut self, now: Instant, numbers: Numbers) {

@@ -14,6 +14,9 @@
 //! Shown by: core/tests/smoltcp.rs, `a_lost_last_segment_waits_for_a_second`
 //! Kept by: core/src/tests/retransmission_timer.rs, core/src/tests/loss.rs
 
+use smoltcp::time::Instant;
+
+use crate::tcp::socket::recovery::{Numbers, Recovery};
 use crate::tcp::socket::retransmission_timer::RetransmissionTimer;
 
 /// The shortest time, in microseconds, in which an immediate acknowledgement is missed.
@@ -84,10 +87,37 @@ impl TailLossProbe {
     }
 }
 
+impl Recovery {
+    /// How long the acknowledgement of the first segment may take, in microseconds, if the peer does not delay it. None: as long as the
+    /// timeout.
+    pub(super) fn patience(&self, numbers: Numbers) -> Option<u32> {
+        if self.tells_of_hole(numbers) {
+            self.probe.patience(&self.timer)
+        } else if self.lossy && self.are_several(numbers) {
+            self.probe.patience_without_hole(&self.timer)
+        } else {
+            None
+        }
+    }
+
+    /// A segment leaves while nothing is known to be lost: brings the tail loss probe forward.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn hasten_probe(&mut self, now: Instant, numbers: Numbers) {
+        if let Some(patience) = self.patience(numbers) {
+            self.timer.hasten(now, patience);
+        }
+    }
+
+    /// True if the peer has something behind a hole.
+    /// Without SACK, something has to be in flight behind the first segment.
+    pub(super) fn tells_of_hole(&self, numbers: Numbers) -> bool {
+        self.fast.duplicates > 0 && numbers.in_flight() > u32::from(self.smss) || !self.sack.is_empty()
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use smoltcp::time::Instant;
-
     use super::*;
     use crate::tcp::seq::Seq;
 
