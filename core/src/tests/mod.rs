@@ -27,13 +27,13 @@
 //! | retransmission: fast recovery, slow start | `loss`, `segments`, `stalls`, `refusing_device` |
 //! | retransmission: duplicate acknowledgements | `fast_recovery`, `loss` |
 //! | retransmission: SACK blocks of the peer | `sack_scoreboard` |
-//! | retransmission: round trips, timer, tail loss probe | `retransmission_timer` |
+//! | retransmission: round trips, timer, tail loss probe | `retransmission_timer`, `longer_round_trips` |
 //! | retransmission where one segment is in flight | `single_segment` |
 //! | retransmission behind windows that close and open | `reopened_windows`, `stalls` |
 //! | retransmission without the feature `recovery` | `slow_timer` |
 //! | congestion window | `congestion` |
 //! | ICMP "fragmentation needed", "packet too big" | `path_mtu` |
-//! | FIN, half-close, simultaneous close, TIME-WAIT | `half_close` |
+//! | FIN, half-close, simultaneous close, TIME-WAIT | `half_close`; `last_ack` |
 //! | keep-alive, dead peer, LAST-ACK deadlines; half-open | `deadlines`; `half_open` |
 //! | `idle_timeout` | `idle` |
 //! | handlers that speak first, say more than they hear, finish, abort | `handlers` |
@@ -99,6 +99,8 @@ mod in_flight;
 mod ipv6_fragments;
 #[cfg(feature = "recovery")]
 mod last_ack;
+#[cfg(feature = "recovery")]
+mod longer_round_trips;
 #[cfg(feature = "recovery")]
 mod loss;
 mod memory;

@@ -32,7 +32,7 @@ fn reopens(net: &mut Net, peer: &mut Peer, segments: i32, blocks: [&[(i32, i32)]
 
 /// A connection with large buffers and segments of 1000 bytes, whose round trips have all taken 100 ms.
 #[track_caller]
-fn far_away(sack: bool) -> (Net, Peer) {
+pub(super) fn far_away(sack: bool) -> (Net, Peer) {
     let (mut net, mut peer) = (net_from(storage(2, 65_535, 0), 1500, |_| {}), peer(40_000));
     (peer.mss, peer.sack) = (Some(1000), sack.then_some([None; 3]));
     peer.syn(&mut net);

@@ -152,6 +152,9 @@ impl Recovery {
         window: u16,
     ) {
         self.timer.measure(now, numbers.snd_una);
+        if segment.tcp.sack_ranges[0].is_some() {
+            self.hears_twice(segment, before);
+        }
         let acked = numbers.snd_una.ahead_of(before);
         if acked > 0 {
             self.advances(now, segment, numbers, acked.unsigned_abs());
@@ -165,13 +168,12 @@ impl Recovery {
     fn advances(&mut self, now: Instant, segment: &Segment<'_>, numbers: Numbers, acked: u32) {
         self.snd_nxt = self.snd_nxt.max(numbers.snd_una);
         self.window.grow(acked, numbers.in_flight() + acked, self.smss);
-        if numbers.in_flight() == 0 {
+        if self.troubled || numbers.in_flight() > 0 && segment.tcp.sack_ranges[0].is_some() {
+            self.advances_in_trouble(now, segment, numbers);
+        } else if numbers.in_flight() == 0 {
             self.timer.stop();
         } else {
             self.timer.restart(now);
-        }
-        if self.troubled || numbers.in_flight() > 0 && segment.tcp.sack_ranges[0].is_some() {
-            self.advances_in_trouble(now, segment, numbers);
         }
     }
 
@@ -182,13 +184,14 @@ impl Recovery {
         self.troubled = self.lossy || numbers.in_flight() > 0;
         self.timer.backoff = 0;
         self.unite_if_sound(numbers);
-        let probed = self.probe.was_sent() && self.fast.phase == Phase::Open;
+        let probed = self.was_probe_needed(now);
         self.probe = TailLossProbe::NEW;
         let partial = self.fast.advance(numbers.snd_una);
         if numbers.in_flight() == 0 {
             if probed {
                 self.hears_of_probe(segment);
             }
+            self.timer.stop();
             (self.ordered, self.back) = (false, false);
             self.sack.clear();
             self.divide();

@@ -27,6 +27,8 @@ const LONGEST: u32 = 60_000_000;
 const SMOLTCP: u32 = 1_000_000;
 /// A peer that is heard, and acknowledges nothing, is sent the first segment again this often.
 const HEARD: Duration = Duration::from_secs(1);
+/// Waits are doubled this often at most for what was sent again too early.
+const NEEDLESS: u8 = 2;
 
 /// Round trips and the timeout. All times are in microseconds.
 #[derive(Debug)]
@@ -36,13 +38,15 @@ pub(crate) struct RetransmissionTimer {
     /// RTTVAR.
     rttvar: u32,
     /// The shortest round trip of late: it follows shorter ones at once, and longer ones slowly.
-    shortest: u32,
+    pub(super) shortest: u32,
     /// The time at which the segment left that is being timed, modulo 2^32, and where it ends.
     timed_at: u32,
     timed_end: Seq,
     timing: Timing,
     /// How often the timeout was doubled.
     pub(super) backoff: u8,
+    /// How often something was sent again too early since a round trip was last measured, up to [`NEEDLESS`].
+    needless: u8,
     /// How long it runs; 0: it does not run.
     interval: u32,
     started: Instant,
@@ -68,6 +72,7 @@ impl RetransmissionTimer {
         timed_end: Seq(0),
         timing: Timing::Off,
         backoff: 0,
+        needless: 0,
         interval: 0,
         started: Instant::ZERO,
     };
@@ -113,6 +118,7 @@ impl RetransmissionTimer {
     #[cfg_attr(feature = "fast", inline(always))]
     fn take_round_trip(&mut self, now: Instant) {
         let rtt = micros(now).wrapping_sub(self.timed_at).clamp(1, LONGEST);
+        self.needless = 0;
         if self.srtt == 0 {
             (self.srtt, self.rttvar, self.shortest) = (rtt, rtt / 2, rtt);
         } else {
@@ -134,7 +140,7 @@ impl RetransmissionTimer {
 
     /// RTO, backed off.
     pub(super) fn backed_off(&self) -> u32 {
-        self.timeout().saturating_mul(1 << self.backoff.min(8)).min(LONGEST)
+        self.timeout().saturating_mul(1 << (self.backoff + self.needless).min(8)).min(LONGEST)
     }
 
     /// Two round trips, in which an immediate acknowledgement comes (RFC 8985, section 7.2), `least` at least. Of the short
@@ -142,13 +148,14 @@ impl RetransmissionTimer {
     pub(super) fn two_round_trips(&self, least: u32) -> u32 {
         match self.shortest {
             0 => INITIAL,
-            shortest => (2 * shortest).max(least),
+            shortest => ((2 * shortest) << self.needless).max(least),
         }
     }
 
-    /// A quarter of a round trip, by which a segment may be overtaken (RFC 8985, section 6.2), `least` at least.
-    pub(super) fn reordering(&self, least: u32) -> u32 {
-        (self.shortest / 4).max(least)
+    /// Something was sent again too early: waits are doubled until a round trip is measured, which Karn's algorithm does not allow of
+    /// what comes again.
+    pub(super) fn postpone(&mut self) {
+        self.needless = (self.needless + 1).min(NEEDLESS);
     }
 
     /// Starts the timer, unless it runs (RFC 6298, section 5.1).
@@ -273,8 +280,6 @@ mod tests {
         assert_eq!(after(&[8000]).two_round_trips(5000), 16_000);
         assert_eq!(after(&[8000, 4000]).two_round_trips(5000), 8000);
         assert_eq!(after(&[8000, 16_000]).two_round_trips(5000), 18_000);
-        assert_eq!(after(&[8000]).reordering(1000), 2000);
-        assert_eq!(after(&[1000]).reordering(1000), 1000);
     }
 
     /// Karn's algorithm.

@@ -12,10 +12,13 @@
 //! been lost.
 //! Upstream: none.
 //! Shown by: core/tests/smoltcp.rs, `a_lost_last_segment_waits_for_a_second`
-//! Kept by: core/src/tests/retransmission_timer.rs, core/src/tests/loss.rs
+//! Kept by: core/src/tests/retransmission_timer.rs, core/src/tests/loss.rs, core/src/tests/longer_round_trips.rs
 
 use smoltcp::time::Instant;
 
+use crate::tcp::segment::Segment;
+use crate::tcp::seq::Seq;
+use crate::tcp::socket::fast_recovery::Phase;
 use crate::tcp::socket::recovery::{Numbers, Recovery};
 use crate::tcp::socket::retransmission_timer::RetransmissionTimer;
 
@@ -71,9 +74,9 @@ impl TailLossProbe {
         self.fillings = self.fillings.saturating_add(1);
     }
 
-    /// How long to wait, in microseconds, for a segment that others have overtaken.
+    /// How long to wait, in microseconds, for a segment that others have overtaken: a quarter of a round trip (RFC 8985, section 6.2).
     pub(super) fn reordering(timer: &RetransmissionTimer) -> u32 {
-        timer.reordering(REORDERING)
+        (timer.shortest / 4).max(REORDERING)
     }
 
     /// The same for a segment that was sent again. Each time longer, or else a peer could draw it with each byte that it says to have.
@@ -100,6 +103,31 @@ impl Recovery {
         }
     }
 
+    /// SND.UNA has advanced. True if a probe was sent, nothing is known to be lost, and the answer to the probe can be here already:
+    /// as BSD has it, after half a round trip.
+    pub(super) fn was_probe_needed(&mut self, now: Instant) -> bool {
+        let probed = self.probe.was_sent() && self.fast.phase == Phase::Open;
+        let is_needless = probed && self.timer.runs_for(now) < self.timer.shortest / 2;
+        // Without SACK, no peer says that something has come twice.
+        if is_needless || !self.sack_permitted && (probed || self.timer.backoff > 0) {
+            self.timer.postpone();
+        }
+        probed && !is_needless
+    }
+
+    /// Takes note of a D-SACK (RFC 2883) of what was acknowledged before: it was sent again too early, as round trips have become
+    /// longer. Where a first acknowledgement was lost, it comes with the D-SACK. A single byte is what the peer is asked with.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn hears_twice(&mut self, segment: &Segment<'_>, before: Seq) {
+        if let Some((left, right)) = segment.tcp.sack_ranges[0]
+            && !Seq(right).is_after(before)
+            && Seq(right).ahead_of(Seq(left)) > 1
+        {
+            self.timer.postpone();
+        }
+    }
+
     /// A segment leaves while nothing is known to be lost: brings the tail loss probe forward.
     #[cold]
     #[inline(never)]
@@ -119,7 +147,6 @@ impl Recovery {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tcp::seq::Seq;
 
     /// That of a connection whose round trips all took so long.
     fn timer(round_trip: u32) -> RetransmissionTimer {
@@ -151,6 +178,7 @@ mod tests {
         for wait in [5000, 10_000, 20_000, 40_000] {
             assert_eq!(probe.reordering_again(&timer), wait);
             assert_eq!(TailLossProbe::reordering(&timer), 5000);
+            assert_eq!(TailLossProbe::reordering(&self::timer(1000)), 1000);
             probe.fills_again();
         }
     }
