@@ -5,7 +5,7 @@ use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{Fin, Rst};
 
 use super::fixture::{Net, RTO, TICK};
-use super::in_flight::{MSS, acks, in_flight_on};
+use super::in_flight::{MSS, acks, in_flight_on, large_on, send};
 use super::peer::{Peer, letters, upper};
 use super::states::open;
 
@@ -113,6 +113,36 @@ fn the_window_closes_over_some_of_several_segments_and_our_fin() {
         peer.window = window;
         assert_eq!(acks(&mut net, &mut peer, 2, &[]), [1 + 2 * MSS]);
         peer.acked = 3 * MSS + 2;
+        assert_closed(&mut net, &mut peer);
+    }
+}
+
+/// The congestion window has kept it back. smoltcp hears of a window in LAST-ACK only with the acknowledgement of something new, which
+/// the answer to a probe is.
+#[test]
+fn the_window_closes_before_all_that_is_before_our_fin_has_left() {
+    for (medium, scale) in [(Medium::Ip, None), (Medium::Ip, Some(9)), (Medium::Ethernet, None)] {
+        let (mut net, mut peer) = large_on(medium, scale);
+        assert_eq!(send(&mut net, &mut peer, 13).len(), 10);
+        peer.acked = 1;
+        peer.send(&mut net, Fin, b"");
+        assert_eq!(peer.begins(&mut net), [0; 0]);
+        let window = core::mem::replace(&mut peer.window, 0);
+        assert_eq!(acks(&mut net, &mut peer, 10, &[]), [0; 0]);
+        let begin = 1 + 10 * MSS;
+        for timeouts in [1, 2] {
+            net.pass_in_silence(RTO * timeouts);
+            let probe = peer.take(&mut net);
+            assert_eq!((probe.seq, probe.data.len()), (begin, 1));
+            refuses(&mut net, &mut peer, begin);
+        }
+        peer.window = window;
+        refuses(&mut net, &mut peer, begin);
+        net.pass_in_silence(RTO * 4);
+        assert_eq!(peer.take(&mut net).seq, begin);
+        peer.ack(&mut net);
+        assert_eq!(peer.begins(&mut net), [0, 1, 2].map(|segment| begin + 1 + segment * MSS));
+        peer.acked = 13 * MSS + 2;
         assert_closed(&mut net, &mut peer);
     }
 }

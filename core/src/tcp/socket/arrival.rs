@@ -167,11 +167,11 @@ impl Socket<'_> {
     ) -> Arrival {
         let rcv_nxt = self.tcb.rcv_nxt;
         let overtaken = self.is_overtaken(segment);
-        let shrinks = self.window_of_flight(segment).is_some();
-        self.tcb.window_shrank = shrinks;
+        let other_window = self.window_in_last_ack(segment);
+        self.tcb.window_shrank = other_window.is_some_and(|window| window > segment.tcp.window_len);
         let otherwise;
         let mut segment = segment;
-        if overtaken || shrinks || segment.seq() != rcv_nxt && self.brings_fin_alone(segment) {
+        if overtaken || other_window.is_some() || segment.seq() != rcv_nxt && self.brings_fin_alone(segment) {
             otherwise = self.rewrite(segment);
             segment = &otherwise;
         }

@@ -27,7 +27,7 @@ impl Socket<'_> {
         if self.brings_fin_alone(&segment) {
             self.leave_fin_alone(&mut segment);
         }
-        if let Some(window) = self.window_of_flight(&segment) {
+        if let Some(window) = self.window_in_last_ack(&segment) {
             (segment.packet, segment.tcp.window_len) = (&[], window);
         }
         segment
