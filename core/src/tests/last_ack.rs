@@ -165,3 +165,21 @@ fn our_fin_leaves_with_what_was_lost_though_all_between_has_arrived() {
         assert_closed(&mut net, &mut peer);
     }
 }
+
+/// However late smoltcp's own timer fires.
+#[test]
+fn what_is_lost_in_last_ack_comes_again_on_ethernet_too() {
+    for medium in [Medium::Ip, Medium::Ethernet] {
+        let (mut net, mut peer) = large_on(medium, None);
+        peer.send(&mut net, Fin, &letters(100));
+        for timeouts in [1, 1, 2, 4, 8, 16, 32, 64] {
+            let lost = peer.take(&mut net);
+            net.nothing_sent();
+            assert_eq!((lost.control, lost.seq, &lost.data[..]), (Fin, 1, &upper(&letters(100))[..]));
+            peer.acked = 1;
+            net.pass_in_silence(RTO * timeouts);
+        }
+        peer.take(&mut net);
+        assert_closed(&mut net, &mut peer);
+    }
+}

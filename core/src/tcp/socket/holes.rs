@@ -17,7 +17,7 @@ use smoltcp::time::Instant;
 use smoltcp::wire::ETHERNET_HEADER_LEN;
 
 use crate::cx::Cx;
-use crate::ip::device::{Room, Watch, Written, as_room};
+use crate::ip::device::{Discard, Room, Watch, Written, as_room};
 use crate::ip::interface::Sent;
 use crate::tcp::segment::SentSegment;
 use crate::tcp::seq::{Seq, wrapped};
@@ -54,11 +54,18 @@ impl Socket<'_> {
     }
 
     /// Has smoltcp go back to SND.UNA. The segment there leaves, unless it is under way. False if smoltcp did not go back: its
-    /// timer does not run, or on Ethernet cannot be reached.
+    /// timer does not run.
+    ///
+    /// On Ethernet, where its timer fires so late that smoltcp would have forgotten the neighbour, there is no room when it does:
+    /// smoltcp looks for none then, and sends now.
     pub(super) fn go_back<H>(&mut self, cx: &mut Cx<'_, H>, tx: &mut (impl Room + ?Sized)) -> bool {
         let snd_una = self.tcb.snd_una;
         let timeout = self.timeout(cx);
-        let at = self.tell(cx, timeout);
+        let mut at = self.tell(cx, timeout);
+        if at < timeout {
+            self.send_one(cx, timeout, as_room(&mut Discard));
+            at = cx.now;
+        }
         if self.can_skip() && self.tcb.recovery.resume.is_after(snd_una) {
             self.skip(cx, at, snd_una, tx);
         } else {
