@@ -2,6 +2,8 @@
 
 use std::vec::Vec;
 
+#[cfg(feature = "recovery")]
+use smoltcp::phy::Medium;
 use smoltcp::time::Duration;
 use smoltcp::wire::TcpControl::{self, None as Plain, Psh};
 
@@ -9,7 +11,7 @@ use smoltcp::wire::TcpControl::{self, None as Plain, Psh};
 use super::fixture::RTO;
 use super::fixture::{Net, PERSIST};
 #[cfg(feature = "recovery")]
-use super::in_flight::{MSS, acks, in_flight};
+use super::in_flight::{MSS, acks, in_flight, in_flight_on, millis};
 use super::peer::{Peer, letters, upper};
 use super::states::{fill_buffers, open};
 
@@ -293,6 +295,33 @@ fn a_window_that_closes_over_what_was_sent_again_many_times_is_probed_after_a_se
     let probe = peer.take(&mut net);
     assert_eq!((probe.seq, &probe.data[..]), (1, &b"L"[..]));
     net.nothing_sent();
+}
+
+/// However late smoltcp's own timer fires, which it would have to on Ethernet before it forgets the peer's hardware address.
+#[cfg(feature = "recovery")]
+#[test]
+fn a_window_that_closes_over_what_was_sent_again_many_times_is_probed_again_and_again() {
+    for medium in [Medium::Ip, Medium::Ethernet] {
+        let (mut net, mut peer) = in_flight_on(medium, None, 1);
+        // The window has no room for the segment: smoltcp goes back with each timeout, and doubles its own.
+        peer.window = 500;
+        assert_eq!(acks(&mut net, &mut peer, 0, &[]), [0; 0]);
+        net.pass(RTO * (1 + 1 + 2 + 4 + 8 + 16) + millis(10));
+        net.wire.sent.clear();
+        peer.window = 0;
+        assert_eq!(acks(&mut net, &mut peer, 0, &[]), [0; 0]);
+        // Every 5 seconds at least, when the peer has been silent for 20.
+        for seconds in [1, 19, 5, 5] {
+            net.pass(Duration::from_secs(seconds));
+            let probe = peer.take(&mut net);
+            assert_eq!((probe.seq, &probe.data[..]), (1, &b"A"[..]), "{medium:?}");
+            peer.acked = 1;
+            net.wire.sent.clear();
+        }
+        peer.window = 60_000;
+        assert_eq!(acks(&mut net, &mut peer, 0, &[]), [1]);
+        assert_eq!(acks(&mut net, &mut peer, 1, &[]), [0; 0]);
+    }
 }
 
 /// It is sent again before smoltcp would do that, which waits for a second.

@@ -16,13 +16,14 @@ use smoltcp::phy::Device;
 use smoltcp::time::Instant;
 
 use crate::cx::Cx;
-use crate::ip::device::as_room;
+use crate::ip::device::{Discard, as_room};
 use crate::tcp::demux::Tuple;
 use crate::tcp::segment::{Segment, SentSegment};
 use crate::tcp::seq::Seq;
 use crate::tcp::socket::Socket;
 use crate::tcp::socket::fast_recovery::Phase;
 use crate::tcp::socket::recovery::{Numbers, Recovery};
+use crate::tcp::socket::retransmit::LONGEST;
 use crate::tcp::socket::tcb::Tcb;
 use crate::tcp::timers::NEVER;
 
@@ -153,13 +154,17 @@ impl Socket<'_> {
         }
         // The first time, it may be smoltcp's retransmission timer that fires.
         for _ in 0..2 {
-            let due = cx.interface.poll_at(cx.now, self.sockets());
+            let mut due = cx.interface.poll_at(cx.now, self.sockets());
             if due == NEVER {
                 break;
             }
             let Some(token) = device.transmit(cx.now) else {
                 return;
             };
+            if self.is_out_of_reach(cx, due) {
+                self.bring_probe_forward(cx, tuple, due);
+                due = cx.now;
+            }
             let next = cx.now + self.tcb.recovery.timer.interval();
             let at = self.tell(cx, next).max(due);
             self.tcb.recovery.told = self.tcb.recovery.told.max(at);
@@ -172,6 +177,18 @@ impl Socket<'_> {
             self.restart_timer(cx, tuple);
         }
         self.tcb.recovery.probes_window = false;
+    }
+
+    /// On Ethernet, where smoltcp's timer fires so late that it would have forgotten the neighbour, has it probe now. If it is its
+    /// retransmission timer, that fires without room, for which smoltcp looks for no neighbour. The timer of the probes is started
+    /// at a time so long ago that it has fired.
+    #[cold]
+    fn bring_probe_forward<H>(&mut self, cx: &mut Cx<'_, H>, tuple: Tuple, due: Instant) {
+        self.send_one(cx, due, as_room(&mut Discard));
+        if cx.interface.poll_at(cx.now, self.sockets()) == NEVER {
+            self.has_gone_back();
+        }
+        self.restart_timer_at(cx, tuple, cx.now - LONGEST);
     }
 
     /// smoltcp has gone back to SND.UNA behind a closed window, and sent nothing.

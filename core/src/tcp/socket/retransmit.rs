@@ -20,7 +20,7 @@ use crate::tcp::timers::NEVER;
 
 /// smoltcp's timer runs for this long at least, and for that long at most.
 const SHORTEST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(60);
+pub(super) const LONGEST: Duration = Duration::from_secs(60);
 /// On Ethernet, smoltcp is told no time farther ahead than this: it would forget the neighbours, which are
 /// renewed every half a minute and kept for a minute.
 const NEIGHBOURS: Duration = Duration::from_secs(24);
@@ -108,9 +108,14 @@ impl Socket<'_> {
         }
     }
 
+    /// True if smoltcp, which is told this time, may have forgotten the neighbour.
+    pub(super) fn is_out_of_reach<H>(&self, cx: &Cx<'_, H>, at: Instant) -> bool {
+        cx.interface.has_frames() && at > cx.now + NEIGHBOURS
+    }
+
     /// The time that smoltcp is told in place of `at`.
     pub(super) fn tell<H>(&mut self, cx: &Cx<'_, H>, at: Instant) -> Instant {
-        let at = if cx.interface.has_frames() { at.min(cx.now + NEIGHBOURS) } else { at };
+        let at = if self.is_out_of_reach(cx, at) { cx.now + NEIGHBOURS } else { at };
         self.tcb.recovery.told = self.tcb.recovery.told.max(at);
         at
     }

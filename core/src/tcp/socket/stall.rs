@@ -10,6 +10,7 @@
 //! Kept by: core/src/tests/stalls.rs
 
 use smoltcp::phy::Device;
+use smoltcp::time::Instant;
 
 use crate::cx::Cx;
 use crate::tcp::demux::Tuple;
@@ -20,6 +21,11 @@ impl Socket<'_> {
     /// Gets smoltcp to send again: the third duplicate acknowledgement sends the first segment, and a window that closes
     /// starts the probes of it.
     pub(super) fn restart_timer<H>(&mut self, cx: &mut Cx<'_, H>, tuple: Tuple) {
+        self.restart_timer_at(cx, tuple, cx.now);
+    }
+
+    /// The same at this time, as smoltcp is told it.
+    pub(super) fn restart_timer_at<H>(&mut self, cx: &mut Cx<'_, H>, tuple: Tuple, at: Instant) {
         let link_header = cx.interface.link_header(tuple.local);
         let mut tcp = self.last_ack(tuple);
         let way = Segment { packet: &[], link_header: &link_header, tuple, tcp };
@@ -28,8 +34,9 @@ impl Socket<'_> {
         for &window in if window == 0 { &closed[..] } else { &open[..] } {
             tcp.window_len = window;
             let ack: Built = segment::build(&way, &tcp);
-            self.inject(cx, &ack);
+            cx.interface.inject(at, &ack, self.sockets());
         }
+        self.look();
     }
 
     /// Ends a stall: has smoltcp's timer run, and a closed window probed at once.
