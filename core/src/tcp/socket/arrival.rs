@@ -168,7 +168,7 @@ impl Socket<'_> {
         let rcv_nxt = self.tcb.rcv_nxt;
         let overtaken = self.is_overtaken(segment);
         let other_window = self.window_in_last_ack(segment);
-        self.tcb.window_shrank = other_window.is_some_and(|window| window > segment.tcp.window_len);
+        self.tcb.window_shrank = other_window.is_some();
         let otherwise;
         let mut segment = segment;
         if overtaken || other_window.is_some() || segment.seq() != rcv_nxt && self.brings_fin_alone(segment) {

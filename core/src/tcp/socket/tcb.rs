@@ -24,7 +24,7 @@ pub(crate) struct Tcb {
     pub(crate) snd_max: Seq,
     /// SND.WND as it stood in the peer's header, not scaled.
     pub(crate) peer_window: u16,
-    /// In LAST-ACK, the peer's window has no room for what is in flight, though `peer_window` has.
+    /// In LAST-ACK, `peer_window` stands in for what the peer said last.
     pub(super) window_shrank: bool,
     /// MAX.SND.WND (RFC 5961, section 5.2), likewise.
     pub(crate) largest_peer_window: u16,
