@@ -9,13 +9,15 @@
 //! `a_window_that_shrank_with_an_ack_is_probed_without_data`
 //! Kept by: core/src/tests/stalls.rs
 
+use smoltcp::socket::tcp::State;
+
 use crate::cx::Cx;
 use crate::tcp::segment::Segment;
 use crate::tcp::socket::Socket;
 
 impl Socket<'_> {
-    /// Shows smoltcp what the segment acknowledges, if that is a part of what is in flight, and the window closes over the rest. In
-    /// LAST-ACK, none does ([`last_ack`](super::last_ack)).
+    /// Shows smoltcp what the segment acknowledges, if that is a part of what is in flight, and the window closes over the rest. Not in
+    /// LAST-ACK, where it closes over our FIN at most ([`last_ack`](super::last_ack)), and smoltcp answers what comes again.
     #[inline]
     pub(super) fn acknowledge_before_window_closes<H>(&mut self, cx: &mut Cx<'_, H>, segment: &Segment<'_>) {
         let tcb = &self.tcb;
@@ -23,6 +25,7 @@ impl Socket<'_> {
             && let Some(ack) = segment.ack()
             && ack.is_after(tcb.snd_una)
             && ack.is_before(tcb.snd_max)
+            && self.state() != State::LastAck
             && self.is_proof(segment)
         {
             let open = self.window_update(segment, ack, 1);
