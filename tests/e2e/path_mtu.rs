@@ -147,9 +147,9 @@ impl InFlight {
     }
 
     /// The lengths of the next segments with data that the server sends once it has read all that was sent to it so far: one
-    /// for each of two timeouts, or more.
+    /// for each of three timeouts, or more.
     #[track_caller]
-    fn sent_from_now_on(&self) -> [u32; 2] {
+    fn sent_from_now_on(&self) -> [u32; 3] {
         let server = self.stream.peer_addr().unwrap().to_string();
         // Packets are read in order, and what is lost on the way back is TCP's.
         assert_eq!(ask(&udp(&server), b"read?"), b"READ?");
@@ -158,7 +158,7 @@ impl InFlight {
         let segments = iter::from_fn(|| self.capture.next(deadline));
         let is_next = |segment: &Segment| segment.from_server && segment.length > 0 && segment.time > read;
         let mut lengths = segments.filter(is_next).map(|segment| segment.length);
-        [(); 2].map(|()| lengths.next().expect("nothing is sent again"))
+        [(); 3].map(|()| lengths.next().expect("nothing is sent again"))
     }
 
     /// The way back is open again, and all that is missing comes.
